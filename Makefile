@@ -1,0 +1,40 @@
+# Everything is set up from Python 3.11+ and make alone; later runs reuse .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo test test-slow lint kernels proto clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	$(BIN)/python -m consortia.protocols.kernels
+	@touch $(READY)
+
+demo: setup ## three banks, a coordinator and an analyst answer one question, as separate processes
+	$(BIN)/python -m examples.aml.demo
+
+test: setup ## the whole suite, under ten minutes on two cores
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: setup ## the longer tests
+	$(BIN)/python -m pytest -m slow
+
+lint: setup ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+kernels: setup ## compile the kernels once, so that no run waits for the compiler
+	$(BIN)/python -m consortia.protocols.kernels
+
+proto: setup ## regenerate the stubs of the control plane
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --mypy_out=. --grpc_python_out=. consortia/wire/control.proto
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""What an analyst's program uses: connect, explain, run, collect."""

@@ -1,0 +1,1 @@
+"""Schedules sessions and carries messages; is trusted with nothing and holds no share."""

@@ -1,0 +1,1 @@
+"""The one translator from plan steps to engine calls, on whatever engine; encoding and decoding of columns."""

@@ -1,0 +1,1 @@
+"""Sealed frames over TCP, and the keys they are sealed with."""

@@ -1,0 +1,210 @@
+"""The plan: the canonical, typed dataflow that an analysis is compiled to. Its SHA-256 identifies it.
+
+Steps stand in canonical order s0, s1, ...; each names where it runs: ``owner:MEMBER`` (in clear, at that owner),
+``shared`` (on shares, at the three computers) or ``recipient`` (in clear, after opening). ``rows`` is the public,
+padded row count. A plan of one table with three owners looks like this (docs/reference/plan.md):
+
+    owner:M   scan -> filter (canonical, row scope, query) -> project -> aggregate -> share      once per owner
+    shared    union -> sort -> aggregate -> filter (HAVING) -> control -> release
+    recipient project (AVG, expressions of aggregates) -> sort (ORDER BY, then all columns)
+
+Kinds reserved for later issues (join, window, limit, noise, fit, score, propagate, match) are not in ``Step`` yet:
+a new kind is a new plan version. Invariant of shared tables: a row whose valid bit is 0 holds zero everywhere.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from consortia.plans.expressions import Expr
+from consortia.plans.types import Bounds, ColumnType
+from consortia.trust.documents import Digest, Document, Frozen, Instant, Integer, Name, Person
+
+Domain = Literal["clear", "arithmetic", "boolean", "wide"]
+
+
+class Column(Frozen):
+    """One column of a step's result. ``modular`` values have no range: no comparison, sign or truncation."""
+
+    name: str
+    type: ColumnType
+    bounds: Bounds | None = None
+    nullable: bool = False
+    domain: Domain = "clear"
+    modular: bool = False
+    visibility: Literal["owner", "nobody", "recipient"] = "owner"
+
+
+class _Step(Frozen):
+    id: str
+    inputs: tuple[str, ...]
+    at: str
+    rows: Integer
+    columns: tuple[Column, ...]
+
+
+class Scan(_Step):
+    """The owner's registered rows of a table, or the rows of a local table (its catalogue SQL)."""
+
+    kind: Literal["scan"] = "scan"
+    table: Name
+
+
+class Filter(_Step):
+    """Keep rows whose predicate is TRUE. At an owner in clear; at ``shared`` it clears the valid bit.
+
+    ``origin`` says whose wish it is: the catalogue's canonical predicate, the owner's row scope, the query's
+    WHERE or its HAVING.
+    """
+
+    kind: Literal["filter"] = "filter"
+    predicate: Expr
+    origin: Literal["canonical", "row-scope", "where", "having"]
+
+
+class Named(Frozen):
+    """An expression and the name of the column it becomes."""
+
+    name: str
+    expression: Expr
+
+
+class Project(_Step):
+    """Exactly these columns, in this order."""
+
+    kind: Literal["project"] = "project"
+    expressions: tuple[Named, ...]
+
+
+AggregateFunction = Literal[
+    "sum",  # of a column's non-NULL values; NULL when there is none
+    "count",  # of a column's non-NULL values
+    "count-rows",  # of rows
+    "count-entities",  # distinct values of `entity`, over rows of members not in `excluding`
+    "count-members",  # distinct members with a row in the group, those in `excluding` left out
+    "has-member",  # bit: the member `member` has a row in the group
+]
+
+
+class Aggregate(Frozen):
+    """One aggregate. ``column`` is the input it reads, if it reads one."""
+
+    name: str
+    function: AggregateFunction
+    column: str = ""
+    excluding: tuple[Name, ...] = ()
+    member: str = ""
+
+
+class AggregateStep(_Step):
+    """Group by ``keys`` (NULL is one group) and aggregate; without keys there is exactly one group.
+
+    At an owner in clear. At ``shared`` the input is sorted by (keys, entity) and concerns rows that are unique by
+    (keys, entity, member) if ``unique_per_member``; then a count of rows by group and entity is one of members.
+    """
+
+    kind: Literal["aggregate"] = "aggregate"
+    keys: tuple[str, ...]
+    entity: str = ""
+    unique_per_member: bool = False
+    aggregates: tuple[Aggregate, ...]
+
+
+class Share(_Step):
+    """The owner secret-shares its rows, padded to ``rows``; columns keep name and type, domains are chosen here."""
+
+    kind: Literal["share"] = "share"
+    owner: Name
+
+
+class Union(_Step):
+    """Rows of all inputs one after the other; each row's member is the public owner of its place."""
+
+    kind: Literal["union"] = "union"
+    owners: tuple[Name, ...]
+
+
+class SortKey(Frozen):
+    """A column to order by."""
+
+    column: str
+    descending: bool = False
+
+
+class Sort(_Step):
+    """On shares: stable, valid rows first, by ``keys`` as unsigned boolean values, NULL last.
+
+    At the recipient: ORDER BY with NULLS LAST when ascending, then all output columns.
+    """
+
+    kind: Literal["sort"] = "sort"
+    keys: tuple[SortKey, ...]
+
+
+class MinimumContributors(Frozen):
+    """The cell passes if ``column`` (a contributor count on shares) is at least ``minimum``."""
+
+    rule: Literal["minimum-contributors"] = "minimum-contributors"
+    by: Literal["entity", "member"]
+    column: str
+    minimum: int
+
+
+class Control(_Step):
+    """Rows that fail a rule are multiplied by zero and moved behind the others; nobody learns the bit."""
+
+    kind: Literal["control"] = "control"
+    rules: tuple[MinimumContributors, ...]
+
+
+class Recipient(Frozen):
+    """Who receives: a member's node, or a person with the one-time key of the submission (``person`` set)."""
+
+    member: Name
+    person: Person | None = None
+
+
+class Release(_Step):
+    """Open ``columns`` to ``recipients``. With ``rows_of`` = own, each receives the groups it contributed to.
+
+    ``output_kind`` follows from the plan, never from the analyst's word. ``membership`` names, in the order of
+    ``recipients``, the has-member columns that decide ownership (empty with ``all``).
+    """
+
+    kind: Literal["release"] = "release"
+    recipients: tuple[Recipient, ...]
+    rows_of: Literal["all", "own"]
+    output_kind: Literal["alert", "score", "count", "aggregate", "rows"]
+    membership: tuple[str, ...] = ()
+
+
+Step = Annotated[
+    Scan | Filter | Project | AggregateStep | Share | Union | Sort | Control | Release, Field(discriminator="kind")
+]
+
+
+class Plan(Document):
+    """The whole plan. ``complete_domain`` lists group keys whose public domain the recipient fills up with
+    rows marked suppressed (none where the query has a HAVING)."""
+
+    type: Literal["consortia/plan/v1"] = "consortia/plan/v1"
+    catalogue: Digest
+    manifest: Digest
+    purpose: Name
+    as_of: Instant
+    submitter: Person
+    computers: tuple[Name, Name, Name]
+    threat_model: Literal["semi-honest"] = "semi-honest"
+    steps: tuple[Step, ...]
+    complete_domain: tuple[str, ...] = ()
+
+    def owners(self) -> tuple[str, ...]:
+        """Members that input data, in the order of their share steps."""
+        return tuple(step.owner for step in self.steps if isinstance(step, Share))
+
+    def step(self, step_id: str) -> Step:
+        """The step of that id; a KeyError says that the plan is malformed."""
+        number = int(step_id[1:])
+        if self.steps[number].id != step_id:
+            raise KeyError(step_id)
+        return self.steps[number]

@@ -1,0 +1,1 @@
+"""What owners permit: the language, the check, the obligations. No I/O, no clock, no randomness."""

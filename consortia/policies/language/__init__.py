@@ -1,0 +1,1 @@
+"""The policy file: its schema, its reader, its plain-English reading."""

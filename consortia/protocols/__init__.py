@@ -1,0 +1,1 @@
+"""The engine: protocols as functions of a context, shares as opaque vectors."""

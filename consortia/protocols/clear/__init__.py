@@ -1,0 +1,1 @@
+"""The same operators on plain values: the oracle of semantics."""

@@ -1,0 +1,1 @@
+"""Between the arithmetic, boolean and wide domains."""

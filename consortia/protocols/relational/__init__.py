@@ -1,0 +1,1 @@
+"""Oblivious relations over any engine."""

@@ -1,0 +1,1 @@
+"""How values become shares and shares become values."""

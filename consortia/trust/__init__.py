@@ -1,0 +1,1 @@
+"""Keys, signatures, certificates and the signed documents that say who is who."""

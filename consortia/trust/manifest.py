@@ -1,0 +1,74 @@
+"""The manifest and the cards: who the members are, and what each says of itself.
+
+The manifest is signed by one operator of every member that stays or joins; a first copy is accepted by its
+fingerprint, compared out of band. A card is signed with its member's root key alone, so staff, certificates and
+ports change without the others.
+"""
+
+from typing import Literal
+
+from consortia.trust.documents import Digest, Document, Frozen, Hex, Instant, Name, Person
+
+Role = Literal["operator", "officer", "analyst"]
+
+
+class Member(Frozen):
+    """A member in the manifest: its id and root key (``keys.PublicKey`` encoded), and whether it may compute."""
+
+    id: Name
+    display_name: str
+    suite: str
+    root_key: Hex
+    may_compute: bool
+
+
+class CoordinatorEntry(Frozen):
+    """Where the coordinator listens, and the TLS root under which its certificate stands."""
+
+    endpoint: str
+    tls_root: str
+
+
+class Manifest(Document):
+    """Version ``version`` of the consortium's manifest. ``computers`` are in order of rank, sorted by id."""
+
+    type: Literal["consortia/manifest/v1"] = "consortia/manifest/v1"
+    consortium: Name
+    version: int
+    previous: Digest
+    coordinator: CoordinatorEntry
+    members: tuple[Member, ...]
+    computers: tuple[Name, Name, Name]
+
+    def member(self, member_id: str) -> Member | None:
+        """The entry of ``member_id``, if it is a member."""
+        return next((member for member in self.members if member.id == member_id), None)
+
+
+class PersonEntry(Frozen):
+    """A person of the member: a signing key and exactly one set of roles."""
+
+    id: Person
+    roles: tuple[Role, ...]
+    suite: str
+    key: Hex
+
+
+class Card(Document):
+    """What ``member`` says of itself. ``endpoint`` is its data-plane address; empty if it accepts no connection."""
+
+    type: Literal["consortia/card/v1"] = "consortia/card/v1"
+    consortium: Name
+    member: Name
+    version: int
+    not_after: Instant
+    people: tuple[PersonEntry, ...]
+    node_suite: str
+    node_key: Hex
+    kem_key: Hex
+    tls_root: str
+    endpoint: str
+
+    def person(self, person_id: str) -> PersonEntry | None:
+        """The entry of ``person_id``, if the card lists it."""
+        return next((person for person in self.people if person.id == person_id), None)

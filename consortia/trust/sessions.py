@@ -1,0 +1,147 @@
+"""The documents that people and parties sign in one session, in the order in which they appear.
+
+submission (analyst) -> verdict (each party) -> approval (each party) -> hello, pair keys (each party) -> seal.
+Every one travels in a DSSE envelope; the coordinator carries them and can change none.
+"""
+
+from typing import Literal
+
+from consortia.trust.documents import Digest, Document, Frozen, Hex, Instant, Integer, Name, Person, Session
+
+
+class Submission(Document):
+    """What an analyst asks to run: exactly one plan, under these versions, with a one-time key for the result.
+
+    ``sql`` is the text that every party compiles itself; ``plan`` the digest it must arrive at. ``result_key`` is an
+    HPKE public key (ML-KEM-768 with X25519) made for this submission alone. The session id is the first 16 bytes of
+    SHA-256 over the signed envelope's bytes.
+    """
+
+    type: Literal["consortia/submission/v1"] = "consortia/submission/v1"
+    consortium: Name
+    submitter: Person
+    purpose: Name
+    sql: str
+    plan: Digest
+    leakage: Digest
+    manifest: Digest
+    catalogue: Digest
+    as_of: Instant
+    nonce: Hex
+    result_key: Hex
+
+
+class SnapshotRoot(Frozen):
+    """The committed snapshot that an owner will use for one table."""
+
+    table: Name
+    root: Digest
+
+
+class MemberDigest(Frozen):
+    """The digest of one member's document (its card or its policy)."""
+
+    member: Name
+    digest: Digest
+
+
+class Denial(Document):
+    """A party's signed refusal of a plan. ``code`` and ``reasons`` follow from plan, policies and public facts."""
+
+    type: Literal["consortia/denial/v1"] = "consortia/denial/v1"
+    session: Session
+    party: Name
+    plan: Digest
+    code: str
+    reasons: tuple[str, ...]
+
+
+class Approval(Document):
+    """A party's consent to run one plan once, before ``not_after``; it signs everything the run depends on."""
+
+    type: Literal["consortia/approval/v1"] = "consortia/approval/v1"
+    session: Session
+    party: Name
+    not_after: Instant
+    submission: Digest
+    plan: Digest
+    leakage: Digest
+    manifest: Digest
+    catalogue: Digest
+    cards: tuple[MemberDigest, ...]
+    policies: tuple[MemberDigest, ...]
+    snapshots: tuple[SnapshotRoot, ...]
+    computers: tuple[Name, Name, Name]
+    threat_model: Literal["semi-honest"] = "semi-honest"
+    padded_rows: tuple[Integer, ...]
+    """Rows of each share step, in plan order."""
+    recipients: tuple[Person | Name, ...]
+    result_key: Hex
+    """HPKE public key to which this party's own part of a result (if it is a recipient) is sealed."""
+    verdict: Literal["permit"] = "permit"
+    reservation: str = ""
+
+
+class Hello(Document):
+    """First half of the key schedule: signed, fresh, bound to what will run (protocol-proofs, section 7)."""
+
+    type: Literal["consortia/hello/v1"] = "consortia/hello/v1"
+    session: Session
+    attempt: int
+    party: Name
+    manifest: Digest
+    catalogue: Digest
+    plan: Digest
+    leakage: Digest
+    approvals: Digest
+    """SHA-256 over the digests of all approval envelopes, sorted by party."""
+    computers: tuple[Name, Name, Name]
+    threat_model: Literal["semi-honest"] = "semi-honest"
+    suite: Literal["mlkem768x25519-hkdfsha256-aes256gcm"] = "mlkem768x25519-hkdfsha256-aes256gcm"
+    software: str
+    nonce: Hex
+    kem_key: Hex
+
+
+class SealedPair(Frozen):
+    """An HPKE ciphertext of 32 secret bytes from one party to another."""
+
+    receiver: Name
+    ciphertext: Hex
+
+
+class PairKeys(Document):
+    """Second half: pair secrets for every peer, and a signature over the transcript of all hellos."""
+
+    type: Literal["consortia/keys/v1"] = "consortia/keys/v1"
+    session: Session
+    attempt: int
+    party: Name
+    transcript: Digest
+    """T1: SHA-256 over all hello envelopes sorted by party."""
+    pairs: tuple[SealedPair, ...]
+
+
+class StepTraffic(Frozen):
+    """Measured payload bytes that one party sent in one plan step, and the rounds it took."""
+
+    step: str
+    rounds: Integer
+    bytes: Integer
+
+
+class Seal(Document):
+    """A party's closing statement: what ran, what it sent, salted commitments to the parts it released."""
+
+    type: Literal["consortia/seal/v1"] = "consortia/seal/v1"
+    session: Session
+    attempt: int
+    party: Name
+    plan: Digest
+    transcript: Digest
+    """T2 of the key schedule: the same at all parties."""
+    outcome: Literal["released", "aborted"]
+    code: str = ""
+    commitments: tuple[Digest, ...] = ()
+    traffic: tuple[StepTraffic, ...] = ()
+    journal_head: Digest

@@ -1,0 +1,1 @@
+"""The control plane's protobuf messages and generated stubs, nothing else."""
