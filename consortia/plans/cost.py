@@ -1,0 +1,126 @@
+"""What running a plan costs, as integers: rounds, payload bytes and openings, by step; and seconds for a link.
+
+The numbers come from ``execution.estimate``, which runs the very executor on a counting engine; ``plans`` gets that
+function as an argument, and only these shapes live here. Bytes are payload, before frame header and seal. Nothing
+here is floating point: times are microseconds.
+"""
+
+from collections.abc import Callable, Mapping
+
+from consortia.plans.model import Plan
+from consortia.trust.documents import Frozen, Integer, Name
+
+
+class PartyBytes(Frozen):
+    """Payload bytes that one member sends in a step."""
+
+    member: Name
+    sent: Integer
+
+
+class StepCost(Frozen):
+    """Cost of one plan step: sequential rounds, and what each member sends, sorted by member id.
+
+    ``rows`` and ``work_bytes`` are public sizes: rows of the step, and bytes that the busiest computer handles
+    locally (0 where unknown: then the bytes sent stand for it).
+    """
+
+    step: str
+    rounds: Integer
+    bytes_by_party: tuple[PartyBytes, ...] = ()
+    work_bytes: Integer = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes that all members together send in the step."""
+        return sum(entry.sent for entry in self.bytes_by_party)
+
+    @property
+    def largest_bytes(self) -> int:
+        """Bytes that the member with most to send sends."""
+        return max((entry.sent for entry in self.bytes_by_party), default=0)
+
+
+class Opening(Frozen):
+    """A value opened inside a step: ``what`` in words, how many ``elements``, and ``to`` whom (sorted)."""
+
+    step: str
+    what: str
+    elements: Integer
+    to: tuple[str, ...]
+
+
+class Estimate(Frozen):
+    """The declared cost of a plan: its steps in plan order, and every opening inside the computers."""
+
+    steps: tuple[StepCost, ...] = ()
+    openings: tuple[Opening, ...] = ()
+
+    @property
+    def rounds(self) -> int:
+        """Sequential rounds of the whole plan."""
+        return sum(step.rounds for step in self.steps)
+
+    @property
+    def bytes(self) -> int:
+        """Payload bytes that all members together send."""
+        return sum(step.total_bytes for step in self.steps)
+
+    @property
+    def bytes_by_party(self) -> tuple[PartyBytes, ...]:
+        """Payload bytes by member over all steps, sorted by member id."""
+        totals: dict[str, int] = {}
+        for step in self.steps:
+            for entry in step.bytes_by_party:
+                totals[entry.member] = totals.get(entry.member, 0) + entry.sent
+        return tuple(PartyBytes(member=member, sent=totals[member]) for member in sorted(totals))
+
+    def step(self, step_id: str) -> StepCost | None:
+        """The cost of one plan step, None where it costs nothing."""
+        return next((step for step in self.steps if step.step == step_id), None)
+
+
+Estimator = Callable[[Plan], Estimate]
+"""How ``plans`` and ``policies`` receive ``execution.estimate``."""
+
+
+class Link(Frozen):
+    """A network between two members: one-way latency, bandwidth each way, and time to work on one byte."""
+
+    name: str
+    latency_us: Integer
+    bytes_per_second: Integer
+    compute_ps_per_byte: Integer = 4000
+    """Picoseconds of local work for a byte sent: kernels, sealing, copies."""
+
+
+LINKS: tuple[Link, ...] = (
+    Link(name="one-host", latency_us=50, bytes_per_second=1_000_000_000),
+    Link(name="data-centre", latency_us=500, bytes_per_second=1_000_000_000),
+    Link(name="metro", latency_us=5_000, bytes_per_second=125_000_000),
+    Link(name="continent", latency_us=40_000, bytes_per_second=12_500_000),
+)
+
+
+def step_microseconds(cost: StepCost, link: Link) -> int:
+    """Predicted time of one step in microseconds, rounded up: rounds, then the busiest sender's bytes."""
+    sent = cost.largest_bytes
+    transfer = -(-sent * 1_000_000 // link.bytes_per_second)
+    work = -(-max(cost.work_bytes, sent) * link.compute_ps_per_byte // 1_000_000)
+    return cost.rounds * link.latency_us + transfer + work
+
+
+def microseconds(estimate: Estimate, link: Link) -> int:
+    """Predicted time of the secure part of a plan over ``link``, in microseconds."""
+    return sum(step_microseconds(step, link) for step in estimate.steps)
+
+
+def seconds(estimate: Estimate, link: Link) -> str:
+    """The same in seconds, as text with three places, rounded up: ``"1.204"``."""
+    milliseconds = -(-microseconds(estimate, link) // 1000)
+    return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
+
+
+def party_bytes(sent: Mapping[str, int]) -> tuple[PartyBytes, ...]:
+    """``sent`` (member id to bytes) in the form of ``StepCost.bytes_by_party``."""
+    return tuple(PartyBytes(member=member, sent=sent[member]) for member in sorted(sent))
