@@ -21,8 +21,10 @@ class CatalogueColumn(Frozen):
 
 
 class CatalogueTable(Frozen):
-    """A logical table. ``canonical`` is a SQL predicate that says which rows a member contributes to the union
-    ("" for all); ``definition`` is the SQL of a local table over the member's own tables ("" for a table of data).
+    """A logical table, or a local table.
+
+    ``canonical`` is a SQL predicate that says which rows a member contributes to the union ("" for all);
+    ``definition`` is the SQL of a local table over the member's own tables ("" for a table of data).
     """
 
     name: Name

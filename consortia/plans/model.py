@@ -77,10 +77,10 @@ class Project(_Step):
 
 
 AggregateFunction = Literal[
-    "sum",  # of a column's non-NULL values; NULL when there is none
+    "sum",  # of a column's non-NULL values; of none: NULL if the result column is nullable, else 0
     "count",  # of a column's non-NULL values
     "count-rows",  # of rows
-    "count-entities",  # distinct values of `entity`, over rows of members not in `excluding`
+    "count-entities",  # distinct non-NULL values of `entity`, over rows of members not in `excluding`
     "count-members",  # distinct members with a row in the group, those in `excluding` left out
     "has-member",  # bit: the member `member` has a row in the group
 ]
@@ -97,9 +97,10 @@ class Aggregate(Frozen):
 
 
 class AggregateStep(_Step):
-    """Group by ``keys`` (NULL is one group) and aggregate; without keys there is exactly one group.
+    """Group by ``keys`` (NULL is one group) and aggregate.
 
-    At an owner in clear. At ``shared`` the input is sorted by (keys, entity) and concerns rows that are unique by
+    Without keys there is exactly one group at ``shared``; at an owner there is one if it has any row, else none,
+    so that a member without rows is not counted. At an owner in clear. At ``shared`` the input is sorted by (keys, entity) and concerns rows that are unique by
     (keys, entity, member) if ``unique_per_member``; then a count of rows by group and entity is one of members.
     """
 
@@ -184,8 +185,12 @@ Step = Annotated[
 
 
 class Plan(Document):
-    """The whole plan. ``complete_domain`` lists group keys whose public domain the recipient fills up with
-    rows marked suppressed (none where the query has a HAVING)."""
+    """The whole plan.
+
+    ``complete_domain`` lists the group keys whose public domain the recipient fills up with rows of NULLs and a
+    column ``suppressed``; () is the one cell of a query without keys. None: cells that are not released are
+    absent (a HAVING, no control step, or a key without public domain).
+    """
 
     type: Literal["consortia/plan/v1"] = "consortia/plan/v1"
     catalogue: Digest
@@ -196,7 +201,7 @@ class Plan(Document):
     computers: tuple[Name, Name, Name]
     threat_model: Literal["semi-honest"] = "semi-honest"
     steps: tuple[Step, ...]
-    complete_domain: tuple[str, ...] = ()
+    complete_domain: tuple[str, ...] | None = None
 
     def owners(self) -> tuple[str, ...]:
         """Members that input data, in the order of their share steps."""

@@ -1,0 +1,121 @@
+"""Refusals with the place in the SQL text, and what each construct outside the query class is called."""
+
+from difflib import get_close_matches
+from typing import NoReturn
+
+from sqlglot import exp
+
+from consortia.errors import RequestError
+
+Node = exp.Expr
+"""A node of sqlglot's tree; the tree is read, never rewritten."""
+
+
+def offset_of(node: Node) -> int | None:
+    """Character offset of the first token below ``node`` that knows its place, None if none does."""
+    starts = [part.meta["start"] for part in node.walk() if "start" in part.meta]
+    return min(starts) if starts else None
+
+
+def place_at(text: str, offset: int | None) -> str:
+    """``line L, column C`` (from 1) of a character offset of ``text``."""
+    if offset is None:
+        return ""
+    before = text[:offset]
+    return f"line {before.count(chr(10)) + 1}, column {offset - before.rfind(chr(10))}"
+
+
+def place_of(node: Node, text: str) -> str:
+    """Where ``node`` begins in ``text``, in words."""
+    return place_at(text, offset_of(node))
+
+
+def words(node: Node) -> str:
+    """``node`` as SQL again, for messages only."""
+    return node.sql(dialect="postgres")
+
+
+def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
+    """The remedy that offers the nearest of ``known``, or lists the first of them."""
+    close = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    if not known:
+        return "there is none that could be meant"
+    shown = ", ".join(f"`{word}`" for word in sorted(known)[:8])
+    return f"there are {shown}" + (" and others" if len(known) > 8 else "")
+
+
+FUNCTIONS_ARE = "the functions are SUM, COUNT, AVG, COALESCE, CAST, member() and CURRENT_DATE"
+
+CONSTRUCTS: dict[type[Node], tuple[str, str]] = {
+    exp.Subquery: ("a subquery", "ask two queries, or define a local table in the catalogue"),
+    exp.Select: ("a subquery", "ask two queries, or define a local table in the catalogue"),
+    exp.Exists: ("EXISTS", "define a local table in the catalogue that joins at each member"),
+    exp.Window: ("a window function", "group by the window's keys instead"),
+    exp.Like: ("LIKE", "compare with `=` or IN"),
+    exp.ILike: ("ILIKE", "compare with `=` or IN"),
+    exp.RegexpLike: ("a regular expression", "compare with `=` or IN"),
+    exp.Star: ("`*` in the select list", "name the columns; rows leave their owner only in groups"),
+    exp.Min: ("MIN", "count the values at or under a bound: SUM(CASE WHEN x <= bound THEN 1 ELSE 0 END)"),
+    exp.Max: ("MAX", "count the values at or over a bound: SUM(CASE WHEN x >= bound THEN 1 ELSE 0 END)"),
+    exp.Filter: ("FILTER", "move the condition inside: SUM(CASE WHEN condition THEN x END)"),
+    exp.Interval: ("INTERVAL", "add or subtract whole days: `CURRENT_DATE - 90`, or write the instant out"),
+    exp.DPipe: ("`||`", "group by the columns apart"),
+    exp.NullSafeEQ: ("IS NOT DISTINCT FROM", "write `a = b OR (a IS NULL AND b IS NULL)`"),
+    exp.NullSafeNEQ: ("IS DISTINCT FROM", "write `a <> b OR (a IS NULL) <> (b IS NULL)`"),
+    exp.Tuple: ("a row value", "compare column by column with AND"),
+    exp.Parameter: ("a parameter", "write the value itself"),
+    exp.Placeholder: ("a parameter", "write the value itself"),
+    exp.Join: ("JOIN", "use a local table of the catalogue, which joins at each member"),
+    exp.Union: ("UNION", "ask two queries; a logical table is the union of its holders' parts already"),
+    exp.Intersect: ("INTERSECT", "ask two queries"),
+    exp.Except: ("EXCEPT", "ask two queries"),
+    exp.Values: ("VALUES", "query a table of the catalogue"),
+    exp.Bracket: ("an array element", "use a plain column"),
+}
+"""Constructs that people write, by sqlglot's node: what it is called, and what to write instead."""
+
+CLAUSES: dict[str, tuple[str, str]] = {
+    "with_": ("WITH", "ask two queries, or define a local table in the catalogue"),
+    "joins": ("JOIN", "use a local table of the catalogue, which joins at each member"),
+    "laterals": ("LATERAL", "use a local table of the catalogue"),
+    "limit": ("LIMIT", "narrow the groups with HAVING; all released groups are given"),
+    "offset": ("OFFSET", "narrow the groups with HAVING; all released groups are given"),
+    "windows": ("WINDOW", "group by the window's keys instead"),
+    "qualify": ("QUALIFY", "use HAVING"),
+    "sample": ("TABLESAMPLE", "query the whole table"),
+    "locks": ("FOR UPDATE", "leave it out"),
+    "into": ("INTO", "leave it out; results go to their recipients"),
+}
+
+
+def unsupported(node: Node, text: str, construct: str, alternative: str) -> NoReturn:
+    """Refuse ``construct``, naming its place and what to write instead."""
+    raise RequestError(
+        "plans/unsupported", f"{construct} is not supported", place=place_of(node, text), remedy=alternative
+    )
+
+
+def refuse_node(node: Node, text: str) -> NoReturn:
+    """Refuse a node that no rule binds: by its common name, or as an unknown function."""
+    for kind, (construct, alternative) in CONSTRUCTS.items():
+        if isinstance(node, kind):
+            unsupported(node, text, construct, alternative)
+    if isinstance(node, exp.Anonymous):
+        unsupported(node, text, f"the function `{node.name}`", FUNCTIONS_ARE)
+    if isinstance(node, exp.Func):
+        name = node.sql_name() if node.sql_names() else type(node).__name__
+        unsupported(node, text, f"the function `{name.lower()}`", FUNCTIONS_ARE)
+    unsupported(node, text, f"`{words(node)[:60]}`", "see docs/reference/sql.md for what a query can hold")
+
+
+def only(node: Node, text: str, *arguments: str) -> None:
+    """Refuse ``node`` if it carries a modifier beside ``arguments``: the parser accepts more than we bind."""
+    for name, value in node.args.items():
+        if name not in arguments and value not in (None, False, []):
+            construct, alternative = CLAUSES.get(
+                name, (f"{name.rstrip('_').upper()} in `{words(node)[:60]}`", "leave it out")
+            )
+            inner = value[0] if isinstance(value, list) else value
+            unsupported(inner if isinstance(inner, exp.Expr) else node, text, construct, alternative)
