@@ -1,1 +1,1 @@
-"""The same operators on plain values: the oracle of semantics."""
+"""The engine on plain values: one party, the same shapes, the oracle of what every operator means."""

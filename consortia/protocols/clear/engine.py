@@ -1,0 +1,251 @@
+"""``ClearEngine``: every operator of ``protocols.engine`` on plain values, with its preconditions checked.
+
+It stands for all parties at once, so ``input`` needs the values of every owner and ``part`` gives the value itself
+(decode it with two parts of zeros). Where another engine would compute garbage silently (a value outside its
+declared width, a step path used twice) this one raises InternalError: wrong planning shows up here first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from consortia.errors import InternalError
+from consortia.protocols.clear.vectors import (
+    WIDE_MODULUS,
+    ClearArithmetic,
+    ClearBoolean,
+    ClearWide,
+    integers,
+    integers_to_words,
+    same_length,
+    same_width,
+    word_count,
+    words_to_integers,
+)
+from consortia.protocols.engine import ColumnShape
+from consortia.protocols.shares import Arithmetic, Boolean, Rows, Vector, Wide, Words
+
+
+class ClearEngine:
+    """One party that sees everything; ``used`` is shared by all narrowed engines of one run."""
+
+    __slots__ = ("_path", "_used")
+
+    def __init__(self, path: str = "", used: set[str] | None = None) -> None:
+        self._path = path
+        self._used: set[str] = set() if used is None else used
+
+    def narrow(self, name: str) -> ClearEngine:
+        return ClearEngine(f"{self._path}/{name}" if self._path else name, self._used)
+
+    def _begin(self) -> None:
+        if self._path in self._used:
+            raise InternalError("protocol/step-reused", f"the step path `{self._path}` is used twice")
+        self._used.add(self._path)
+
+    # --- in and out -------------------------------------------------------------------------------------
+
+    def input(
+        self, owner: str, length: int, shapes: Sequence[ColumnShape], values: Sequence[Words] | None
+    ) -> list[Vector]:
+        self._begin()
+        if values is None:
+            raise InternalError("protocol/input", f"the clear engine needs the values of `{owner}`")
+        if len(values) != len(shapes):
+            raise InternalError("protocol/input", f"{len(shapes)} columns are declared and {len(values)} given")
+        return [self._input(length, shape, words) for shape, words in zip(shapes, values, strict=True)]
+
+    @staticmethod
+    def _input(length: int, shape: ColumnShape, words: Words) -> Vector:
+        expected: dict[str, tuple[int, ...]] = {
+            "arithmetic": (length,),
+            "boolean": (length, word_count(shape.bits)),
+            "wide": (length, 2),
+        }
+        if words.shape != expected[shape.domain] or words.dtype != np.uint64:
+            raise InternalError(
+                "protocol/input", f"{shape.domain} values of shape {words.shape} where {expected[shape.domain]} is due"
+            )
+        match shape.domain:
+            case "arithmetic":
+                return ClearArithmetic(words)
+            case "boolean":
+                return _boolean(words, shape.bits)
+            case "wide":
+                return ClearWide(words_to_integers(words))
+
+    def part(self, x: Vector) -> Words:
+        self._begin()
+        return value_words(x)
+
+    def open_to_computer(self, rank: int, x: Vector) -> Words | None:  # noqa: ARG002  one party is every rank
+        self._begin()
+        return value_words(x)
+
+    def constant_arithmetic(self, values: Words) -> Arithmetic:
+        return ClearArithmetic(values)
+
+    def constant_boolean(self, values: Words, bits: int) -> Boolean:
+        return _boolean(values, bits)
+
+    def invert(self, x: Boolean) -> Boolean:
+        plain = _bool(x)
+        return ClearBoolean(plain.values ^ ((1 << plain.bits) - 1), plain.bits)
+
+    # --- products and conversions -----------------------------------------------------------------------
+
+    def multiply(self, x: Arithmetic, y: Arithmetic) -> Arithmetic:
+        self._begin()
+        same_length(x, y)
+        return ClearArithmetic(_arith(x).values * _arith(y).values)
+
+    def conjunction(self, x: Boolean, y: Boolean) -> Boolean:
+        self._begin()
+        same_length(x, y)
+        left, right = _bool(x), _bool(y)
+        if left.bits == 1 and right.bits != 1:
+            left, right = right, left
+        if right.bits == 1 and left.bits != 1:
+            return ClearBoolean(left.values * right.values, left.bits)
+        same_width(left, right)
+        return ClearBoolean(left.values & right.values, left.bits)
+
+    def bit_to_arithmetic(self, x: Boolean) -> Arithmetic:
+        self._begin()
+        return ClearArithmetic(_bit(x).values.astype(np.uint64))
+
+    def bit_to_wide(self, x: Boolean) -> Wide:
+        self._begin()
+        return ClearWide(_bit(x).values)
+
+    def widened(self, x: Arithmetic, bits: int) -> Wide:
+        self._begin()
+        if bits > 63:
+            raise InternalError("protocol/range", f"only values of up to 63 bits can be widened, not {bits}")
+        return ClearWide(integers(_signed(x, bits)))
+
+    def multiply_wide(self, bit: Wide, x: Wide) -> Wide:
+        self._begin()
+        same_length(bit, x)
+        return ClearWide(_wide(bit).values * _wide(x).values)
+
+    # --- comparisons ------------------------------------------------------------------------------------
+
+    def negative(self, x: Arithmetic, bits: int) -> Boolean:
+        self._begin()
+        return ClearBoolean(integers([int(value < 0) for value in _signed(x, bits)]), 1)
+
+    def zero(self, x: Arithmetic, bits: int) -> Boolean:
+        self._begin()
+        return ClearBoolean(integers([int(value == 0) for value in _signed(x, bits)]), 1)
+
+    def less_than(self, x: Boolean, y: Boolean) -> Boolean:
+        self._begin()
+        same_length(x, y)
+        same_width(x, y)
+        pairs = zip(_bool(x).values, _bool(y).values, strict=True)
+        return ClearBoolean(integers([int(left < right) for left, right in pairs]), 1)
+
+    def equal(self, x: Boolean, y: Boolean) -> Boolean:
+        self._begin()
+        same_length(x, y)
+        same_width(x, y)
+        pairs = zip(_bool(x).values, _bool(y).values, strict=True)
+        return ClearBoolean(integers([int(left == right) for left, right in pairs]), 1)
+
+    # --- order ------------------------------------------------------------------------------------------
+
+    def shuffle(self, rows: Rows) -> Rows:
+        self._begin()
+        length = _row_count(rows)
+        return _taken(rows, [int(place) for place in np.random.default_rng(length).permutation(length)])
+
+    def sort(self, keys: Boolean, rows: Rows) -> Rows:
+        self._begin()
+        values = _bool(keys).values
+        _row_count(rows, keys.length)
+        return _taken(rows, sorted(range(keys.length), key=lambda place: cast("int", values[place])))
+
+    def partition(self, bit: Boolean, rows: Rows) -> Rows:
+        self._begin()
+        values = _bit(bit).values
+        _row_count(rows, bit.length)
+        return _taken(rows, sorted(range(bit.length), key=lambda place: 1 - cast("int", values[place])))
+
+
+def value_words(x: Vector) -> Words:
+    """The value of a clear vector in the shapes of ``protocols.shares``."""
+    match x:
+        case ClearArithmetic():
+            return x.values.copy()
+        case ClearBoolean():
+            return integers_to_words(x.values, word_count(x.bits))
+        case ClearWide():
+            return integers_to_words(x.values % WIDE_MODULUS, 2)
+        case _:
+            raise InternalError("protocol/engine", f"{x!r} is a vector of another engine")
+
+
+def _boolean(words: Words, bits: int) -> ClearBoolean:
+    values = words_to_integers(words)
+    if any(int(value) >> bits for value in values):
+        raise InternalError("protocol/range", f"a boolean value does not fit its declared {bits} bits")
+    return ClearBoolean(values, bits)
+
+
+def _arith(x: Arithmetic) -> ClearArithmetic:
+    if not isinstance(x, ClearArithmetic):
+        raise InternalError("protocol/engine", f"{x!r} is not an arithmetic vector of the clear engine")
+    return x
+
+
+def _bool(x: Boolean) -> ClearBoolean:
+    if not isinstance(x, ClearBoolean):
+        raise InternalError("protocol/engine", f"{x!r} is not a boolean vector of the clear engine")
+    return x
+
+
+def _wide(x: Wide) -> ClearWide:
+    if not isinstance(x, ClearWide):
+        raise InternalError("protocol/engine", f"{x!r} is not a wide vector of the clear engine")
+    return x
+
+
+def _bit(x: Boolean) -> ClearBoolean:
+    plain = _bool(x)
+    if plain.bits != 1:
+        raise InternalError("protocol/width", f"one bit a row is needed, here are {plain.bits}")
+    return plain
+
+
+def _signed(x: Arithmetic, bits: int) -> list[int]:
+    """The signed values, checked to satisfy |x| < 2^(bits-1)."""
+    if not 1 <= bits <= 64:
+        raise InternalError("protocol/range", f"an arithmetic value can't have {bits} bits")
+    values = [int(value) for value in _arith(x).values.view(np.int64)]
+    if any(abs(value) >= 1 << (bits - 1) for value in values):
+        raise InternalError("protocol/range", f"a value does not fit the declared {bits} bits")
+    return values
+
+
+def _row_count(rows: Rows, length: int | None = None) -> int:
+    lengths = {vector.length for vector in (*rows.arithmetic, *rows.boolean, *rows.wide)}
+    if length is not None:
+        lengths.add(length)
+    if len(lengths) > 1:
+        raise InternalError("protocol/length", f"columns of {sorted(lengths)} rows travel together")
+    return lengths.pop() if lengths else 0
+
+
+def _taken(rows: Rows, places: list[int]) -> Rows:
+    def take(vector: Any) -> Any:
+        return vector.taken(places)
+
+    return Rows(
+        tuple(take(vector) for vector in rows.arithmetic),
+        tuple(take(vector) for vector in rows.boolean),
+        tuple(take(vector) for vector in rows.wide),
+    )
