@@ -1,0 +1,1 @@
+"""Worked examples; each is executed by the tests."""

@@ -1,0 +1,122 @@
+"""The plain answer on the pooled files, by other means: DuckDB and Python integers, nothing of the product.
+
+It takes the same SQL text as the joint run. What DuckDB would do differently is done here in Python integers: the
+mean (DuckDB's is a double) from the exact sum and count, rounded half away from zero to six digits. ``member()``
+becomes the holder's column. The minimum-contributor rule is applied the plain way, by counting.
+"""
+
+import argparse
+import re
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import duckdb
+
+Cell = str | int | bool | Decimal | None
+
+DEPOSITS = """
+CREATE VIEW deposits AS
+SELECT a.customer_key, t.ts, t.amount_minor, t.currency, a.country, t.holder
+FROM transactions t JOIN accounts a ON a.account_id = t.to_account AND a.bank = t.holder
+WHERE t.format = 'cash' AND t.from_bank IS NULL AND t.to_bank = t.holder
+"""
+
+
+def pooled(folder: Path) -> duckdb.DuckDBPyConnection:
+    """All banks' Parquet files as ``accounts``, ``transactions`` and ``deposits``, each with its holder."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for name in ("accounts", "transactions"):
+        files = f"{folder}/*/{name}.parquet"
+        connection.execute(
+            f"CREATE VIEW all_{name} AS SELECT *, parse_path(filename)[-2] AS holder "  # noqa: S608  # own file names
+            f"FROM read_parquet('{files}', filename = true)"
+        )
+    connection.execute("CREATE VIEW accounts AS SELECT * FROM all_accounts")
+    connection.execute(
+        "CREATE VIEW transactions AS SELECT * REPLACE (ts AT TIME ZONE 'UTC' AS ts) FROM all_transactions"
+    )
+    connection.execute(DEPOSITS)
+    return connection
+
+
+def answer(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Cell, ...]]:
+    """The rows of ``sql``, exact to the last digit."""
+    return [tuple(_exact(cell) for cell in row) for row in connection.execute(_plain(sql)).fetchall()]
+
+
+def shown(
+    connection: duckdb.DuckDBPyConnection, sql: str, recipient: str, minimum_entities: int, minimum_members: int
+) -> tuple[list[tuple[Cell, ...]], int]:
+    """The rows that ``recipient`` may see, and how many it may not.
+
+    Contributors are counted over rows of the other members; the recipient itself counts as a member always.
+    """
+    others = f"CASE WHEN holder <> '{recipient}' THEN {{}} END"
+    counted = re.sub(
+        r"\bFROM\b",
+        f", COUNT(DISTINCT {others.format('customer_key')}), COUNT(DISTINCT {others.format('holder')}) FROM",
+        sql,
+        count=1,
+    )
+    rows = answer(connection, counted)
+    passing = [
+        row[:-2] for row in rows if _at_least(row[-2], minimum_entities) and _at_least(row[-1], minimum_members - 1)
+    ]
+    return passing, len(rows) - len(passing)
+
+
+def alerts(connection: duckdb.DuckDBPyConnection, sql: str, key: str = "customer_key") -> dict[str, list[str]]:
+    """By member, the keys of ``sql``'s answer that have a row at that member among those the WHERE keeps."""
+    where = re.search(r"\bWHERE\b(.*?)\bGROUP BY\b", sql, re.DOTALL)
+    condition = where.group(1) if where else "TRUE"
+    hits = connection.execute(_plain(sql)).fetchall()
+    found: dict[str, list[str]] = {}
+    pairs = connection.execute(
+        f"SELECT DISTINCT holder, {key} FROM deposits WHERE {condition} ORDER BY ALL"  # noqa: S608  # the example's own text
+    ).fetchall()
+    wanted = {row[0] for row in hits}
+    for holder, value in pairs:
+        found.setdefault(holder, [])
+        if value in wanted:
+            found[holder].append(value)
+    return found
+
+
+def _at_least(cell: Cell, minimum: int) -> bool:
+    return isinstance(cell, int) and cell >= minimum
+
+
+def _plain(sql: str) -> str:
+    exact_mean = re.sub(r"\bAVG\((\w+)\)", r"[SUM(\1)::HUGEINT, COUNT(\1)::HUGEINT]", sql)
+    return exact_mean.replace("member()", "holder")
+
+
+def _exact(cell: object) -> Cell:
+    if isinstance(cell, list):
+        total, count = cell
+        return None if not count else _half_away(Fraction(total, count), 6)
+    if cell is None or isinstance(cell, str | int | Decimal):
+        return cell
+    raise TypeError(f"a {type(cell).__name__} is not exact")
+
+
+def _half_away(value: Fraction, digits: int) -> Decimal:
+    scaled = abs(value) * 10**digits
+    whole = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    return Decimal(whole if value >= 0 else -whole).scaleb(-digits)
+
+
+def main() -> None:
+    """Print the plain answer of a query file."""
+    parser = argparse.ArgumentParser(description="the plain answer on the pooled files")
+    parser.add_argument("sql", type=Path)
+    parser.add_argument("--data", type=Path, default=Path("build/aml"))
+    given = parser.parse_args()
+    for row in answer(pooled(given.data), given.sql.read_text()):
+        print(*row, sep="\t")
+
+
+if __name__ == "__main__":
+    main()
