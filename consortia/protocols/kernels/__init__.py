@@ -1,0 +1,1 @@
+"""Numba kernels: small loops with explicit signatures, each with a three-line numpy twin in the tests."""
