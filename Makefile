@@ -34,7 +34,7 @@ kernels: setup ## compile the kernels once, so that no run waits for the compile
 	$(BIN)/python -m consortia.protocols.kernels
 
 proto: setup ## regenerate the stubs of the control plane
-	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --mypy_out=. --grpc_python_out=. consortia/wire/control.proto
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --mypy_out=. --mypy_grpc_out=. --grpc_python_out=. consortia/wire/control.proto
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache

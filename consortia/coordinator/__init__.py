@@ -1,1 +1,1 @@
-"""Schedules sessions and carries messages; is trusted with nothing and holds no share."""
+"""The coordinator: schedules sessions and carries messages; it is trusted with nothing and can hold no share."""

@@ -1,0 +1,331 @@
+"""What the coordinator does with each message: an event for the session's state machine, and the mail that follows.
+
+All methods work in the caller's transaction; mail is put into the mailboxes and noted in ``posted``, so that the
+service can hand it to open streams after the commit. Only form is checked here: who sent it (from the TLS
+certificate), that it concerns a session of the sender's, that it is well-formed. Signatures are verified by those
+who act on them.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from consortia.control.mailbox import Letter
+from consortia.control.messages import (
+    Accepted,
+    Collected,
+    Empty,
+    End,
+    Fault,
+    Kind,
+    Part,
+    PartyStatus,
+    Proposal,
+    ResultsAnswer,
+    SessionStatus,
+    Stage,
+    Status,
+    Submit,
+    decode,
+    encode,
+)
+from consortia.control.phases import Phase
+from consortia.coordinator import sessions
+from consortia.coordinator.directory import Directory
+from consortia.coordinator.sessions import Event, Output, SessionState
+from consortia.coordinator.store import SessionRecord, Store
+from consortia.errors import ProtocolAbort, RequestError
+from consortia.ids import member_of
+from consortia.plans.model import Plan, Release
+from consortia.trust.documents import Frozen
+from consortia.trust.envelope import Envelope
+from consortia.trust.sessions import Denial, Submission
+
+PresenceOf = Callable[[str], tuple[bool, bool]]
+"""Whether a party is connected, and whether it was ever seen."""
+
+
+class Desk:
+    """One coordinator's message handling; ``presence`` is asked for status answers."""
+
+    def __init__(self, store: Store, directory: Callable[[], Directory], presence: PresenceOf) -> None:
+        self._store = store
+        self._directory = directory
+        self._presence = presence
+        self.posted: list[tuple[str, str, Letter]] = []
+
+    def handle(self, transaction: Connection, peer: str, instance: str, letter: Letter, now: datetime) -> None:
+        """Apply a durable message of ``peer``. Raises ConsortiaError if it can't be applied; nothing changes then."""
+        match letter.kind:
+            case Kind.SUBMISSION:
+                self._submit(transaction, peer, instance, letter, now)
+            case Kind.STATUS_QUERY:
+                self._status(transaction, peer, instance, letter)
+            case Kind.RESULTS_REQUEST:
+                self._relay(transaction, peer, letter, member_of(peer))
+            case Kind.RESULTS_ANSWER:
+                decode(ResultsAnswer, letter.body, letter.kind, peer)
+                if "@" not in letter.receiver or member_of(letter.receiver) != peer:
+                    raise _foreign(peer, letter)
+                self._relay(transaction, peer, letter, letter.receiver)
+            case Kind.CANCEL:
+                record = self._record(transaction, letter)
+                if record.state.submitter != peer:
+                    raise _foreign(peer, letter)
+                self.apply(transaction, record, sessions.Failed(peer, _cancelled(peer)), now)
+            case Kind.PART:
+                self._part(transaction, peer, letter, now)
+            case _:
+                self._party_message(transaction, peer, letter, now)
+
+    def apply(self, transaction: Connection, record: SessionRecord, event: Event, now: datetime) -> None:
+        """Advance the session by ``event``, store it with its cause, and post what follows."""
+        state, effects = sessions.advance(record.state, event)
+        fault = getattr(event, "fault", None)
+        cause = f"{type(event).__name__.lower()} {event.party}" + (f" {fault.code}" if fault else "")
+        following = record.model_copy(update={"state": state})
+        for effect in effects:
+            self._carry_out(transaction, following, effect)
+        self._store.update(transaction, state, cause, now)
+
+    def propose_again(self, transaction: Connection, member: str, instance: str, now: datetime) -> None:
+        """A node of ``member`` is here with a mailbox of its own that is new: show it what waits for its answer.
+
+        A session in which the member had answered already is ended: the node that remembered it is gone.
+        """
+        for record in self._store.running(transaction):
+            if member not in record.state.parties:
+                continue
+            if record.state.stage(member) is Phase.PROPOSED:
+                body = self._store.proposal(transaction, record.state.session)
+                self._post(transaction, member, Letter(Kind.PROPOSAL, record.state.session, body), instance)
+            else:
+                fault = Fault(
+                    kind="PeerError",
+                    code="coordinator/node-replaced",
+                    party=member,
+                    message=f"the node of `{member}` came back without its database",
+                    remedy="run the analysis again",
+                )
+                self.apply(transaction, record, sessions.Failed(member, fault), now)
+
+    def _submit(self, transaction: Connection, peer: str, instance: str, letter: Letter, now: datetime) -> None:
+        body = decode(Submit, letter.body, letter.kind, peer)
+        if hashlib.sha256(body.submission.to_bytes()).hexdigest()[:32] != letter.session:
+            raise RequestError(
+                "coordinator/session-id",
+                "the session id is not the hash of the signed submission",
+                remedy="submit again",
+            )
+        submission = Submission.parse(body.submission.payload_bytes())
+        plan = Plan.parse(body.plan.encode())
+        if submission.submitter != peer or plan.digest() != submission.plan:
+            raise RequestError(
+                "coordinator/submission",
+                "the submission is of another person, or names another plan than the one beside it",
+                remedy="submit the saved plan with the key of the person who is connected",
+            )
+        parties, outputs = parties_of(plan), outputs_of(plan)
+        strangers = [party for party in parties if not self._directory().is_member(party)]
+        if strangers:
+            raise RequestError(
+                "coordinator/not-a-member",
+                f"the plan names {', '.join(strangers)}, which the coordinator's manifest does not list",
+                remedy="compare the manifest versions of client and coordinator",
+            )
+        state, effects = sessions.begin(letter.session, peer, parties, plan.computers, outputs)
+        proposal = Proposal(submission=body.submission, plan=body.plan, parties=state.parties)
+        record = SessionRecord(state=state, instance=instance, purpose=submission.purpose, submitted="")
+        self._store.create(
+            transaction,
+            state,
+            instance=instance,
+            purpose=submission.purpose,
+            proposal=encode(proposal),
+            now=now,
+        )
+        self._post_body(transaction, peer, Kind.ACCEPTED, letter.session, Accepted(parties=state.parties), instance)
+        for effect in effects:
+            self._carry_out(transaction, record, effect)
+
+    def _party_message(self, transaction: Connection, peer: str, letter: Letter, now: datetime) -> None:
+        record = self._record(transaction, letter)
+        if peer not in record.state.parties:
+            raise _foreign(peer, letter)
+        event = self._event(peer, letter)
+        if letter.kind in (Kind.APPROVAL, Kind.HELLO, Kind.PAIR_KEYS, Kind.SEAL, Kind.DENIAL):
+            # Checked first, so that a second document of a kind never replaces the first.
+            sessions.advance(record.state, event)
+            self._store.keep_document(transaction, letter.session, letter.kind, peer, letter.body)
+        self.apply(transaction, record, event, now)
+
+    def _event(self, peer: str, letter: Letter) -> Event:
+        match letter.kind:
+            case Kind.REVIEWING:
+                return sessions.Reviewing(peer)
+            case Kind.HOLD:
+                return sessions.Held(peer)
+            case Kind.RESUME:
+                return sessions.Resumed(peer)
+            case Kind.STAGE:
+                return sessions.Reached(peer, decode(Stage, letter.body, letter.kind, peer).stage)
+            case Kind.ABORT:
+                fault = decode(Fault, letter.body, letter.kind, peer)
+                return sessions.Failed(peer, fault.model_copy(update={"party": fault.party or peer}))
+            case Kind.DENIAL:
+                denial = Denial.parse(Envelope.from_bytes(letter.body).payload_bytes())
+                return sessions.Denied(
+                    peer,
+                    Fault(kind="PolicyRefusal", code=denial.code, party=peer, message="; ".join(denial.reasons)),
+                )
+            case Kind.APPROVAL | Kind.HELLO | Kind.PAIR_KEYS | Kind.SEAL:
+                Envelope.from_bytes(letter.body)
+                return _DOCUMENT_EVENTS[Kind(letter.kind)](peer)
+        raise ProtocolAbort(
+            "coordinator/unknown-kind",
+            f"`{peer}` sent a message `{letter.kind}`, which this coordinator does not take from a party",
+            remedy="run the same version of consortia everywhere",
+        )
+
+    def _part(self, transaction: Connection, peer: str, letter: Letter, now: datetime) -> None:
+        record = self._record(transaction, letter)
+        part = decode(Part, letter.body, letter.kind, peer)
+        event = sessions.Delivered(peer, part.step, part.recipient)
+        sessions.advance(record.state, event)
+        if self._store.keep_piece(transaction, letter.session, peer, part, letter.body):
+            self.apply(transaction, record, event, now)
+
+    def _carry_out(self, transaction: Connection, record: SessionRecord, effect: sessions.Effect) -> None:
+        state = record.state
+        match effect:
+            case sessions.Ask():
+                body = self._store.proposal(transaction, state.session)
+                self._to_parties(transaction, state, Letter(Kind.PROPOSAL, state.session, body))
+            case sessions.Distribute(kind=kind):
+                self._distribute(transaction, state, kind)
+            case sessions.Report(party=party, stage=stage):
+                stage_body = Stage(party=party, stage=stage)
+                self._to_submitter(transaction, record, Kind.STAGE, stage_body)
+            case sessions.Deliver():
+                for computer, recipient, piece in self._store.pieces(transaction, state.session):
+                    letter = Letter(Kind.PART, state.session, piece, sender=computer, receiver=recipient)
+                    self._post(transaction, recipient, letter, record.instance if "@" in recipient else "")
+                self._to_parties(transaction, state, Letter(Kind.RELEASED, state.session, encode(Empty())))
+            case sessions.Finish(phase=phase, fault=fault):
+                denials = tuple(
+                    Envelope.from_bytes(body) for body in self._store.documents(transaction, state.session, Kind.DENIAL)
+                )
+                end = End(phase=phase, fault=fault, denials=denials)
+                self._to_parties(transaction, state, Letter(Kind.END, state.session, encode(end)))
+                self._to_submitter(transaction, record, Kind.END, end)
+
+    def _distribute(self, transaction: Connection, state: SessionState, kind: Kind) -> None:
+        single = {Kind.APPROVALS: Kind.APPROVAL, Kind.HELLOS: Kind.HELLO, Kind.PAIR_KEYS_SET: Kind.PAIR_KEYS}[kind]
+        bodies = self._store.documents(transaction, state.session, single)
+        collected = Collected(documents=tuple(Envelope.from_bytes(body) for body in bodies))
+        self._to_parties(transaction, state, Letter(kind, state.session, encode(collected)))
+
+    def _status(self, transaction: Connection, peer: str, instance: str, letter: Letter) -> None:
+        records = self._store.of_person(transaction, peer)
+        chosen = [record for record in records if letter.session in ("", record.state.session)]
+        body = Status(sessions=tuple(self._describe(record) for record in chosen))
+        self._post_body(transaction, peer, Kind.STATUS, letter.session, body, instance)
+
+    def _describe(self, record: SessionRecord) -> SessionStatus:
+        state = record.state
+        parties = []
+        for party in state.parties:
+            connected, seen = self._presence(party)
+            parties.append(PartyStatus(party=party, stage=state.stage(party), connected=connected, seen=seen))
+        return SessionStatus(
+            session=state.session,
+            phase=state.phase,
+            submitter=state.submitter,
+            purpose=record.purpose,
+            submitted=record.submitted,
+            parties=tuple(parties),
+            fault=state.fault,
+        )
+
+    def _record(self, transaction: Connection, letter: Letter) -> SessionRecord:
+        record = self._store.load(transaction, letter.session)
+        if record is None:
+            raise RequestError(
+                "coordinator/unknown-session",
+                f"there is no session `{letter.session}`",
+                remedy="run `consortia session list`",
+            )
+        return record
+
+    def _relay(self, transaction: Connection, peer: str, letter: Letter, receiver: str) -> None:
+        self._post(transaction, receiver, Letter(letter.kind, letter.session, letter.body, peer, receiver))
+
+    def _to_parties(self, transaction: Connection, state: SessionState, letter: Letter) -> None:
+        for party in state.parties:
+            self._post(transaction, party, letter)
+
+    def _to_submitter(self, transaction: Connection, record: SessionRecord, kind: Kind, body: Frozen) -> None:
+        self._post_body(transaction, record.state.submitter, kind, record.state.session, body, record.instance)
+
+    def _post_body(
+        self, transaction: Connection, peer: str, kind: Kind, session: str, body: Frozen, instance: str
+    ) -> None:
+        self._post(transaction, peer, Letter(kind, session, encode(body)), instance)
+
+    def _post(self, transaction: Connection, peer: str, letter: Letter, instance: str = "") -> None:
+        for name, posted in self._store.post(transaction, peer, letter, instance):
+            self.posted.append((peer, name, posted))
+
+    def refuse(self, transaction: Connection, peer: str, instance: str, letter: Letter, fault: Fault) -> None:
+        """Tell the sender that its message was not applied."""
+        self._post_body(transaction, peer, Kind.REFUSED, letter.session, fault, instance)
+
+
+_DOCUMENT_EVENTS: dict[Kind, Callable[[str], Event]] = {
+    Kind.APPROVAL: sessions.Approved,
+    Kind.HELLO: sessions.Greeted,
+    Kind.PAIR_KEYS: sessions.Keyed,
+    Kind.SEAL: sessions.Sealed,
+}
+
+
+def parties_of(plan: Plan) -> tuple[str, ...]:
+    """The members whose nodes take part: owners, computers, and members that receive a result; sorted."""
+    recipients = {
+        recipient.member
+        for step in plan.steps
+        if isinstance(step, Release)
+        for recipient in step.recipients
+        if recipient.person is None
+    }
+    return tuple(sorted({*plan.owners(), *plan.computers, *recipients}))
+
+
+def outputs_of(plan: Plan) -> tuple[Output, ...]:
+    """Every release step with every recipient of it, in plan order."""
+    return tuple(
+        Output(step=step.id, recipient=recipient.person or recipient.member)
+        for step in plan.steps
+        if isinstance(step, Release)
+        for recipient in step.recipients
+    )
+
+
+def _cancelled(person: str) -> Fault:
+    return Fault(
+        kind="RequestError",
+        code="coordinator/cancelled",
+        party=person,
+        message=f"`{person}` cancelled the run; nothing was opened",
+    )
+
+
+def _foreign(peer: str, letter: Letter) -> ProtocolAbort:
+    return ProtocolAbort(
+        "coordinator/not-concerned",
+        f"`{peer}` sent `{letter.kind}` for a session or person that is not its own",
+        place=f"session {letter.session}" if letter.session else "",
+        remedy="nothing changed by it",
+    )
