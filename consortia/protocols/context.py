@@ -105,9 +105,10 @@ class Context:
         return answer
 
     def receive_from_owner(self, owner: str, words: int) -> Words:
-        """Words sent to this computer by an owner that does not compute, under this step."""
+        """One round: words sent to this computer by an owner that does not compute."""
         if owner not in self.channels:
             raise InternalError("protocol/owner", f"no channel leads to the owner `{owner}`", place=self.step)
+        self.transcript.rounds[self.step] += 1
         return self._received(owner, (words,), np.dtype(np.uint64))
 
     def _received(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

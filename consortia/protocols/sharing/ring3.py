@@ -27,7 +27,7 @@ class Ring3Arithmetic(Arithmetic):
 
     def __init__(self, first: NDArray[Any], second: NDArray[Any]) -> None:
         """Components (n,) of equal type, uint64 or uint32."""
-        self.first, self.second = first, second
+        self.first, self.second = np.ascontiguousarray(first), np.ascontiguousarray(second)
 
     @property
     def length(self) -> int:
@@ -87,7 +87,7 @@ class Ring3Boolean(Boolean):
 
     def __init__(self, first: Words, second: Words, length: int) -> None:
         """Components (bits, ceil(length/64))."""
-        self.first, self.second = first, second
+        self.first, self.second = np.ascontiguousarray(first), np.ascontiguousarray(second)
         self._length = length
 
     @property
@@ -158,7 +158,7 @@ class Ring3Wide(Wide):
 
     def __init__(self, first: Words, second: Words) -> None:
         """Components (n, 2)."""
-        self.first, self.second = first, second
+        self.first, self.second = np.ascontiguousarray(first), np.ascontiguousarray(second)
 
     @property
     def length(self) -> int:
@@ -221,5 +221,5 @@ def shifted_rows(component: NDArray[Any], by: int) -> NDArray[Any]:
 
 def _prefix_xors(component: Words) -> Words:
     out = np.empty_like(component)
-    bit_planes.prefix_xors(np.ascontiguousarray(component), out)
+    bit_planes.prefix_xors(component, out)
     return out

@@ -1,0 +1,99 @@
+"""The engine of three computers: every operation of ``engine.Engine`` over one context.
+
+Replicated sharing over Z_2^64, Z_2^128 and bit planes, secure against one passively corrupted computer. Each method
+is one protocol; functionality, argument and cost stand in the module that it calls.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from consortia.errors import InternalError
+from consortia.protocols.arithmetic.multiply import multiply, multiply_wide
+from consortia.protocols.boolean.compare import equal, less_than
+from consortia.protocols.boolean.conjunction import conjunction
+from consortia.protocols.context import Context
+from consortia.protocols.conversion.bits import bit_to_arithmetic, bit_to_wide
+from consortia.protocols.conversion.sign import negative, zero
+from consortia.protocols.conversion.widen import widened
+from consortia.protocols.engine import ColumnShape
+from consortia.protocols.shares import Arithmetic, Boolean, Vector, Wide, Words
+from consortia.protocols.sharing.input import share_input
+from consortia.protocols.sharing.opening import open_to_computer, part
+from consortia.protocols.sharing.public import constant_arithmetic, constant_boolean, inverted
+from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean, Ring3Wide
+
+Own = TypeVar("Own", Ring3Arithmetic, Ring3Boolean, Ring3Wide)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ring3Engine:
+    """One computer's engine at one step path. Stateless: all state is in the context."""
+
+    ctx: Context
+
+    def narrow(self, name: str) -> "Ring3Engine":
+        return Ring3Engine(self.ctx.narrow(name))
+
+    # --- in and out -------------------------------------------------------------------------------------
+
+    def input(
+        self, owner: str, length: int, shapes: Sequence[ColumnShape], values: Sequence[Words] | None
+    ) -> list[Vector]:
+        return share_input(self.ctx, owner, length, shapes, values)
+
+    def part(self, x: Vector) -> Words:
+        return part(self.ctx, x)
+
+    def open_to_computer(self, rank: int, x: Vector) -> Words | None:
+        return open_to_computer(self.ctx, rank, x)
+
+    def constant_arithmetic(self, values: Words) -> Ring3Arithmetic:
+        return constant_arithmetic(self.ctx, values)
+
+    def constant_boolean(self, values: Words, bits: int) -> Ring3Boolean:
+        return constant_boolean(self.ctx, values, bits)
+
+    def invert(self, x: Boolean) -> Ring3Boolean:
+        return inverted(self.ctx, own(x, Ring3Boolean))
+
+    # --- products and conversions -----------------------------------------------------------------------
+
+    def multiply(self, x: Arithmetic, y: Arithmetic) -> Ring3Arithmetic:
+        return multiply(self.ctx, own(x, Ring3Arithmetic), own(y, Ring3Arithmetic))
+
+    def conjunction(self, x: Boolean, y: Boolean) -> Ring3Boolean:
+        return conjunction(self.ctx, own(x, Ring3Boolean), own(y, Ring3Boolean))
+
+    def bit_to_arithmetic(self, x: Boolean) -> Ring3Arithmetic:
+        return bit_to_arithmetic(self.ctx, own(x, Ring3Boolean))
+
+    def bit_to_wide(self, x: Boolean) -> Ring3Wide:
+        return bit_to_wide(self.ctx, own(x, Ring3Boolean))
+
+    def widened(self, x: Arithmetic, bits: int) -> Ring3Wide:
+        return widened(self.ctx, own(x, Ring3Arithmetic), bits)
+
+    def multiply_wide(self, bit: Wide, x: Wide) -> Ring3Wide:
+        return multiply_wide(self.ctx, own(bit, Ring3Wide), own(x, Ring3Wide))
+
+    # --- comparisons ------------------------------------------------------------------------------------
+
+    def negative(self, x: Arithmetic, bits: int) -> Ring3Boolean:
+        return negative(self.ctx, own(x, Ring3Arithmetic), bits)
+
+    def zero(self, x: Arithmetic, bits: int) -> Ring3Boolean:
+        return zero(self.ctx, own(x, Ring3Arithmetic), bits)
+
+    def less_than(self, x: Boolean, y: Boolean) -> Ring3Boolean:
+        return less_than(self.ctx, own(x, Ring3Boolean), own(y, Ring3Boolean))
+
+    def equal(self, x: Boolean, y: Boolean) -> Ring3Boolean:
+        return equal(self.ctx, own(x, Ring3Boolean), own(y, Ring3Boolean))
+
+
+def own(x: Vector, kind: type[Own]) -> Own:
+    """``x`` as a share of this engine. Raises InternalError ``protocol/foreign-share`` otherwise."""
+    if not isinstance(x, kind):
+        raise InternalError("protocol/foreign-share", f"a {type(x).__name__} is not a {kind.__name__}")
+    return x
