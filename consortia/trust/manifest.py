@@ -22,6 +22,16 @@ class Member(Frozen):
     may_compute: bool
 
 
+class Introduction(Frozen):
+    """What an institution hands over to become a member: the consortium it means, and its entry for the manifest.
+
+    It is unsigned: who takes it up compares the fingerprint of the root key with the institution, out of band.
+    """
+
+    consortium: Name
+    member: Member
+
+
 class CoordinatorEntry(Frozen):
     """Where the coordinator listens, and the TLS root under which its certificate stands."""
 
