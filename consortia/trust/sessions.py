@@ -122,6 +122,48 @@ class PairKeys(Document):
     pairs: tuple[SealedPair, ...]
 
 
+class ResultPart(Document):
+    """A computer's statement about its part of one output: what the sealed bytes beside it are, and of which run.
+
+    ``sealed`` is the SHA-256 of the HPKE ciphertext; ``commitment`` that of ``["consortia/part/v1", salt, part]``,
+    whose salt stands in front of the part inside the seal. Without the signature anybody who knows the recipient's
+    public key could send a part of his own making.
+    """
+
+    type: Literal["consortia/result-part/v1"] = "consortia/result-part/v1"
+    session: Session
+    attempt: int
+    party: Name
+    plan: Digest
+    transcript: Digest
+    """T2 of the key schedule: parts of one result must name the same."""
+    step: str
+    recipient: Person | Name
+    commitment: Digest
+    sealed: Digest
+
+
+class ResultsRequest(Document):
+    """An analyst asks the own member's node for the stored results of a session, sealed to a one-time key."""
+
+    type: Literal["consortia/results-request/v1"] = "consortia/results-request/v1"
+    session: Session
+    person: Person
+    at: Instant
+    nonce: Hex
+    result_key: Hex
+
+
+class ResultsReply(Document):
+    """The node's answer: the SHA-256 of the sealed result, and of the request that it answers."""
+
+    type: Literal["consortia/results-reply/v1"] = "consortia/results-reply/v1"
+    session: Session
+    party: Name
+    request: Digest
+    sealed: Digest
+
+
 class StepTraffic(Frozen):
     """Measured payload bytes that one party sent in one plan step, and the rounds it took."""
 
