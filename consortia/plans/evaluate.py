@@ -96,13 +96,16 @@ def _strict(call: Call, values: list[Value], types: Types) -> Value:
             return -a
         case "cast", [a]:
             return a * int(10 ** (call.type.scale - scales[0]))
-        case "modulo", [a, b]:
-            return None if b == 0 else a - b * truncated(a, b)
-        case "divide", [a, b]:
-            if b == 0:
-                return None
-            if call.type.kind == "int":
-                return truncated(a, b)
-            shift = call.type.scale - scales[0] + scales[1]
-            return rounded(a * int(10**shift), b)
+        case "divide" | "modulo", [a, b]:
+            return None if b == 0 else _quotient(call, a, b, scales)
     raise TypeError(call.op)
+
+
+def _quotient(call: Call, a: int, b: int, scales: list[int]) -> int:
+    """``a / b`` or ``a % b``, b not 0: truncated for ints, rounded to the scale of the result for decimals."""
+    if call.op == "modulo":
+        return a - b * truncated(a, b)
+    if call.type.kind == "int":
+        return truncated(a, b)
+    shift = call.type.scale - scales[0] + scales[1]
+    return rounded(a * int(10**shift), b)

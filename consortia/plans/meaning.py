@@ -122,7 +122,7 @@ def unit_of(kinds: Sequence[ColumnType]) -> str:
     return units[0] if units else ""
 
 
-def _moment(expression: Expr) -> Expr:
+def moment(expression: Expr) -> Expr:
     """A constant date as the instant at which it begins; anything else is returned as it is."""
     if isinstance(expression, Const) and expression.type.kind == "date":
         value = expression.integer
@@ -151,7 +151,7 @@ def unified(expressions: Sequence[Expr], types: Types, what: str) -> tuple[tuple
     if names == {"date", "timestamp"} and all(
         isinstance(e, Const) for e, kind in zip(typed, kinds, strict=True) if kind.kind == "date"
     ):
-        return tuple(null_of(TIMESTAMP) if is_null_constant(e) else _moment(e) for e in expressions), TIMESTAMP
+        return tuple(null_of(TIMESTAMP) if is_null_constant(e) else moment(e) for e in expressions), TIMESTAMP
     if len(names) > 1:
         other = next(kind for kind in kinds if kind.kind != lead.kind)
         raise _mixed(lead, other, what)

@@ -100,8 +100,9 @@ class AggregateStep(_Step):
     """Group by ``keys`` (NULL is one group) and aggregate.
 
     Without keys there is exactly one group at ``shared``; at an owner there is one if it has any row, else none,
-    so that a member without rows is not counted. At an owner in clear. At ``shared`` the input is sorted by (keys, entity) and concerns rows that are unique by
-    (keys, entity, member) if ``unique_per_member``; then a count of rows by group and entity is one of members.
+    so that a member without rows is not counted. At an owner in clear; at ``shared`` the input is sorted by
+    (keys, entity). If ``unique_per_member``, rows are unique by (keys, entity, member), so that a count of rows
+    by group and entity is one of members.
     """
 
     kind: Literal["aggregate"] = "aggregate"

@@ -1,7 +1,6 @@
 """Refusals with the place in the SQL text, and what each construct outside the query class is called."""
 
 from difflib import get_close_matches
-from typing import NoReturn
 
 from sqlglot import exp
 
@@ -90,24 +89,24 @@ CLAUSES: dict[str, tuple[str, str]] = {
 }
 
 
-def unsupported(node: Node, text: str, construct: str, alternative: str) -> NoReturn:
-    """Refuse ``construct``, naming its place and what to write instead."""
-    raise RequestError(
+def unsupported(node: Node, text: str, construct: str, alternative: str) -> RequestError:
+    """The refusal of ``construct``, naming its place and what to write instead."""
+    return RequestError(
         "plans/unsupported", f"{construct} is not supported", place=place_of(node, text), remedy=alternative
     )
 
 
-def refuse_node(node: Node, text: str) -> NoReturn:
-    """Refuse a node that no rule binds: by its common name, or as an unknown function."""
+def refused_node(node: Node, text: str) -> RequestError:
+    """The refusal of a node that no rule binds: by its common name, or as an unknown function."""
     for kind, (construct, alternative) in CONSTRUCTS.items():
         if isinstance(node, kind):
-            unsupported(node, text, construct, alternative)
+            return unsupported(node, text, construct, alternative)
     if isinstance(node, exp.Anonymous):
-        unsupported(node, text, f"the function `{node.name}`", FUNCTIONS_ARE)
+        return unsupported(node, text, f"the function `{node.name}`", FUNCTIONS_ARE)
     if isinstance(node, exp.Func):
         name = node.sql_name() if node.sql_names() else type(node).__name__
-        unsupported(node, text, f"the function `{name.lower()}`", FUNCTIONS_ARE)
-    unsupported(node, text, f"`{words(node)[:60]}`", "see docs/reference/sql.md for what a query can hold")
+        return unsupported(node, text, f"the function `{name.lower()}`", FUNCTIONS_ARE)
+    return unsupported(node, text, f"`{words(node)[:60]}`", "see docs/reference/sql.md for what a query can hold")
 
 
 def only(node: Node, text: str, *arguments: str) -> None:
@@ -118,4 +117,4 @@ def only(node: Node, text: str, *arguments: str) -> None:
                 name, (f"{name.rstrip('_').upper()} in `{words(node)[:60]}`", "leave it out")
             )
             inner = value[0] if isinstance(value, list) else value
-            unsupported(inner if isinstance(inner, exp.Expr) else node, text, construct, alternative)
+            raise unsupported(inner if isinstance(inner, exp.Expr) else node, text, construct, alternative)

@@ -1,0 +1,67 @@
+"""A bound query to its plan: passes in one order, each a pure function from draft to draft."""
+
+from collections.abc import Callable
+
+from consortia.plans.draft import Draft, Environment
+from consortia.plans.model import Plan
+from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
+from consortia.plans.passes.check_environment import check_environment
+from consortia.plans.passes.check_having import check_having
+from consortia.plans.passes.check_keys import check_keys
+from consortia.plans.passes.check_units import check_units
+from consortia.plans.passes.choose_domains import choose_domains
+from consortia.plans.passes.classify_output import classify_output
+from consortia.plans.passes.combine_shares import combine_shares
+from consortia.plans.passes.count_rows import count_rows
+from consortia.plans.passes.expand_averages import expand_averages
+from consortia.plans.passes.infer_ranges import infer_ranges
+from consortia.plans.passes.mark_visibility import mark_visibility
+from consortia.plans.passes.move_key_conditions import move_key_conditions
+from consortia.plans.passes.release_results import release_results
+from consortia.plans.passes.split_locally import split_locally
+from consortia.plans.query import Query
+
+Pass = Callable[[Draft], Draft]
+
+ORDER: tuple[Pass, ...] = (
+    check_environment,
+    # the query
+    check_units,
+    check_keys,
+    move_key_conditions,
+    expand_averages,
+    classify_output,
+    # the steps
+    split_locally,
+    combine_shares,
+    release_results,
+    # what is proved of them
+    count_rows,
+    infer_ranges,
+    choose_domains,
+    check_having,
+    mark_visibility,
+)
+"""The one place where the order of passes stands."""
+
+
+def build_plan(query: Query, environment: Environment, obligations: Obligations = NO_OBLIGATIONS) -> Plan:
+    """The plan of ``query`` under ``obligations``; a draft (without any) has no control step.
+
+    Depends on its arguments alone: equal arguments give equal bytes at every party. Raises RequestError:
+    ``plans/capacity``, ``plans/no-bounds``, ``plans/units``, ``plans/key-ids``, ``plans/key-collisions``,
+    ``plans/wide-comparison``, ``plans/unsupported``, ``plans/unknown-purpose``, ``plans/submitter``.
+    """
+    draft = Draft(query=query, environment=environment, obligations=obligations)
+    for change in ORDER:
+        draft = change(draft)
+    return Plan(
+        catalogue=environment.catalogue_digest,
+        manifest=environment.manifest,
+        purpose=environment.purpose,
+        as_of=environment.as_of,
+        submitter=environment.submitter,
+        computers=environment.computers,
+        steps=draft.steps,
+        complete_domain=draft.complete_domain,
+    )

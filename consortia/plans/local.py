@@ -1,0 +1,114 @@
+"""What an owner projects, pre-aggregates and shares for a query: names and types, the same at every owner."""
+
+from dataclasses import dataclass
+
+from consortia.errors import RequestError
+from consortia.plans.draft import Draft
+from consortia.plans.expressions import Call, Const, Expr, Ref
+from consortia.plans.meaning import BOOL, INT, type_of
+from consortia.plans.model import Aggregate, Column, Named
+from consortia.plans.query import QueryAggregate
+
+ONE, NONE = Const(type=INT, integer=1), Const(type=INT, integer=0)
+
+
+@dataclass(frozen=True)
+class LocalShape:
+    """``projected`` expressions become columns; ``local_keys`` group them into ``partials`` at the owner.
+
+    ``entity`` is the shared column that holds the privacy unit ("" where nothing counts entities). ``merged`` are
+    the aggregates by which the computers put the owners' parts together.
+    """
+
+    projected: tuple[Named, ...]
+    projected_columns: tuple[Column, ...]
+    local_keys: tuple[str, ...]
+    partials: tuple[Aggregate, ...]
+    shared_columns: tuple[Column, ...]
+    entity: str
+    merged: tuple[Aggregate, ...]
+
+
+def counts_entities(draft: Draft) -> bool:
+    """Whether rows must keep the privacy unit: a rule or an aggregate counts entities."""
+    asked = any(aggregate.function == "count-entities" for aggregate in draft.query.aggregates)
+    return asked or (has_control(draft) and draft.obligations.minimum_entities > 0)
+
+
+def has_control(draft: Draft) -> bool:
+    """Whether cells are released only with enough contributors: aggregates and counts, if a rule says so."""
+    rule = draft.obligations.minimum_entities or draft.obligations.minimum_members
+    return bool(rule) and draft.output_kind in ("aggregate", "count")
+
+
+def local_shape(draft: Draft) -> LocalShape:
+    """The owners' part of ``draft``."""
+    query, rows, names = draft.query, draft.row_types, draft.names()
+    projected = list(query.keys)
+    entity = ""
+    if counts_entities(draft):
+        unit = Ref(column=draft.entity)
+        entity = next((key.name for key in query.keys if key.expression == unit), draft.entity)
+        if all(named.name != entity for named in projected):
+            projected.append(Named(name=entity, expression=unit))
+    keys = tuple(named.name for named in projected)
+    partials: list[Aggregate] = []
+    merged: list[Aggregate] = []
+    for aggregate in query.aggregates:
+        column = ""
+        argument = _argument(aggregate, pre_aggregate=draft.obligations.pre_aggregate)
+        if argument is not None:
+            column = next((named.name for named in projected if named.expression == argument), "")
+            if not column:
+                column = names.fresh("value") if not isinstance(argument, Ref) else argument.column
+                projected.append(Named(name=column, expression=argument))
+        if aggregate.function in ("sum", "count", "count-rows"):
+            partials.append(Aggregate(name=aggregate.name, function=aggregate.function, column=column))
+        merged.append(_merge(draft, aggregate, column))
+    columns = tuple(Column(name=named.name, type=type_of(named.expression, rows)) for named in projected)
+    types = draft.group_types
+    shared = columns[: len(keys)] + tuple(Column(name=part.name, type=types[part.name]) for part in partials)
+    return LocalShape(
+        projected=tuple(projected),
+        projected_columns=columns,
+        local_keys=keys,
+        partials=tuple(partials),
+        shared_columns=shared if draft.obligations.pre_aggregate else columns,
+        entity=entity,
+        merged=tuple(merged),
+    )
+
+
+def _argument(aggregate: QueryAggregate, *, pre_aggregate: bool) -> Expr | None:
+    """The expression that must be a column before aggregation. Single rows carry a 1 for each value counted."""
+    if aggregate.function == "count-entities" or aggregate.argument is None:
+        return None
+    if aggregate.function == "count" and not pre_aggregate:
+        missing = Call(op="is_null", args=(aggregate.argument,), type=BOOL)
+        return Call(op="case", args=(missing, NONE, ONE), type=INT)
+    return aggregate.argument
+
+
+def _merge(draft: Draft, aggregate: QueryAggregate, column: str) -> Aggregate:
+    """How the computers finish an aggregate: parts are summed, members and entities counted on shares."""
+    name = aggregate.name
+    match aggregate.function:
+        case "count-members":
+            return Aggregate(name=name, function="count-members")
+        case "count-entities":
+            _check_entity(draft, aggregate)
+            return Aggregate(name=name, function="count-entities")
+        case "count-rows" if not draft.obligations.pre_aggregate:
+            return Aggregate(name=name, function="count-rows")
+        case _:
+            return Aggregate(name=name, function="sum", column=name if draft.obligations.pre_aggregate else column)
+
+
+def _check_entity(draft: Draft, aggregate: QueryAggregate) -> None:
+    if not isinstance(aggregate.argument, Ref) or aggregate.argument.column != draft.entity:
+        raise RequestError(
+            "plans/unsupported",
+            "COUNT(DISTINCT ...) of another column than the privacy unit is not supported",
+            place=f"column `{aggregate.argument.column}`" if isinstance(aggregate.argument, Ref) else "",
+            remedy=f"count `{draft.entity}`, or group by the column" if draft.entity else "group by the column",
+        )

@@ -1,0 +1,84 @@
+"""The computers' part: union, sort by (keys, privacy unit), aggregate, HAVING."""
+
+from consortia.ids import member_of
+from consortia.plans.draft import Draft
+from consortia.plans.local import has_control, local_shape
+from consortia.plans.meaning import BOOL, INT
+from consortia.plans.model import (
+    Aggregate,
+    AggregateStep,
+    Column,
+    Filter,
+    Share,
+    Sort,
+    SortKey,
+    Step,
+    Union,
+)
+from consortia.plans.names import NamePool
+from consortia.plans.variants import with_steps
+
+ENTITIES, MEMBERS, PRESENCE = "other_entities", "other_members", "has"
+"""Base names of the columns that control and ownership read; a query's own names come first."""
+
+
+def combine_shares(draft: Draft) -> Draft:
+    """The draft with the steps from the union to HAVING."""
+    shape = local_shape(draft)
+    shares = [step for step in draft.steps if isinstance(step, Share)]
+    steps: list[Step] = []
+
+    def place() -> dict[str, object]:
+        number = len(draft.steps) + len(steps)
+        inputs = (steps[-1].id,) if steps else tuple(share.id for share in shares)
+        return {"id": f"s{number}", "inputs": inputs, "at": "shared", "rows": 0}
+
+    columns = shares[0].columns
+    owners = tuple(share.owner for share in shares)
+    steps.append(Union.model_validate({**place(), "columns": columns, "owners": owners}))
+    keys = tuple(key.name for key in draft.query.keys)
+    order = keys if shape.entity in keys or not shape.entity else (*keys, shape.entity)
+    if order:
+        sort_keys = tuple(SortKey(column=name) for name in order)
+        steps.append(Sort.model_validate({**place(), "columns": columns, "keys": sort_keys}))
+    aggregates = (*shape.merged, *contributor_columns(draft))
+    types = {column.name: column.type for column in columns} | dict(draft.group_types)
+    grouped = tuple(Column(name=name, type=types[name]) for name in keys) + tuple(
+        Column(name=made.name, type=types.get(made.name, BOOL if made.function == "has-member" else INT))
+        for made in aggregates
+    )
+    aggregation = {
+        "columns": grouped, "keys": keys, "entity": shape.entity, "aggregates": aggregates,
+        "unique_per_member": draft.obligations.pre_aggregate,
+    }  # fmt: skip
+    steps.append(AggregateStep.model_validate({**place(), **aggregation}))
+    if draft.query.having is not None:
+        having = {"columns": grouped, "predicate": draft.query.having, "origin": "having"}
+        steps.append(Filter.model_validate({**place(), **having}))
+    return with_steps(draft, *steps)
+
+
+def contributor_columns(draft: Draft) -> tuple[Aggregate, ...]:
+    """Columns that only control and ownership read.
+
+    A rule counts the rows of members other than the recipient's own. A recipient's member counts as contributing
+    always, so one member less must be found among the others.
+    """
+    names = NamePool(
+        {*draft.row_types, *(key.name for key in draft.query.keys), *(a.name for a in draft.query.aggregates)}
+        | {output.name for output in draft.query.outputs}
+    )
+    if draft.output_kind in ("alert", "score"):
+        return tuple(
+            Aggregate(name=names.fresh(f"{PRESENCE}_{owner}"), function="has-member", member=owner)
+            for owner in draft.owners
+        )
+    if not has_control(draft):
+        return ()
+    recipient = (str(member_of(draft.environment.submitter)),)
+    found: list[Aggregate] = []
+    if draft.obligations.minimum_entities:
+        found.append(Aggregate(name=names.fresh(ENTITIES), function="count-entities", excluding=recipient))
+    if draft.obligations.minimum_members:
+        found.append(Aggregate(name=names.fresh(MEMBERS), function="count-members", excluding=recipient))
+    return tuple(found)

@@ -1,0 +1,102 @@
+"""Control, release, and the recipient's part: what is opened to whom, and what the recipient makes of it.
+
+Alerts and scores go to the members that hold the table, each its own groups; everything else goes to the person
+who asks, after the contributor rules.
+"""
+
+from dataclasses import replace
+
+from consortia.ids import member_of
+from consortia.plans.draft import Draft
+from consortia.plans.expressions import Ref, columns_of
+from consortia.plans.local import has_control
+from consortia.plans.meaning import type_of
+from consortia.plans.model import (
+    AggregateStep,
+    Column,
+    Control,
+    MinimumContributors,
+    Project,
+    Recipient,
+    Release,
+    Sort,
+    SortKey,
+    Step,
+)
+from consortia.plans.variants import with_steps
+
+PUBLIC_KINDS = ("bool", "enum")
+"""Kinds of group keys whose values everybody knows beforehand."""
+
+
+def release_results(draft: Draft) -> Draft:
+    """The finished list of steps; sizes and ranges follow."""
+    aggregation = next(
+        step for step in reversed(draft.steps) if isinstance(step, AggregateStep) and step.at == "shared"
+    )
+    columns = aggregation.columns
+    steps: list[Step] = []
+
+    def place(at: str) -> dict[str, object]:
+        before = steps[-1] if steps else draft.steps[-1]
+        return {"id": f"s{len(draft.steps) + len(steps)}", "inputs": (before.id,), "at": at, "rows": 0}
+
+    if has_control(draft):
+        rules = _rules(draft, aggregation)
+        checked = {rule.column for rule in rules}
+        columns = tuple(column for column in columns if column.name not in checked)
+        steps.append(Control.model_validate({**place("shared"), "columns": columns, "rules": rules}))
+    steps.append(Release.model_validate({**place("shared"), **_release(draft, aggregation, columns)}))
+    types = {column.name: column.type for column in steps[-1].columns}
+    outputs = tuple(Column(name=output.name, type=type_of(output.expression, types)) for output in draft.query.outputs)
+    steps.append(Project.model_validate({**place("recipient"), "columns": outputs, "expressions": draft.query.outputs}))
+    given = tuple(key.column for key in draft.query.order_by)
+    rest = tuple(SortKey(column=column.name) for column in outputs if column.name not in given)
+    keys = (*draft.query.order_by, *rest)
+    steps.append(Sort.model_validate({**place("recipient"), "columns": outputs, "keys": keys}))
+    return replace(with_steps(draft, *steps), complete_domain=_complete_domain(draft))
+
+
+def _rules(draft: Draft, aggregation: AggregateStep) -> tuple[MinimumContributors, ...]:
+    obligations = draft.obligations
+    member = member_of(draft.environment.submitter)
+    rules: list[MinimumContributors] = []
+    for aggregate in aggregation.aggregates:
+        if member not in aggregate.excluding:
+            continue
+        if aggregate.function == "count-entities":
+            minimum = obligations.minimum_entities
+            rules.append(MinimumContributors(by="entity", column=aggregate.name, minimum=minimum))
+        else:
+            minimum = obligations.minimum_members - 1
+            rules.append(MinimumContributors(by="member", column=aggregate.name, minimum=minimum))
+    return tuple(rules)
+
+
+def _release(draft: Draft, aggregation: AggregateStep, columns: tuple[Column, ...]) -> dict[str, object]:
+    read = set().union(*(columns_of(output.expression) for output in draft.query.outputs))
+    opened = tuple(column for column in columns if column.name in read)
+    if draft.output_kind in ("alert", "score"):
+        presence = [made for made in aggregation.aggregates if made.function == "has-member"]
+        return {
+            "columns": opened,
+            "recipients": tuple(Recipient(member=made.member) for made in presence),
+            "rows_of": "own",
+            "output_kind": draft.output_kind,
+            "membership": tuple(made.name for made in presence),
+        }
+    submitter = draft.environment.submitter
+    person = Recipient(member=member_of(submitter), person=submitter)
+    return {"columns": opened, "recipients": (person,), "rows_of": "all", "output_kind": draft.output_kind}
+
+
+def _complete_domain(draft: Draft) -> tuple[str, ...] | None:
+    """Group keys whose absent values the recipient fills in as suppressed, None if it can't or need not."""
+    if draft.query.having is not None or not has_control(draft):
+        return None
+    types = draft.group_types
+    shown = {output.expression.column for output in draft.query.outputs if isinstance(output.expression, Ref)}
+    for key in draft.query.keys:
+        if types[key.name].kind not in PUBLIC_KINDS or key.name not in shown:
+            return None
+    return tuple(key.name for key in draft.query.keys)
