@@ -38,7 +38,8 @@ from consortia.coordinator.sessions import Event, Output, SessionState
 from consortia.coordinator.store import SessionRecord, Store
 from consortia.errors import ProtocolAbort, RequestError
 from consortia.ids import member_of
-from consortia.plans.model import Plan, Release
+from consortia.plans.concerned import outputs_of, parties_of
+from consortia.plans.model import Plan
 from consortia.trust.documents import Frozen
 from consortia.trust.envelope import Envelope
 from consortia.trust.sessions import Denial, Submission
@@ -127,7 +128,8 @@ class Desk:
                 "the submission is of another person, or names another plan than the one beside it",
                 remedy="submit the saved plan with the key of the person who is connected",
             )
-        parties, outputs = parties_of(plan), outputs_of(plan)
+        parties = parties_of(plan)
+        outputs = tuple(Output(step=step, recipient=recipient) for step, recipient in outputs_of(plan))
         strangers = [party for party in parties if not self._directory().is_member(party)]
         if strangers:
             raise RequestError(
@@ -289,28 +291,6 @@ _DOCUMENT_EVENTS: dict[Kind, Callable[[str], Event]] = {
     Kind.PAIR_KEYS: sessions.Keyed,
     Kind.SEAL: sessions.Sealed,
 }
-
-
-def parties_of(plan: Plan) -> tuple[str, ...]:
-    """The members whose nodes take part: owners, computers, and members that receive a result; sorted."""
-    recipients = {
-        recipient.member
-        for step in plan.steps
-        if isinstance(step, Release)
-        for recipient in step.recipients
-        if recipient.person is None
-    }
-    return tuple(sorted({*plan.owners(), *plan.computers, *recipients}))
-
-
-def outputs_of(plan: Plan) -> tuple[Output, ...]:
-    """Every release step with every recipient of it, in plan order."""
-    return tuple(
-        Output(step=step.id, recipient=recipient.person or recipient.member)
-        for step in plan.steps
-        if isinstance(step, Release)
-        for recipient in step.recipients
-    )
 
 
 def _cancelled(person: str) -> Fault:

@@ -1,0 +1,194 @@
+"""What a node remembers, in node.sqlite: sessions, mail, journal and its own results; one transaction a step.
+
+No share is ever written. Results are encrypted under a key of the home folder before they come here. A session that
+is found running at the start of the node is never resumed: its keys and seeds are gone with the process.
+"""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, delete, insert, select, update
+
+from consortia.control.database import open_database
+from consortia.control.mailbox import Letter, Mailbox, mail_tables
+from consortia.control.phases import ENDS, Phase, check_move
+from consortia.errors import InternalError, ProtocolAbort
+from consortia.evidence.journal import Journal, journal_table
+from consortia.trust.certificates import COORDINATOR
+from consortia.trust.documents import Digest, Frozen, Name, Session, instant_text
+from consortia.trust.sessions import StepTraffic
+
+_METADATA = MetaData()
+_MAIL = mail_tables(_METADATA)
+_JOURNAL = journal_table(_METADATA)
+_SESSIONS = Table(
+    "sessions",
+    _METADATA,
+    Column("session", String, primary_key=True),
+    Column("phase", String, nullable=False),
+    Column("memory", String, nullable=False),
+)
+_TRANSITIONS = Table(
+    "transitions",
+    _METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("session", String, nullable=False),
+    Column("at", String, nullable=False),
+    Column("phase", String, nullable=False),
+    Column("cause", String, nullable=False),
+)
+_INBOX = Table(
+    "inbox",
+    _METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("session", String, nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("sender", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+_RESULTS = Table(
+    "results",
+    _METADATA,
+    Column("session", String, primary_key=True),
+    Column("step", String, primary_key=True),
+    Column("encrypted", LargeBinary, nullable=False),
+)
+_REQUESTS = Table("requests", _METADATA, Column("digest", String, primary_key=True))
+_INSTANCE = Table("instance", _METADATA, Column("instance", String, primary_key=True))
+
+
+class SessionMemory(Frozen):
+    """What must outlive the process once the parts of this node are on their way: enough to seal the session."""
+
+    session: Session
+    attempt: int = 1
+    plan: Digest | None = None
+    transcript: Digest | None = None
+    commitments: tuple[Digest, ...] = ()
+    traffic: tuple[StepTraffic, ...] = ()
+    outputs: tuple[str, ...] = ()
+    """Release steps whose result this member receives."""
+    computers: tuple[Name, ...] = ()
+
+
+class Store:
+    """The node's database. Methods that take a transaction belong into ``begin()`` of the caller."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.engine = open_database(path, _METADATA)
+        self.begin = self.engine.begin
+        self.journal = Journal(_JOURNAL)
+        with self.begin() as transaction:
+            row = transaction.execute(select(_INSTANCE.c.instance)).first()
+            instance = secrets.token_hex(16) if row is None else str(row[0])
+            if row is None:
+                transaction.execute(insert(_INSTANCE).values(instance=instance))
+        self.mailbox = Mailbox(_MAIL, COORDINATOR, instance)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.engine.dispose()
+
+    def renew_mailbox(self) -> None:
+        """Begin a new mailbox: for a coordinator that has lost its database. Sessions under way end by this."""
+        with self.begin() as transaction:
+            for table in (_MAIL.peers, _MAIL.outbox, _INSTANCE):
+                transaction.execute(delete(table))
+            instance = secrets.token_hex(16)
+            transaction.execute(insert(_INSTANCE).values(instance=instance))
+        self.mailbox = Mailbox(_MAIL, COORDINATOR, instance)
+
+    def propose(self, transaction: Connection, session: str, now: datetime) -> None:
+        """A new session; raises ProtocolAbort ``parties/session-used`` if this node has met its id before."""
+        if self.phase(transaction, session) is not None:
+            raise ProtocolAbort(
+                "parties/session-used",
+                "this node has met the session before",
+                place=f"session {session}",
+                remedy="a signed submission runs once: sign a new one",
+            )
+        memory = SessionMemory(session=session)
+        transaction.execute(
+            insert(_SESSIONS).values(session=session, phase=Phase.PROPOSED, memory=memory.model_dump_json())
+        )
+        self._log(transaction, session, Phase.PROPOSED, "proposed", now)
+
+    def phase(self, transaction: Connection, session: str) -> Phase | None:
+        """Where the session stands at this node; None if it is not known."""
+        row = transaction.execute(select(_SESSIONS.c.phase).where(_SESSIONS.c.session == session)).first()
+        return None if row is None else Phase(row[0])
+
+    def move(self, transaction: Connection, session: str, target: Phase, cause: str, now: datetime) -> None:
+        """Move the session to ``target``; raises ProtocolAbort ``control/illegal-move``."""
+        current = self.phase(transaction, session)
+        if current is None:
+            raise InternalError("parties/no-session", f"the session {session} was never proposed here")
+        check_move(session, current, target)
+        transaction.execute(update(_SESSIONS).where(_SESSIONS.c.session == session).values(phase=target))
+        self._log(transaction, session, target, cause, now)
+        if target in ENDS:
+            transaction.execute(delete(_INBOX).where(_INBOX.c.session == session))
+
+    def memory(self, transaction: Connection, session: str) -> SessionMemory:
+        """What is remembered of a session."""
+        query = select(_SESSIONS.c.memory).where(_SESSIONS.c.session == session)
+        return SessionMemory.model_validate_json(transaction.execute(query).scalar_one())
+
+    def remember(self, transaction: Connection, memory: SessionMemory) -> None:
+        """Replace what is remembered of a session."""
+        changed = update(_SESSIONS).where(_SESSIONS.c.session == memory.session)
+        transaction.execute(changed.values(memory=memory.model_dump_json()))
+
+    def running(self, transaction: Connection) -> dict[str, Phase]:
+        """Sessions that have not ended."""
+        columns = _SESSIONS.c
+        query = select(columns.session, columns.phase).where(columns.phase.not_in([str(phase) for phase in ENDS]))
+        return {session: Phase(phase) for session, phase in transaction.execute(query)}
+
+    def sessions(self, transaction: Connection) -> dict[str, Phase]:
+        """All sessions."""
+        rows = transaction.execute(select(_SESSIONS.c.session, _SESSIONS.c.phase))
+        return {session: Phase(phase) for session, phase in rows}
+
+    def history(self, transaction: Connection, session: str) -> list[tuple[str, Phase, str]]:
+        """Time, phase and cause of every transition of a session, in order."""
+        columns = _TRANSITIONS.c
+        query = select(columns.at, columns.phase, columns.cause).where(columns.session == session)
+        return [(at, Phase(phase), cause) for at, phase, cause in transaction.execute(query.order_by(columns.number))]
+
+    def keep_letter(self, transaction: Connection, letter: Letter) -> None:
+        """Store a message of a session until the session has ended."""
+        values = {"session": letter.session, "kind": letter.kind, "sender": letter.sender, "body": letter.body}
+        transaction.execute(insert(_INBOX).values(**values))
+
+    def letters(self, transaction: Connection, session: str) -> list[Letter]:
+        """The stored messages of a session, in the order of their arrival."""
+        columns = _INBOX.c
+        query = select(columns.kind, columns.session, columns.body, columns.sender).where(columns.session == session)
+        return [Letter(*row) for row in transaction.execute(query.order_by(columns.number))]
+
+    def keep_results(self, transaction: Connection, session: str, encrypted: Mapping[str, bytes]) -> None:
+        """Store this member's results of a session, by release step, encrypted."""
+        for step, data in encrypted.items():
+            transaction.execute(insert(_RESULTS).values(session=session, step=step, encrypted=data))
+
+    def results(self, transaction: Connection, session: str) -> dict[str, bytes]:
+        """This member's encrypted results of a session, by release step."""
+        columns = _RESULTS.c
+        query = select(columns.step, columns.encrypted).where(columns.session == session).order_by(columns.step)
+        return {step: bytes(data) for step, data in transaction.execute(query)}
+
+    def use_request(self, transaction: Connection, digest: str) -> None:
+        """Note that a signed request was answered; raises ProtocolAbort ``parties/request-used`` the second time."""
+        if transaction.execute(select(_REQUESTS.c.digest).where(_REQUESTS.c.digest == digest)).first():
+            raise ProtocolAbort(
+                "parties/request-used", "this signed request was answered before", remedy="sign a new request"
+            )
+        transaction.execute(insert(_REQUESTS).values(digest=digest))
+
+    def _log(self, transaction: Connection, session: str, phase: Phase, cause: str, now: datetime) -> None:
+        transaction.execute(
+            insert(_TRANSITIONS).values(session=session, at=instant_text(now), phase=phase, cause=cause)
+        )
