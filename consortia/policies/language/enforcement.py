@@ -1,0 +1,199 @@
+"""What becomes of each field of a policy: enforced by a rule, stated to the reader, or accepted only as off.
+
+Nothing is parsed and then ignored. Every field of the model is registered here (a test walks the model and compares):
+
+- ``Enforced``: a rule of this version acts on it; ``rule`` is the rule's id in ``policies.rules`` or the name of the
+  check that reads it
+- ``Stated``: it says on what ground the owner acts; the page of ``explain`` prints it, and no machine could decide it
+- ``OffOnly``: the rule is not enforced by this version; a policy in which it is in effect, by its text or by default,
+  is refused with the rule named
+"""
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from consortia.policies.language.model import CellOutput, Policy
+from consortia.policies.language.reader import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Enforced:
+    """A rule or check of this version reads the field."""
+
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """``explain`` prints it; it grants and forbids nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class OffOnly:
+    """Accepted only with one of ``accepted``; ``words`` say in plain English what is not enforced."""
+
+    rule: str
+    words: str
+    accepted: tuple[str | int, ...] = ("off",)
+
+
+FEWEST_MEMBERS = 3
+
+Treatment = Enforced | Stated | OffOnly
+
+_HANDLING: dict[str, Treatment] = {
+    "maximum-rows": Enforced("maximum-rows"),
+    "human-review": OffOnly("human-review", "an officer reviews a run before its result is opened"),
+    "retention-days": OffOnly("retention", "recipients delete results after a number of days"),
+    "onward-sharing": OffOnly("onward-sharing", "recipients are technically kept from passing results on"),
+}
+_ROWS: dict[str, Treatment] = {"recipients": Enforced("recipients"), **_HANDLING}
+_CELLS: dict[str, Treatment] = {
+    **_HANDLING,
+    "recipients": Enforced("recipients"),
+    "minimum-entities": Enforced("minimum-entities"),
+    "minimum-members": Enforced("minimum-members"),
+    "contributors": OffOnly("contributors", "contributors may be counted by a lower bound", ("exact",)),
+    "dominance": OffOnly("dominance", "a cell ruled by its largest contributors is suppressed"),
+    "p-percent": OffOnly("p-percent", "a cell from which a contributor could be estimated closely is suppressed"),
+    "zeros-and-full-cells": OffOnly("zeros-and-full-cells", "cells that are empty or hold everybody are suppressed"),
+    "complementary-suppression": OffOnly(
+        "complementary-suppression", "further cells are suppressed, so that none follows from totals"
+    ),
+    "rounding": OffOnly("rounding", "numbers are rounded to a base"),
+    "noise": OffOnly("noise", "noise is added, and a privacy budget limits all answers together"),
+    "differencing": OffOnly("differencing", "queries that differ from earlier ones by few contributors are denied"),
+}
+
+TREATMENTS: Mapping[str, Treatment] = {
+    "format": Enforced("schema"),
+    "identity.id": Stated(),
+    "identity.owner": Enforced("ownership"),
+    "identity.consortium": Enforced("ownership"),
+    "identity.version": Enforced("succession"),
+    "identity.previous": Enforced("succession"),
+    "identity.author": Enforced("four-eyes"),
+    "purpose.code": Enforced("purpose"),
+    "purpose.legal-basis": Stated(),
+    "purpose.dpia": Stated(),
+    "purpose.register-entry": Stated(),
+    "validity.not-before": Enforced("validity"),
+    "validity.not-after": Enforced("validity"),
+    "validity.review": Stated(),
+    "parties.compute": Enforced("computers"),
+    "parties.not-together": Enforced("not-together"),
+    "parties.threat-model": Enforced("threat-model"),
+    "parties.signatures": Enforced("cryptography"),
+    "parties.submit": Enforced("submitter"),
+    "data.tables": Enforced("table"),
+    "data.tables.*.rows": Enforced("row-scope"),
+    "data.tables.*.privacy-unit": Enforced("privacy-unit"),
+    "data.tables.*.operations": Enforced("operations"),
+    "data.tables.*.columns": Enforced("operations"),
+    "data.tables.*.columns.*.class": Enforced("column-class"),
+    "data.tables.*.columns.*.operations": Enforced("operations"),
+    "data.tables.*.columns.*.clip": OffOnly("clip", "values are clipped to bounds before they are used"),
+    "outputs.alert": Enforced("output-kind"),
+    "outputs.score": Enforced("output-kind"),
+    "outputs.count": Enforced("output-kind"),
+    "outputs.aggregate": Enforced("output-kind"),
+    **{f"outputs.alert.{key}": treatment for key, treatment in _ROWS.items()},
+    **{f"outputs.score.{key}": treatment for key, treatment in _ROWS.items()},
+    **{f"outputs.count.{key}": treatment for key, treatment in _CELLS.items()},
+    **{f"outputs.aggregate.{key}": treatment for key, treatment in _CELLS.items()},
+    "outputs.model": OffOnly("model", "fitted parameters may be opened", ("never",)),
+    "leaks.sizes": OffOnly("leaks", "real sizes may become known", ("closed",)),
+    "leaks.group-count": OffOnly("leaks", "the number of groups may become known", ("closed",)),
+    "leaks.match-count": OffOnly("leaks", "the number of matches may become known", ("closed",)),
+    "leaks.filter-mask": OffOnly("leaks", "which rows a filter kept may become known", ("closed",)),
+    "leaks.suppressed-count": OffOnly("leaks", "the number of suppressed cells may become known", ("closed",)),
+    "rates.queries-per-analyst-and-day": OffOnly("rates", "an analyst's queries a day are limited"),
+    "rates.queries-per-day": OffOnly("rates", "all queries a day are limited"),
+    "rates.queries-per-period": OffOnly("rates", "all queries in the policy's period are limited"),
+    "rates.templates-without-review": OffOnly("rates", "named templates run without an officer's review"),
+}
+"""Every field by its path in the file; ``*`` stands for a table's or column's name."""
+
+
+def pattern(path: Path) -> str:
+    """``path`` as it is registered: names of tables and columns replaced by ``*``."""
+    parts = [str(part) for part in path]
+    if parts[:2] == ["data", "tables"]:
+        parts[2:3] = ["*"] * len(parts[2:3])
+        if parts[3:4] == ["columns"]:
+            parts[4:5] = ["*"] * len(parts[4:5])
+    return ".".join(parts)
+
+
+def model_fields(model: type[BaseModel] = Policy, prefix: str = "") -> Iterator[str]:
+    """The path of every field of the language: containers of sections and leaves alike, sections themselves not."""
+    for name, info in model.model_fields.items():
+        path = f"{prefix}{info.alias or name}"
+        sections, optional, keyed = _sections(info.annotation)
+        if not sections or optional or keyed:
+            yield path
+        for section in sections:
+            yield from model_fields(section, f"{path}.*." if keyed else f"{path}.")
+
+
+def _sections(annotation: Any) -> tuple[list[type[BaseModel]], bool, bool]:
+    """Sections inside a field's annotation; whether it may be something else; whether they are keyed by name."""
+    origin = get_origin(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation], False, False
+    if origin is dict:
+        return _sections(get_args(annotation)[1])[0], False, True
+    if origin is types.UnionType or str(origin) == "typing.Union":
+        sections = [section for part in get_args(annotation) for section in _sections(part)[0]]
+        return sections, True, False
+    return [], False, False
+
+
+@dataclass(frozen=True, slots=True)
+class OffRule:
+    """A rule of the language that this version does not enforce, at one place of a policy."""
+
+    path: Path
+    rule: str
+    words: str
+    value: object
+    accepted: bool
+
+
+def off_rules(policy: Policy) -> tuple[OffRule, ...]:
+    """Every unenforced rule that the policy's text or a default touches, accepted (off) or not, in file order."""
+    return tuple(_walk(policy, ()))
+
+
+def _walk(section: BaseModel, prefix: Path) -> Iterator[OffRule]:
+    if isinstance(section, CellOutput) and section.minimum_members < FEWEST_MEMBERS:
+        # With two members each can subtract its own part; the check of each part alone does not exist yet.
+        yield OffRule(
+            (*prefix, "minimum-members"),
+            "two-members",
+            "two contributing members are enough, each part being checked alone",
+            section.minimum_members,
+            accepted=False,
+        )
+    for name, info in type(section).model_fields.items():
+        path: Path = (*prefix, info.alias or name)
+        value = getattr(section, name)
+        treatment = TREATMENTS.get(pattern(path))
+        if isinstance(treatment, OffOnly):
+            yield OffRule(path, treatment.rule, treatment.words, value, _accepted(value, treatment))
+        elif isinstance(value, BaseModel):
+            yield from _walk(value, path)
+        elif isinstance(value, dict):
+            for key, entry in value.items():
+                yield from _walk(entry, (*path, key))
+        elif treatment is None:
+            # A field that somebody added to the model and not here: refuse every policy rather than ignore it.
+            yield OffRule(path, "unregistered", "this field is not known to any rule", value, accepted=False)
+
+
+def _accepted(value: object, treatment: OffOnly) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value in treatment.accepted

@@ -1,0 +1,243 @@
+"""A policy as a typed value: every section of the language, the rules that are enforced and those that are not yet.
+
+A rule that has a default here and is not enforced by this version is *in effect by default*: a policy must write
+`off` to do without it (``enforcement.py`` says which, and refuses the policy otherwise).
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from consortia.policies.language.values import (
+    CLASS_OPERATIONS,
+    Closed,
+    ColumnClass,
+    ColumnOperation,
+    Day,
+    Fraction,
+    MemberName,
+    Never,
+    Off,
+    PersonName,
+    Previous,
+    Section,
+    TableOperation,
+    Text,
+    Who,
+    Word,
+)
+
+LONGEST_VALIDITY_DAYS = 90
+
+
+class Identity(Section):
+    """Which policy this is. ``previous`` is the SHA-256 of the version before, or ``none`` for version 1."""
+
+    id: Word
+    owner: MemberName
+    consortium: MemberName
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
+    previous: Previous
+    author: PersonName
+
+    @model_validator(mode="after")
+    def _chain(self) -> Self:
+        if (self.version == 1) != (self.previous == "none"):
+            raise ValueError("`previous` is `none` for version 1, and the hash of the version before for all others")
+        if self.author.split("@")[1] != self.owner:
+            raise ValueError("the author must be a person of the owner")
+        return self
+
+
+class Purpose(Section):
+    """What the data may be used for: a purpose of the catalogue, and the ground on which the owner relies."""
+
+    code: MemberName
+    legal_basis: Annotated[tuple[Text, ...], Field(min_length=1)]
+    dpia: Text
+    register_entry: Text
+
+
+class Validity(Section):
+    """From the beginning of ``not-before`` to the end of ``not-after``, both days in UTC; at most 90 days."""
+
+    not_before: Day
+    not_after: Day
+    review: Day
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        days = (self.not_after - self.not_before).days + 1
+        if days < 1:
+            raise ValueError("`not-after` lies before `not-before`")
+        if days > LONGEST_VALIDITY_DAYS:
+            raise ValueError(f"the policy is valid for {days} days, more than {LONGEST_VALIDITY_DAYS}")
+        if not self.not_before <= self.review <= self.not_after:
+            raise ValueError("`review` must lie between `not-before` and `not-after`")
+        return self
+
+
+class Parties(Section):
+    """Who computes, under which assumptions, and who may ask. Empty lists allow nobody."""
+
+    compute: tuple[MemberName, ...]
+    not_together: tuple[Annotated[tuple[MemberName, ...], Field(min_length=2)], ...] = ()
+    threat_model: Literal["semi-honest", "malicious"]
+    signatures: Literal["post-quantum", "classical"]
+    submit: tuple[Who, ...]
+
+
+class Clip(Section):
+    """Bounds to which values are clipped before they are used, in carried units."""
+
+    lo: int
+    hi: int
+
+
+class PolicyColumn(Section):
+    """A column: how sensitive it is, and the operations that are permitted. No operations: never used."""
+
+    class_: Annotated[ColumnClass, Field(alias="class")]
+    operations: tuple[ColumnOperation, ...]
+    clip: Clip | Off = "off"
+
+    @model_validator(mode="after")
+    def _within_class(self) -> Self:
+        for operation in self.operations:
+            if operation not in CLASS_OPERATIONS[self.class_]:
+                allowed = ", ".join(sorted(CLASS_OPERATIONS[self.class_]))
+                raise ValueError(f"`{operation}` is never permitted on a column of class {self.class_} ({allowed} are)")
+        return self
+
+
+class PolicyTable(Section):
+    """A table: which rows take part at all, who counts as one contributor, and what may be done with its columns.
+
+    ``rows`` is ``all`` or a SQL predicate over the table's own columns, applied by the owner before anything else.
+    ``privacy-unit`` is the key column whose distinct values are counted as contributors, over all members.
+    """
+
+    rows: Text
+    privacy_unit: MemberName
+    operations: tuple[TableOperation, ...] = ()
+    columns: Annotated[dict[MemberName, PolicyColumn], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _unit(self) -> Self:
+        unit = self.columns.get(self.privacy_unit)
+        if unit is None or unit.class_ != "identifier":
+            raise ValueError(f"the privacy unit `{self.privacy_unit}` must be a listed column of class identifier")
+        return self
+
+
+class Data(Section):
+    """The tables that take part; a table or column that is not listed is never used."""
+
+    tables: Annotated[dict[MemberName, PolicyTable], Field(min_length=1)]
+
+
+class Handling(Section):
+    """What holds for an output of any kind."""
+
+    maximum_rows: Annotated[int, Field(ge=1)] | Off = "off"
+    human_review: Literal["required"] | Off = "required"
+    retention_days: Annotated[int, Field(ge=1)] | Off = 90
+    onward_sharing: Literal["forbidden"] | Off = "forbidden"
+
+
+class RowOutput(Handling):
+    """An alert (keys) or a score (numbers per entity): each row goes to the members that contributed to it, alone."""
+
+    recipients: Literal["owner-of-row"]
+
+
+class Dominance(Section):
+    """(n, k): the n largest contributors of a cell may hold at most ``percent`` of it."""
+
+    n: Annotated[int, Field(ge=1, le=10)] = 2
+    percent: Annotated[int, Field(ge=1, le=100)] = 90
+
+
+class Noise(Section):
+    """Noise with a budget in zCDP (rho), per release and per period."""
+
+    mechanism: Literal["discrete-gaussian"] = "discrete-gaussian"
+    rho_per_release: Fraction = "1/100"
+    rho_per_period: Fraction = "1/10"
+    period_days: Annotated[int, Field(ge=1, le=366)] = 90
+
+
+class CellOutput(Handling):
+    """Numbers over groups: who receives them, and what a cell must satisfy before it is opened."""
+
+    recipients: tuple[Who, ...]
+    minimum_entities: Annotated[int, Field(ge=2, le=1_000_000)] = 10
+    minimum_members: Annotated[int, Field(ge=2, le=1000)] = 3
+    contributors: Literal["exact", "lower-bound"] = "exact"
+    dominance: Dominance | Off = Dominance()
+    p_percent: Annotated[int, Field(ge=1, le=100)] | Off = 10
+    zeros_and_full_cells: Literal["suppressed"] | Off = "suppressed"
+    complementary_suppression: Literal["required"] | Off = "required"
+    rounding: Annotated[int, Field(ge=2)] | Off = "off"
+    noise: Noise | Off = Noise()
+    differencing: Literal["guarded"] | Off = "guarded"
+
+
+class ModelOutput(CellOutput):
+    """Fitted parameters: also what a regression must satisfy."""
+
+    residual_degrees_of_freedom: Annotated[int, Field(ge=1)] | Off = 10
+    rows_per_parameter: Annotated[int, Field(ge=1)] | Off = 3
+
+
+class Outputs(Section):
+    """What may come out, by kind. The kind follows from the plan; a kind that is not written is never permitted."""
+
+    alert: RowOutput | Never = "never"
+    score: RowOutput | Never = "never"
+    count: CellOutput | Never = "never"
+    aggregate: CellOutput | Never = "never"
+    model: ModelOutput | Never = "never"
+
+
+class Leaks(Section):
+    """What may become known beside the outputs, one switch each; all closed unless written open."""
+
+    sizes: Closed = "closed"
+    group_count: Closed = "closed"
+    match_count: Closed = "closed"
+    filter_mask: Closed = "closed"
+    suppressed_count: Closed = "closed"
+
+
+class Rates(Section):
+    """How often may be asked, and which templates run without an officer's review."""
+
+    queries_per_analyst_and_day: Annotated[int, Field(ge=1)] | Off = 20
+    queries_per_day: Annotated[int, Field(ge=1)] | Off = 50
+    queries_per_period: Annotated[int, Field(ge=1)] | Off = 1000
+    templates_without_review: tuple[Word, ...] | Off = "off"
+
+
+class Policy(Section):
+    """One owner's rules for its tables and one purpose."""
+
+    format: Literal["consortia/policy/v1"]
+    identity: Identity
+    purpose: Purpose
+    validity: Validity
+    parties: Parties
+    data: Data
+    outputs: Outputs
+    leaks: Leaks = Leaks()
+    rates: Rates = Rates()
+
+    def cell_output(self, kind: str) -> CellOutput | None:
+        """The section of ``count`` or ``aggregate``, None where that kind is never permitted."""
+        section = {"count": self.outputs.count, "aggregate": self.outputs.aggregate}.get(kind, "never")
+        return section if isinstance(section, CellOutput) else None
+
+    def row_output(self, kind: str) -> RowOutput | None:
+        """The section of ``alert`` or ``score``, None where that kind is never permitted."""
+        section = {"alert": self.outputs.alert, "score": self.outputs.score}.get(kind, "never")
+        return section if isinstance(section, RowOutput) else None

@@ -1,0 +1,74 @@
+"""The values that stand in a policy: words, dates, ids, and the base of its sections."""
+
+import datetime as dt
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from consortia.ids import DIGEST_PATTERN, NAME_PATTERN, PERSON_PATTERN
+
+_DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+
+
+def _date(value: Any) -> dt.date:
+    if isinstance(value, str) and _DATE.match(value):
+        return dt.date.fromisoformat(value)
+    raise ValueError("a date is written YEAR-MONTH-DAY, such as 2026-11-01")
+
+
+def _hyphened(name: str) -> str:
+    return name.replace("_", "-")
+
+
+Off = Literal["off"]
+Never = Literal["never"]
+Closed = Literal["open", "closed"]
+
+Text = Annotated[str, Field(min_length=1, max_length=300)]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
+MemberName = Annotated[str, Field(pattern=NAME_PATTERN)]
+PersonName = Annotated[str, Field(pattern=PERSON_PATTERN)]
+Who = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}(@[a-z][a-z0-9_-]{0,30})?$")]
+"""A member (any analyst of it), or one person as ``name@member``."""
+Day = Annotated[
+    dt.date,
+    BeforeValidator(_date, json_schema_input_type=str),
+    PlainSerializer(lambda day: day.isoformat(), return_type=str),
+]
+Previous = Annotated[str, Field(pattern=rf"{DIGEST_PATTERN}|^none$")]
+Fraction = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?$")]
+"""An exact ratio such as 1/100: no floating point in a policy."""
+
+ColumnClass = Literal["identifier", "quasi", "sensitive", "label", "free"]
+
+ColumnOperation = Literal["filter", "group", "count", "sum", "compare", "alert", "score"]
+"""What may be done with a column:
+
+- filter: rows may be selected by it (WHERE), inside the owner's node
+- group: its values may be opened as group keys of an aggregate
+- count: the number of its non-NULL values in a group may be opened
+- sum: its sum in a group may be opened, and the average, which follows from sum and count
+- compare: its sum or count may be compared (HAVING); which groups pass is learnt, the number is not
+- alert: its values may be opened to a member for groups to which that member itself contributed rows
+- score: a number made from it may be opened beside an alert, so per entity and without a minimum of contributors
+"""
+
+TableOperation = Literal["count", "compare", "count-members", "compare-members", "score"]
+"""What may be done with rows as such: their number in a group opened (count) or compared (compare), the number of
+members in a group opened or compared, and either of them opened beside an alert (score)."""
+
+CLASS_OPERATIONS: dict[ColumnClass, frozenset[str]] = {
+    "identifier": frozenset(("alert", "count", "compare")),
+    "quasi": frozenset(("filter", "group", "count", "sum", "compare", "alert")),
+    "sensitive": frozenset(("filter", "count", "sum", "compare", "score")),
+    "label": frozenset(("filter", "group", "count", "compare")),
+    "free": frozenset(("filter", "group", "count", "sum", "compare", "alert", "score")),
+}
+"""The most that may be written for a column of each class: nobody groups by an identifier or by a sensitive value."""
+
+
+class Section(BaseModel):
+    """A part of a policy: immutable, strict, unknown keys refused, keys written with hyphens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=_hyphened)

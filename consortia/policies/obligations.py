@@ -1,0 +1,59 @@
+"""The strictest of all owners' obligations: largest minima, every row scope, one privacy unit."""
+
+from consortia.errors import InternalError
+from consortia.plans.model import Control, Filter, Plan
+from consortia.plans.obligations import Obligations, RowScope
+from consortia.policies.rules.base import Case
+from consortia.policies.rules.tables import bound_scope
+
+
+def merged(cases: tuple[Case, ...]) -> Obligations:
+    """What the policies of permitted ``cases`` (one an owner, all of one plan) oblige the plan to contain."""
+    scopes: list[RowScope] = []
+    units: set[str] = set()
+    minimum_entities = minimum_members = 0
+    for case in sorted(cases, key=lambda case: case.owner):
+        for name in case.tables():
+            predicate = bound_scope(case, name)
+            if predicate is not None:
+                scopes.append(RowScope(owner=case.owner, table=name, predicate=predicate))
+            entry = case.policy_table(name)
+            if entry is not None:
+                units.add(entry.privacy_unit)
+        for output in case.flow.outputs:
+            section = case.policy.cell_output(output.kind)
+            if section is not None:
+                minimum_entities = max(minimum_entities, section.minimum_entities)
+                minimum_members = max(minimum_members, section.minimum_members)
+    if minimum_entities and len(units) != 1:
+        raise InternalError("policies/obligation-lost", "owners with different privacy units were all permitted")
+    return Obligations(
+        row_scopes=tuple(scopes),
+        entity=min(units) if minimum_entities else "",
+        minimum_entities=minimum_entities,
+        minimum_members=minimum_members,
+    )
+
+
+def require_kept(plan: Plan, obligations: Obligations) -> None:
+    """Check the final plan against the promise; InternalError ``policies/obligation-lost`` if anything is missing."""
+    for scope in obligations.row_scopes:
+        wanted = (f"owner:{scope.owner}", scope.predicate)
+        if wanted not in [(s.at, s.predicate) for s in plan.steps if isinstance(s, Filter) and s.origin == "row-scope"]:
+            raise _lost(f"the row scope of `{scope.owner}`")
+    rules = [rule for step in plan.steps if isinstance(step, Control) for rule in step.rules]
+    by_entity = [rule.minimum for rule in rules if rule.by == "entity"]
+    by_member = [rule.minimum for rule in rules if rule.by == "member"]
+    if obligations.minimum_entities and min(by_entity, default=0) < obligations.minimum_entities:
+        raise _lost("the minimum of entities")
+    # The recipient's member counts always, so the plan looks for one fewer among the others.
+    if obligations.minimum_members and min(by_member, default=0) < obligations.minimum_members - 1:
+        raise _lost("the minimum of members")
+
+
+def _lost(what: str) -> InternalError:
+    return InternalError(
+        "policies/obligation-lost",
+        f"{what} was obliged and is not in the final plan",
+        remedy="nothing was run; please report this",
+    )

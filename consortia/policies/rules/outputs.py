@@ -1,0 +1,111 @@
+"""What comes out, and who receives it."""
+
+from collections.abc import Iterator
+
+from consortia.policies.lineage import Output, RowKinds
+from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, permit
+
+
+def output_kind(case: Case) -> Iterator[Finding]:
+    """The kind of each output, as it follows from the plan, is permitted."""
+    for output in case.flow.outputs:
+        path = ("outputs", output.kind)
+        step = output.release.id
+        if not output.grouped:
+            yield forbid(
+                "output-kind", ("outputs",), "rows would be opened as they are",
+                "group the rows", step=step,
+            )  # fmt: skip
+        if output.release.output_kind != output.kind:
+            yield forbid(
+                "output-kind", path, f"the plan calls an output {output.release.output_kind} that is {output.kind}",
+                "plan the query again", step=step,
+            )  # fmt: skip
+        section = case.policy.cell_output(output.kind) or case.policy.row_output(output.kind)
+        if section is None:
+            yield forbid(
+                "output-kind", path, f"the output is {WHAT[output.kind]}, which is never permitted",
+                f"outputs may be {listed(_permitted_kinds(case))}", step=step,
+            )  # fmt: skip
+        else:
+            yield permit("output-kind", path, f"an output may be {WHAT[output.kind]}")
+
+
+WHAT = {
+    "alert": "an alert (keys, to their owners)",
+    "score": "a score (numbers per entity beside its key)",
+    "count": "a count",
+    "aggregate": "an aggregate (numbers over groups)",
+}
+
+
+def _permitted_kinds(case: Case) -> list[str]:
+    return [kind for kind in WHAT if case.policy.cell_output(kind) or case.policy.row_output(kind)]
+
+
+def recipients(case: Case) -> Iterator[Finding]:
+    """Rows go to their owners alone; numbers go to the person who asks, if the policy names person or member."""
+    for output in case.flow.outputs:
+        rule = _to_owners if output.kind in RowKinds else _to_person
+        yield from rule(case, output)
+
+
+def _to_owners(case: Case, output: Output) -> Iterator[Finding]:
+    path = ("outputs", output.kind, "recipients")
+    release = output.release
+    if case.policy.row_output(output.kind) is None:
+        return  # rule `output-kind` forbids, and without a finding this rule does not permit either
+    members = {recipient.member for recipient in release.recipients}
+    people = [recipient for recipient in release.recipients if recipient.person is not None]
+    own = release.rows_of == "own" and len(release.membership) == len(release.recipients)
+    if people or not own or not members or not members <= set(case.plan.owners()):
+        yield forbid(
+            "recipients", path, f"{listed(members)} would receive rows that are not its own",
+            "each row goes to the members that contributed to it", step=release.id,
+        )  # fmt: skip
+    else:
+        yield permit("recipients", path, "each row goes to the members that contributed to it, and to nobody else")
+
+
+def _to_person(case: Case, output: Output) -> Iterator[Finding]:
+    path = ("outputs", output.kind, "recipients")
+    section = case.policy.cell_output(output.kind)
+    if section is None:
+        return  # as above
+    release = output.release
+    if release.rows_of != "all" or not release.recipients:
+        yield forbid("recipients", path, "the output has no person as recipient", "plan it again", step=release.id)
+    for recipient in release.recipients:
+        person = recipient.person
+        allowed = person is not None and {person, recipient.member} & set(section.recipients)
+        if person != case.plan.submitter or not allowed or not person.endswith(f"@{recipient.member}"):
+            yield forbid(
+                "recipients", path, f"`{person or recipient.member}` may not receive {WHAT[output.kind]}",
+                f"may receive it: {listed(section.recipients)}", step=release.id,
+            )  # fmt: skip
+        else:
+            yield permit("recipients", path, f"`{person}` may receive it")
+
+
+def maximum_rows(case: Case) -> Iterator[Finding]:
+    """The public bound on an output's rows is within the maximum."""
+    for output in case.flow.outputs:
+        path = ("outputs", output.kind, "maximum-rows")
+        section = case.policy.cell_output(output.kind) or case.policy.row_output(output.kind)
+        if section is None:
+            continue  # rule `output-kind` forbids
+        maximum = section.maximum_rows
+        if maximum != "off" and output.release.rows > maximum:
+            yield forbid(
+                "maximum-rows", path, f"up to {output.release.rows} rows could come out, more than {maximum}",
+                "group by fewer or coarser columns", step=output.release.id,
+            )  # fmt: skip
+        else:
+            yield permit("maximum-rows", path, f"at most {output.release.rows} rows come out")
+
+
+RULES = (
+    Rule(("output-kind",), output_kind),
+    Rule(("recipients",), recipients),
+    Rule(("maximum-rows",), maximum_rows),
+)

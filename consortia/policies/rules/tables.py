@@ -1,0 +1,104 @@
+"""Which tables take part, with which of their rows, and who counts as one contributor."""
+
+from collections.abc import Iterator
+
+from consortia.errors import RequestError
+from consortia.plans.expressions import Expr
+from consortia.plans.model import Filter
+from consortia.plans.sql import bind_predicate
+from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, permit
+
+ALL_ROWS = "all"
+
+
+def table(case: Case) -> Iterator[Finding]:
+    """Every table that is read stands in the policy, in the catalogue, and is held by the owner."""
+    path = ("data", "tables")
+    for name in case.tables():
+        entry, known = case.policy_table(name), case.catalogue_table(name)
+        if entry is None:
+            yield forbid(
+                "table", path, f"the table `{name}` is not permitted",
+                f"the policy permits {listed(case.policy.data.tables)}",
+            )  # fmt: skip
+        elif known is None or case.owner not in known.holders:
+            yield forbid("table", (*path, name), f"`{case.owner}` holds no table `{name}`", "ask its holders' tables")
+        else:
+            unknown = entry.columns.keys() - {column.name for column in known.columns}
+            if unknown:
+                yield forbid(
+                    "table", (*path, name, "columns"), f"the policy speaks of {listed(unknown)},"
+                    f" which `{name}` does not have", "an officer corrects the policy",
+                )  # fmt: skip
+            yield permit("table", (*path, name), f"the table `{name}` may be used")
+
+
+def row_scope(case: Case) -> Iterator[Finding]:
+    """The owner's row scope can be applied, and every filter in the owner's name is exactly what was signed."""
+    for name in case.tables():
+        path = ("data", "tables", name, "rows")
+        entry = case.policy_table(name)
+        if entry is None:
+            continue  # rule `table` forbids
+        try:
+            scope = bound_scope(case, name)
+            canonical = bound_canonical(case, name)
+        except RequestError as error:
+            yield forbid("row-scope", path, f"the row scope can't be applied: {error}", "an officer corrects it")
+            continue
+        for step in case.plan.steps:
+            if isinstance(step, Filter) and step.at == f"owner:{case.owner}":
+                signed = {"row-scope": scope, "canonical": canonical}.get(step.origin, step.predicate)
+                if step.predicate != signed:
+                    yield forbid(
+                        "row-scope", path, f"a filter is called {step.origin} and differs from what was signed",
+                        "plan the query again", step=step.id,
+                    )  # fmt: skip
+        yield permit("row-scope", path, "all rows" if scope is None else f"rows where {entry.rows.strip()}")
+
+
+def bound_scope(case: Case, name: str) -> Expr | None:
+    """The row scope of one table as an expression, None for all rows. Raises RequestError if it can't be bound."""
+    entry, known = case.policy_table(name), case.catalogue_table(name)
+    if entry is None or known is None or entry.rows.strip() == ALL_ROWS:
+        return None
+    return bind_predicate(entry.rows, known, case.world.catalogue, case.plan.as_of, what="the row scope")
+
+
+def bound_canonical(case: Case, name: str) -> Expr | None:
+    """The catalogue's canonical predicate of one table, None where it has none."""
+    known = case.catalogue_table(name)
+    if known is None or not known.canonical:
+        return None
+    return bind_predicate(known.canonical, known, case.world.catalogue, case.plan.as_of, what="the canonical predicate")
+
+
+def privacy_unit(case: Case) -> Iterator[Finding]:
+    """The privacy unit is a key of the table, and all owners name the same."""
+    units = {entry.privacy_unit for name in case.tables() if (entry := case.policy_table(name)) is not None}
+    if len(units) > 1:
+        yield forbid(
+            "privacy-unit", ("data", "tables"), f"the plan reads tables whose contributors are {listed(units)}",
+            "ask one table at a time",
+        )  # fmt: skip
+    for name in case.tables():
+        entry, known = case.policy_table(name), case.catalogue_table(name)
+        if entry is None or known is None:
+            continue  # rule `table` forbids
+        path = ("data", "tables", name, "privacy-unit")
+        unit = entry.privacy_unit
+        column = next((column for column in known.columns if column.name == unit), None)
+        if column is None or column.type.kind != "key":
+            yield forbid("privacy-unit", path, f"`{unit}` is no key column of `{name}`", "an officer corrects it")
+        for other in case.plan.owners():
+            for loaded in case.world.policies_of(other, case.plan.purpose):
+                theirs = loaded.policy.data.tables.get(name)
+                if theirs is not None and theirs.privacy_unit != unit:
+                    yield forbid(
+                        "privacy-unit", path, f"`{case.owner}` counts contributors by `{unit}`"
+                        f" and `{other}` by `{theirs.privacy_unit}`", "the owners agree on one privacy unit",
+                    )  # fmt: skip
+        yield permit("privacy-unit", path, f"contributors are counted by `{unit}`")
+
+
+RULES = (Rule(("table",), table), Rule(("row-scope",), row_scope), Rule(("privacy-unit",), privacy_unit))

@@ -1,0 +1,213 @@
+"""A policy in force: exact bytes, signed by two officers of the owner, neither of them its author, and valid now.
+
+The signatures stand over the file's bytes (DSSE, type ``consortia/policy/v1``), so one changed byte voids them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from consortia.errors import ConsortiaError, PolicyRefusal, ProtocolAbort
+from consortia.ids import member_of
+from consortia.plans.catalogue import Catalogue
+from consortia.policies.language.parse import LoadedPolicy, read_policy, require_enforced
+from consortia.policies.rules.base import TOLERANCE
+from consortia.policies.rules.standing import interval
+from consortia.policies.world import PolicyWorld
+from consortia.trust.envelope import Envelope
+from consortia.trust.keys import PublicKey, short
+from consortia.trust.trusted import TrustedSet
+from consortia.trust.verify import verify
+
+POLICY_TYPE = "consortia/policy/v1"
+OFFICERS_NEEDED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureState:
+    """Who has signed a policy so far (sorted), and who may still sign."""
+
+    signed: tuple[str, ...]
+    may_sign: tuple[str, ...]
+
+    @property
+    def missing(self) -> int:
+        """How many signatures are still needed."""
+        return max(0, OFFICERS_NEEDED - len(self.signed))
+
+
+def policy_in_force(envelope: Envelope, trusted: TrustedSet, at: datetime) -> LoadedPolicy:
+    """The policy in ``envelope``, if all that makes it one in force holds at ``at``.
+
+    Raises PolicyRefusal ``policies/unsigned`` (fewer than two officers), ``policies/altered`` (a signature does not
+    fit the bytes), ``policies/four-eyes`` (the author signed), ``policies/signer`` (signed by somebody else than an
+    officer of the owner), ``policies/consortium``, ``policies/not-yet-valid``, ``policies/expired``; and as
+    ``parse_policy`` does.
+    """
+    loaded = read_policy(envelope.payload_bytes())
+    state = signatures_of(envelope, loaded, trusted, at)
+    if state.missing:
+        raise PolicyRefusal(
+            "policies/unsigned",
+            f"{OFFICERS_NEEDED} officers of `{loaded.policy.identity.owner}` must sign the policy"
+            f" and {len(state.signed)} did",
+            place=loaded.policy.identity.id,
+            remedy="an officer who may still sign runs `consortia policy approve`: "
+            + (", ".join(state.may_sign) or "nobody may; the owner's card lists no other officer"),
+        )
+    require_enforced(loaded)
+    _require_valid(loaded, at)
+    return loaded
+
+
+def signatures_of(envelope: Envelope, loaded: LoadedPolicy, trusted: TrustedSet, at: datetime) -> SignatureState:
+    """Who signed ``envelope``, whose payload was read as ``loaded``; every signature must be right."""
+    identity = loaded.policy.identity
+    if identity.consortium != trusted.manifest.consortium:
+        raise PolicyRefusal(
+            "policies/consortium",
+            f"the policy is for `{identity.consortium}`, this consortium is `{trusted.manifest.consortium}`",
+            place=loaded.place(("identity", "consortium")),
+            remedy="use a policy that names this consortium",
+        )
+    officers = trusted.people("officer", at, (identity.owner,))
+    allowed = _distinct({person: key for person, key in officers.items() if person != identity.author})
+    _refuse_author(envelope, loaded, trusted, at)
+    try:
+        signers = verify(envelope, POLICY_TYPE, allowed).signers if envelope.signatures else ()
+    except ProtocolAbort as error:
+        raise _explained(error, loaded) from error
+    return SignatureState(signers, tuple(sorted(allowed.keys() - set(signers))))
+
+
+def require_may_sign(loaded: LoadedPolicy, person: str, trusted: TrustedSet, at: datetime) -> None:
+    """Raise PolicyRefusal ``policies/four-eyes`` or ``policies/signer`` unless ``person`` may sign ``loaded``."""
+    identity = loaded.policy.identity
+    if person == identity.author:
+        raise _author_signed(loaded)
+    if person not in trusted.people("officer", at, (identity.owner,)):
+        raise PolicyRefusal(
+            "policies/signer",
+            f"`{person}` is not an officer of `{identity.owner}`",
+            place=identity.id,
+            remedy="roles stand in the owner's card; an officer of the owner signs",
+        )
+
+
+def check_succession(new: LoadedPolicy, before: LoadedPolicy | None) -> None:
+    """Raise PolicyRefusal ``policies/succession`` unless ``new`` is the first version, or the next after ``before``."""
+    identity = new.policy.identity
+    if before is None:
+        if identity.version == 1:
+            return
+        problem = f"the policy is version {identity.version} and the version before is not known here"
+    elif before.digest == new.digest:
+        return
+    else:
+        old = before.policy.identity
+        if (identity.owner, new.policy.purpose.code) != (old.owner, before.policy.purpose.code):
+            problem = "the policy replaces one of another owner or purpose"
+        elif identity.version != old.version + 1:
+            problem = f"version {identity.version} does not follow version {old.version}"
+        elif identity.previous != before.digest:
+            problem = "`previous` is not the hash of the version before"
+        else:
+            return
+    raise PolicyRefusal(
+        "policies/succession",
+        problem,
+        place=new.place(("identity", "version")),
+        remedy="raise `version` by one and write the hash of the version before into `previous`",
+    )
+
+
+def world_of(
+    trusted: TrustedSet, catalogue: Catalogue, envelopes: Iterable[Envelope], at: datetime
+) -> tuple[PolicyWorld, tuple[ConsortiaError, ...]]:
+    """The world of decisions: policies that are in force at ``at``, and why the others are not.
+
+    A policy that is not in force counts as absent, so that its owner denies.
+    """
+    held: list[LoadedPolicy] = []
+    refused: list[ConsortiaError] = []
+    for envelope in envelopes:
+        try:
+            held.append(policy_in_force(envelope, trusted, at))
+        except ConsortiaError as error:
+            refused.append(error)
+    held.sort(key=lambda loaded: (loaded.policy.identity.owner, loaded.policy.purpose.code, loaded.digest))
+    return PolicyWorld(trusted.manifest, catalogue, trusted.cards, tuple(held)), tuple(refused)
+
+
+def _require_valid(loaded: LoadedPolicy, at: datetime) -> None:
+    dates = loaded.policy.validity
+    begin, end = interval(dates)
+    if at < begin - TOLERANCE:
+        raise PolicyRefusal(
+            "policies/not-yet-valid",
+            f"the policy is valid from {dates.not_before} on",
+            place=loaded.place(("validity", "not-before")),
+            remedy="wait until then, or sign a version that is valid now",
+        )
+    if at >= end + TOLERANCE:
+        raise PolicyRefusal(
+            "policies/expired",
+            f"the policy expired at the end of {dates.not_after} (UTC)",
+            place=loaded.place(("validity", "not-after")),
+            remedy="two officers of the owner sign its next version",
+        )
+
+
+def _distinct(officers: dict[str, PublicKey]) -> dict[str, PublicKey]:
+    """Officers with keys of their own: a key that two share can't show who signed."""
+    counted = [key.key_id for key in officers.values()]
+    return {person: key for person, key in officers.items() if counted.count(key.key_id) == 1}
+
+
+def _refuse_author(envelope: Envelope, loaded: LoadedPolicy, trusted: TrustedSet, at: datetime) -> None:
+    author = trusted.card(loaded.policy.identity.owner, at).person(loaded.policy.identity.author)
+    if author is None:
+        return
+    key_id = PublicKey.from_hex(author.suite, author.key).key_id
+    if any(signature.key_id == key_id for signature in envelope.signatures):
+        raise _author_signed(loaded)
+
+
+def _author_signed(loaded: LoadedPolicy) -> PolicyRefusal:
+    return PolicyRefusal(
+        "policies/four-eyes",
+        f"`{loaded.policy.identity.author}` wrote the policy and can't sign it too",
+        place=loaded.place(("identity", "author")),
+        remedy="two other officers of the owner sign",
+    )
+
+
+def _explained(error: ProtocolAbort, loaded: LoadedPolicy) -> ConsortiaError:
+    place = f"{loaded.policy.identity.id} ({short(loaded.digest)})"
+    if error.code == "trust/signature":
+        return PolicyRefusal(
+            "policies/altered",
+            "a signature does not fit the policy's bytes: it was changed after it was signed",
+            place=place,
+            remedy="restore the file that was signed, or have this one signed anew",
+        )
+    if error.code in ("trust/unknown-key", "trust/wrong-suite"):
+        return PolicyRefusal(
+            "policies/signer",
+            f"somebody signed who is not an officer of `{member_of(loaded.policy.identity.author)}`: {error.message}",
+            place=place,
+            remedy=error.remedy,
+        )
+    return error
+
+
+__all__ = [
+    "OFFICERS_NEEDED",
+    "POLICY_TYPE",
+    "SignatureState",
+    "check_succession",
+    "policy_in_force",
+    "require_may_sign",
+    "signatures_of",
+    "world_of",
+]

@@ -1,0 +1,189 @@
+"""Policies, cards and a manifest for tests of decisions: documents only, no keys and no signatures.
+
+``POLICY`` is a policy text of ``bank-a``; ``policy_text`` makes variants by replacing lines, so that tests read like
+an officer's edits.
+"""
+
+from datetime import UTC, datetime
+
+from consortia.plans.build import build_plan
+from consortia.plans.catalogue import Catalogue
+from consortia.plans.model import Plan
+from consortia.plans.sql import bind
+from consortia.policies.decide import decide
+from consortia.policies.language.parse import LoadedPolicy, parse_policy
+from consortia.policies.verdicts import Decision
+from consortia.policies.world import PolicyWorld
+from consortia.trust.manifest import Card, CoordinatorEntry, Manifest, Member, PersonEntry
+from tests import fixtures_catalogue as fixtures
+
+NOW = fixtures.AS_OF
+SUITE = "ed25519+ml-dsa-65"
+SCORE_QUERY = (
+    "SELECT customer_key, SUM(amount_minor) AS total FROM deposits WHERE currency = 'EUR' GROUP BY customer_key"
+)
+
+POLICY = """\
+format: consortia/policy/v1
+identity:
+  id: bank-a.aml-detection
+  owner: bank-a
+  consortium: testers
+  version: 1
+  previous: none
+  author: petra@bank-a
+purpose:
+  code: aml-detection
+  legal-basis: [AMLR Article 75]
+  dpia: DPIA-14
+  register-entry: ROPA-77
+validity:
+  not-before: 2026-11-01
+  not-after: 2027-01-15
+  review: 2027-01-04
+parties:
+  compute: [bank-a, bank-b, bank-c]
+  not-together: []
+  threat-model: semi-honest
+  signatures: post-quantum
+  submit: [bank-a, bank-b]
+data:
+  tables:
+    deposits:
+      rows: all
+      privacy-unit: customer_key
+      operations: [count, compare, compare-members]
+      columns:
+        customer_key: {class: identifier, operations: [alert, count]}
+        ts: {class: quasi, operations: [filter]}
+        amount_minor: {class: sensitive, operations: [filter, sum, compare]}
+        currency: {class: free, operations: [filter, group]}
+        country: {class: quasi, operations: [filter, group]}
+    accounts:
+      rows: all
+      privacy-unit: customer_key
+      operations: [count]
+      columns:
+        customer_key: {class: identifier, operations: []}
+        risk_score: {class: sensitive, operations: [sum, count]}
+        country: {class: quasi, operations: [filter]}
+outputs:
+  alert:
+    recipients: owner-of-row
+    maximum-rows: off
+    human-review: off
+    retention-days: off
+    onward-sharing: off
+  score: never
+  count: never
+  aggregate:
+    recipients: [bank-a, bank-b]
+    minimum-entities: 10
+    minimum-members: 3
+    contributors: exact
+    maximum-rows: 1000
+    dominance: off
+    p-percent: off
+    zeros-and-full-cells: off
+    complementary-suppression: off
+    rounding: off
+    noise: off
+    differencing: off
+    human-review: off
+    retention-days: off
+    onward-sharing: off
+  model: never
+leaks: {sizes: closed, group-count: closed, match-count: closed, filter-mask: closed, suppressed-count: closed}
+rates:
+  queries-per-analyst-and-day: off
+  queries-per-day: off
+  queries-per-period: off
+  templates-without-review: off
+"""
+
+
+def policy_text(owner: str = "bank-a", *edits: tuple[str, str]) -> str:
+    """The policy of ``owner`` with ``edits`` (old text, new text); an edit that fits nowhere is a mistake."""
+    text = POLICY
+    for old, new in edits:
+        if old not in text:
+            raise ValueError(f"`{old}` does not stand in the policy")
+        text = text.replace(old, new, 1)
+    text = text.replace("id: bank-a.", f"id: {owner}.").replace("owner: bank-a", f"owner: {owner}")
+    return text.replace("author: petra@bank-a", f"author: petra@{owner}")
+
+
+def loaded(owner: str = "bank-a", *edits: tuple[str, str]) -> LoadedPolicy:
+    """The same, parsed."""
+    return parse_policy(policy_text(owner, *edits).encode())
+
+
+def make_card(member: str, suite: str = SUITE) -> Card:
+    """A card with an analyst, ``ana``, and two officers; keys are placeholders that nothing here verifies."""
+    roles = {"ana": ("analyst",), "omar": ("officer",), "olga": ("officer",)}
+    return Card(
+        consortium="testers",
+        member=member,
+        version=1,
+        not_after=datetime(2027, 12, 31, tzinfo=UTC),
+        people=tuple(
+            PersonEntry(id=f"{name}@{member}", roles=role, suite=suite, key="00") for name, role in roles.items()
+        ),
+        node_suite=suite,
+        node_key="00",
+        kem_key="00",
+        tls_root="",
+        endpoint="",
+    )
+
+
+def make_manifest(members: tuple[str, ...] = fixtures.BANKS, suite: str = SUITE) -> Manifest:
+    """A manifest in which all members may compute and the first three do."""
+    return Manifest(
+        consortium="testers",
+        version=1,
+        previous="0" * 64,
+        coordinator=CoordinatorEntry(endpoint="127.0.0.1:1", tls_root=""),
+        members=tuple(
+            Member(id=name, display_name=name, suite=suite, root_key="00", may_compute=True) for name in members
+        ),
+        computers=members[:3],
+    )
+
+
+def make_world(
+    *policies: LoadedPolicy,
+    catalogue: Catalogue = fixtures.CATALOGUE,
+    members: tuple[str, ...] = fixtures.BANKS,
+) -> PolicyWorld:
+    """Three banks; those without a policy among ``policies`` have the standard one."""
+    given = {policy.policy.identity.owner for policy in policies}
+    standard = tuple(loaded(name) for name in members if name not in given)
+    return PolicyWorld(
+        make_manifest(members), catalogue, {name: make_card(name) for name in members}, policies + standard
+    )
+
+
+def draft_of(sql: str, world: PolicyWorld, submitter: str = "ana@bank-a", purpose: str = fixtures.PURPOSE) -> Plan:
+    """The draft plan of ``sql`` in ``world``."""
+    environment = fixtures.environment(
+        world.catalogue,
+        manifest=world.manifest.digest(),
+        computers=world.manifest.computers,
+        members=tuple(member.id for member in world.manifest.members),
+        submitter=submitter,
+        purpose=purpose,
+        entities=world.privacy_units(purpose),
+    )
+    return build_plan(bind(sql, world.catalogue, fixtures.AS_OF), environment)
+
+
+def decided(sql: str, *policies: LoadedPolicy, submitter: str = "ana@bank-a", now: datetime = NOW) -> Decision:
+    """The decision on ``sql`` with ``policies`` in place of the standard ones."""
+    world = make_world(*policies)
+    return decide(draft_of(sql, world, submitter), world, now)
+
+
+def rules_of(decision: Decision) -> set[str]:
+    """Ids of all rules that deny."""
+    return {reason.rule for _, reason in decision.denials()}
