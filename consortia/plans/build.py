@@ -46,7 +46,7 @@ ORDER: tuple[Pass, ...] = (
 
 
 def build_plan(query: Query, environment: Environment, obligations: Obligations = NO_OBLIGATIONS) -> Plan:
-    """The plan of ``query`` under ``obligations``; a draft (without any) has no control step.
+    """The plan of ``query`` under ``obligations``; a draft (without any) has no rule in its control step.
 
     Depends on its arguments alone: equal arguments give equal bytes at every party. Raises RequestError:
     ``plans/capacity``, ``plans/no-bounds``, ``plans/units``, ``plans/key-ids``, ``plans/key-collisions``,

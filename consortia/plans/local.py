@@ -32,10 +32,10 @@ class LocalShape:
 def counts_entities(draft: Draft) -> bool:
     """Whether rows must keep the privacy unit: a rule or an aggregate counts entities."""
     asked = any(aggregate.function == "count-entities" for aggregate in draft.query.aggregates)
-    return asked or (has_control(draft) and draft.obligations.minimum_entities > 0)
+    return asked or (has_rules(draft) and draft.obligations.minimum_entities > 0)
 
 
-def has_control(draft: Draft) -> bool:
+def has_rules(draft: Draft) -> bool:
     """Whether cells are released only with enough contributors: aggregates and counts, if a rule says so."""
     rule = draft.obligations.minimum_entities or draft.obligations.minimum_members
     return bool(rule) and draft.output_kind in ("aggregate", "count")

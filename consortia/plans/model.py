@@ -153,7 +153,10 @@ class MinimumContributors(Frozen):
 
 
 class Control(_Step):
-    """Rows that fail a rule are multiplied by zero and moved behind the others; nobody learns the bit."""
+    """Rows that fail a rule are multiplied by zero and moved behind the others; nobody learns the bit.
+
+    Without rules the valid rows are moved together, so that the place of a released row tells nothing.
+    """
 
     kind: Literal["control"] = "control"
     rules: tuple[MinimumContributors, ...]
@@ -190,7 +193,7 @@ class Plan(Document):
 
     ``complete_domain`` lists the group keys whose public domain the recipient fills up with rows of NULLs and a
     column ``suppressed``; () is the one cell of a query without keys. None: cells that are not released are
-    absent (a HAVING, no control step, or a key without public domain).
+    absent (a HAVING, no control rule, or a key without public domain).
     """
 
     type: Literal["consortia/plan/v1"] = "consortia/plan/v1"

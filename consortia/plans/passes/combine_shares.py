@@ -2,7 +2,7 @@
 
 from consortia.ids import member_of
 from consortia.plans.draft import Draft
-from consortia.plans.local import has_control, local_shape
+from consortia.plans.local import has_rules, local_shape
 from consortia.plans.meaning import BOOL, INT
 from consortia.plans.model import (
     Aggregate,
@@ -73,7 +73,7 @@ def contributor_columns(draft: Draft) -> tuple[Aggregate, ...]:
             Aggregate(name=names.fresh(f"{PRESENCE}_{owner}"), function="has-member", member=owner)
             for owner in draft.owners
         )
-    if not has_control(draft):
+    if not has_rules(draft):
         return ()
     recipient = (str(member_of(draft.environment.submitter)),)
     found: list[Aggregate] = []

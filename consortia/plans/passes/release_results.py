@@ -1,7 +1,8 @@
 """Control, release, and the recipient's part: what is opened to whom, and what the recipient makes of it.
 
 Alerts and scores go to the members that hold the table, each its own groups; everything else goes to the person
-who asks, after the contributor rules.
+who asks, after the contributor rules. The control step stands in every plan, without rules where there are none:
+it also moves the released rows together, so that their places tell nothing of the others.
 """
 
 from dataclasses import replace
@@ -9,7 +10,7 @@ from dataclasses import replace
 from consortia.ids import member_of
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.local import has_control
+from consortia.plans.local import has_rules
 from consortia.plans.meaning import type_of
 from consortia.plans.model import (
     AggregateStep,
@@ -41,11 +42,10 @@ def release_results(draft: Draft) -> Draft:
         before = steps[-1] if steps else draft.steps[-1]
         return {"id": f"s{len(draft.steps) + len(steps)}", "inputs": (before.id,), "at": at, "rows": 0}
 
-    if has_control(draft):
-        rules = _rules(draft, aggregation)
-        checked = {rule.column for rule in rules}
-        columns = tuple(column for column in columns if column.name not in checked)
-        steps.append(Control.model_validate({**place("shared"), "columns": columns, "rules": rules}))
+    rules = _rules(draft, aggregation) if has_rules(draft) else ()
+    checked = {rule.column for rule in rules}
+    columns = tuple(column for column in columns if column.name not in checked)
+    steps.append(Control.model_validate({**place("shared"), "columns": columns, "rules": rules}))
     steps.append(Release.model_validate({**place("shared"), **_release(draft, aggregation, columns)}))
     types = {column.name: column.type for column in steps[-1].columns}
     outputs = tuple(Column(name=output.name, type=type_of(output.expression, types)) for output in draft.query.outputs)
@@ -92,7 +92,7 @@ def _release(draft: Draft, aggregation: AggregateStep, columns: tuple[Column, ..
 
 def _complete_domain(draft: Draft) -> tuple[str, ...] | None:
     """Group keys whose absent values the recipient fills in as suppressed, None if it can't or need not."""
-    if draft.query.having is not None or not has_control(draft):
+    if draft.query.having is not None or not has_rules(draft):
         return None
     types = draft.group_types
     shown = {output.expression.column for output in draft.query.outputs if isinstance(output.expression, Ref)}

@@ -1,0 +1,148 @@
+"""The leakage report: who learns what from a run of a plan, beyond what they hold. Approvals sign its hash.
+
+It follows from plan and estimate alone. What is not in it must not become known: openings and traffic are
+compared with it entry by entry in tests.
+"""
+
+from typing import Literal
+
+from consortia.plans.cost import Estimate
+from consortia.plans.expressions import Ref, columns_of
+from consortia.plans.model import Plan, Project, Release, Share
+from consortia.plans.wording import listed
+from consortia.trust.documents import Digest, Document, Frozen, Integer
+
+COORDINATOR = "coordinator"
+NETWORK = "network"
+
+Kind = Literal["size", "traffic", "opening", "timing", "outcome", "coordinator", "suppression", "result"]
+
+
+class LeakageEntry(Frozen):
+    """``who`` (members, persons, ``coordinator``, ``network``; sorted) learn ``what`` in ``step`` ("": the session).
+
+    ``amount`` is the exact number that ``what`` speaks of: rows, bytes or elements; 0 where there is none.
+    """
+
+    kind: Kind
+    step: str
+    who: tuple[str, ...]
+    what: str
+    detail: str = ""
+    amount: Integer = 0
+    rounds: Integer = 0
+
+
+class LeakageReport(Document):
+    """All entries, in the order of the plan's steps; then those of the session as a whole."""
+
+    type: Literal["consortia/leakage/v1"] = "consortia/leakage/v1"
+    plan: Digest
+    entries: tuple[LeakageEntry, ...]
+
+
+def leakage_report(plan: Plan, estimate: Estimate) -> LeakageReport:
+    """The report on ``plan`` with the declared cost ``estimate``; pure, the same bytes at every party."""
+    everybody = _everybody(plan)
+    entries = [entry for step in plan.steps for entry in _of_step(plan, step.id, estimate, everybody)]
+    entries += _session(plan, everybody)
+    return LeakageReport(plan=plan.digest(), entries=tuple(entries))
+
+
+def _everybody(plan: Plan) -> tuple[str, ...]:
+    """Everybody who takes part, the coordinator and whoever watches the network."""
+    receiving = {
+        str(recipient.person or recipient.member)
+        for step in plan.steps
+        if isinstance(step, Release)
+        for recipient in step.recipients
+    }
+    people = {*plan.owners(), *plan.computers, *receiving, str(plan.submitter)}
+    return tuple(sorted(people | {COORDINATOR, NETWORK}))
+
+
+def _of_step(plan: Plan, step_id: str, estimate: Estimate, everybody: tuple[str, ...]) -> list[LeakageEntry]:
+    step = plan.step(step_id)
+    entries: list[LeakageEntry] = []
+    if isinstance(step, Share):
+        entries.append(
+            LeakageEntry(
+                kind="size", step=step.id, who=everybody, amount=step.rows,
+                what=f"{step.owner} shares {step.rows} rows, however many it has",
+                detail="the padded size follows from the catalogue and the shape of the query",
+            )
+        )  # fmt: skip
+    cost = estimate.step(step.id)
+    if cost is not None and (cost.rounds or cost.total_bytes):
+        entries.append(
+            LeakageEntry(
+                kind="traffic", step=step.id, who=everybody, amount=cost.total_bytes, rounds=cost.rounds,
+                what=f"{cost.rounds} rounds, {cost.total_bytes} payload bytes over all members",
+                detail=", ".join(f"{entry.member} {entry.sent}" for entry in cost.bytes_by_party),
+            )
+        )  # fmt: skip
+    entries += [
+        LeakageEntry(
+            kind="opening", step=step.id, who=tuple(sorted(opening.to)), amount=opening.elements,
+            what=f"{opening.elements} values opened: {opening.what}",
+            detail="of masked or shuffled values, which tell nothing of the data",
+        )
+        for opening in estimate.openings
+        if opening.step == step.id
+    ]  # fmt: skip
+    if isinstance(step, Release):
+        entries += _results(plan, step)
+    return entries
+
+
+def _results(plan: Plan, release: Release) -> list[LeakageEntry]:
+    """What each recipient gets, computed outputs with the values that they are computed from."""
+    opened = tuple(column.name for column in release.columns)
+    project = next(step for step in plan.steps if isinstance(step, Project) and release.id in step.inputs)
+    computed = [
+        f"`{named.name}` is computed by the recipient: {listed(tuple(f'`{c}`' for c in sorted(read)))} "
+        f"{'are' if len(read) > 1 else 'is'} opened"
+        for named in project.expressions
+        if not isinstance(named.expression, Ref) and (read := columns_of(named.expression))
+    ]
+    whose = "of the groups to which it contributed rows" if release.rows_of == "own" else "of all released groups"
+    entries = [
+        LeakageEntry(
+            kind="result", step=release.id, who=(str(recipient.person or recipient.member),), amount=release.rows,
+            what=f"{listed(tuple(f'`{name}`' for name in opened)) or 'no column'} {whose}, and how many these are",
+            detail="; ".join([f"{release.output_kind}, at most {release.rows} rows", *computed]),
+        )
+        for recipient in release.recipients
+    ]  # fmt: skip
+    if plan.complete_domain is not None:
+        whom = tuple(sorted(str(recipient.person or recipient.member) for recipient in release.recipients))
+        keys = listed(tuple(f"`{key}`" for key in plan.complete_domain))
+        entries.append(
+            LeakageEntry(
+                kind="suppression", step=release.id, who=whom,
+                what=f"which values of {keys} are suppressed or absent" if keys else "whether the cell is suppressed",
+                detail="suppressed and absent cells are not told apart",
+            )
+        )  # fmt: skip
+    return entries
+
+
+def _session(plan: Plan, everybody: tuple[str, ...]) -> list[LeakageEntry]:
+    owners = listed(plan.owners())
+    return [
+        LeakageEntry(
+            kind="timing", step="", who=everybody,
+            what=f"how long the local stages of {owners} take",
+            detail="the time may depend on the owner's rows",
+        ),
+        LeakageEntry(
+            kind="outcome", step="", who=everybody,
+            what="whether each party approves, denies or aborts, with the public reason",
+            detail="a static reason follows from plan and policies; of an owner's data only a code is told",
+        ),
+        LeakageEntry(
+            kind="coordinator", step="", who=(COORDINATOR,),
+            what="the query, plan, policies, verdicts, approvals, padded sizes, times, and sizes of sealed results",
+            detail="it holds no share, no key and no result",
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,133 @@
+"""Plans, costs and leakage reports as text that a person reads; owners with equal parts are shown once."""
+
+from collections.abc import Sequence
+
+from consortia.plans.cost import Estimate, StepCost
+from consortia.plans.leakage import LeakageReport
+from consortia.plans.model import (
+    Aggregate,
+    AggregateStep,
+    Control,
+    Filter,
+    Plan,
+    Project,
+    Release,
+    Scan,
+    Share,
+    Sort,
+    Step,
+    Union,
+)
+from consortia.plans.wording import column_text, expression_text, listed
+from consortia.trust.documents import instant_text
+
+ORIGINS = {
+    "canonical": "the catalogue's canonical rows",
+    "row-scope": "the owner's row scope",
+    "where": "the query's WHERE",
+    "having": "the query's HAVING",
+}
+
+
+def show_plan(plan: Plan, estimate: Estimate | None = None) -> str:
+    """The plan as a tree of places and steps, with rounds and bytes where ``estimate`` is given; ends in a newline."""
+    lines = [
+        f"plan {plan.digest()}",
+        f"purpose {plan.purpose}, as of {instant_text(plan.as_of)}, asked by {plan.submitter}",
+        f"computed by {listed(plan.computers)} ({plan.threat_model})",
+    ]
+    for owners, chain in _chains(plan):
+        lines += ["", f"in clear at {listed(owners)}, each for itself"]
+        lines += _lines(chain, estimate)
+    for place, title in (("shared", "on shares, at the computers"), ("recipient", "in clear, at the recipient")):
+        steps = [step for step in plan.steps if step.at == place]
+        lines += ["", title, *_lines(steps, estimate)]
+    if plan.complete_domain is not None:
+        keys = listed(plan.complete_domain)
+        what = f"values of {keys} that are not released" if keys else "the cell, if it is not released,"
+        lines.append(f"  {what} stand there with NULL, marked `suppressed`")
+    return "\n".join(lines) + "\n"
+
+
+def _chains(plan: Plan) -> list[tuple[tuple[str, ...], list[Step]]]:
+    """Owners whose steps say the same, with the steps of the first of them."""
+    found: list[tuple[list[str], list[str], list[Step]]] = []
+    for owner in plan.owners():
+        chain = [step for step in plan.steps if step.at == f"owner:{owner}"]
+        said = [f"{step_text(step)} {step.rows}" for step in chain]
+        same = next((entry for entry in found if entry[1] == said), None)
+        if same is None:
+            found.append(([owner], said, chain))
+        else:
+            same[0].append(owner)
+    return [(tuple(owners), chain) for owners, _, chain in found]
+
+
+def _lines(steps: Sequence[Step], estimate: Estimate | None) -> list[str]:
+    lines = []
+    for step in steps:
+        cost = estimate.step(step.id) if estimate is not None else None
+        lines.append(f"  {step.id:<4} {step_text(step)}  [{_rows(step.rows)}{_cost(cost)}]")
+        if isinstance(step, Share | Release | AggregateStep) or step.at == "recipient":
+            lines += [f"         {column_text(column)}" for column in step.columns]
+    return lines
+
+
+def _rows(rows: int) -> str:
+    return f"{rows} row" if rows == 1 else f"{rows} rows"
+
+
+def _cost(cost: StepCost | None) -> str:
+    return "" if cost is None else f", {cost.rounds} rounds, {cost.total_bytes} bytes"
+
+
+def step_text(step: Step) -> str:
+    """One step in one line, without its id and size."""
+    match step:
+        case Scan():
+            return f"scan {step.table}"
+        case Filter():
+            return f"keep {expression_text(step.predicate)}  ({ORIGINS[step.origin]})"
+        case Project():
+            return "compute " + ", ".join(
+                named.name
+                if expression_text(named.expression) == named.name
+                else f"{expression_text(named.expression)} as {named.name}"
+                for named in step.expressions
+            )
+        case AggregateStep():
+            keys = f"group by {', '.join(step.keys)}" if step.keys else "one group"
+            entity = f", counting by {step.entity}" if step.entity else ""
+            made = ", ".join(aggregate_text(aggregate) for aggregate in step.aggregates)
+            return f"{keys}{entity}: {made}" if made else f"{keys}{entity}"
+        case Share():
+            return "share"
+        case Union():
+            return f"union of {listed(step.owners)}"
+        case Sort():
+            return "sort by " + ", ".join(f"{key.column}{' DESC' if key.descending else ''}" for key in step.keys)
+        case Control():
+            rules = " and ".join(f"{rule.column} >= {rule.minimum}" for rule in step.rules)
+            return f"release only where {rules}" if rules else "move what is released together"
+        case Release():
+            to = listed(tuple(str(recipient.person or recipient.member) for recipient in step.recipients))
+            whose = ", each its own groups" if step.rows_of == "own" else ""
+            return f"release to {to}{whose}  ({step.output_kind})"
+
+
+def aggregate_text(aggregate: Aggregate) -> str:
+    """``sum(x) as total``; what is left out is said."""
+    inner = aggregate.member or aggregate.column
+    if aggregate.excluding:
+        inner = f"{inner} not of {listed(aggregate.excluding)}".lstrip()
+    return f"{aggregate.function}({inner}) as {aggregate.name}"
+
+
+def show_leakage(report: LeakageReport) -> str:
+    """The report as a list: who learns what, in which step; ends in a newline."""
+    lines = [f"leakage report {report.digest()} on plan {report.plan}"]
+    for entry in report.entries:
+        place = entry.step or "all"
+        detail = f" ({entry.detail})" if entry.detail else ""
+        lines.append(f"  {place:<4} {entry.kind}: {', '.join(entry.who)}: {entry.what}{detail}")
+    return "\n".join(lines) + "\n"
