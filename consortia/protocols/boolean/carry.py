@@ -26,24 +26,34 @@ ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 def carry_out(ctx: Context, value: Ring3Boolean, other: Ring3Boolean, *, flip: bool) -> Ring3Boolean:
     """One plane: the carry out of the highest bit; operands of equal length and width, at least one bit."""
+    if value.length == 0:
+        return value.planes(0, 1)
+    last, own = carry_part(ctx, value, other, flip=flip)
+    return Ring3Boolean(own, last.reshare(own), value.length)
+
+
+def carry_part(ctx: Context, value: Ring3Boolean, other: Ring3Boolean, *, flip: bool) -> tuple[Context, Words]:
+    """The tree up to its last message: this computer's masked part (1, W) of the carry, and the level to send it under.
+
+    The three parts xor to the carry and are uniform but for that. At least one row.
+    """
     check_equal("lengths", value.length, other.length)
     check_equal("widths", value.bits, other.bits)
     bits, width = value.first.shape
-    if width == 0:
-        return value.planes(0, 1)
     flips = flip_words(ctx.rank) if flip else (np.uint64(0), np.uint64(0))
 
     level = ctx.narrow("level-1")
     own = level.zero_xor((2 * ((bits + 1) // 2) - 1, width))
     carry_kernels.join_leaves(value.first, value.second, other.first, other.second, *flips, own)
-    blocks = (own, level.reshare(own))
     top = _top_leaf(value, other, flips) if bits % 2 == 0 else None
 
     number = 1
-    while top is not None or blocks[0].shape[0] > 1:
+    while top is not None or own.shape[0] > 1:
+        blocks = (own, level.reshare(own))
         number += 1
-        blocks, top = _joined(ctx.narrow(f"level-{number}"), blocks, top)
-    return Ring3Boolean(blocks[0], blocks[1], value.length)
+        level = ctx.narrow(f"level-{number}")
+        own, top = _joined(level, blocks, top)
+    return level, own
 
 
 def flip_words(rank: int) -> tuple[np.uint64, np.uint64]:
@@ -59,8 +69,8 @@ def _top_leaf(value: Ring3Boolean, other: Ring3Boolean, flips: tuple[np.uint64, 
     )
 
 
-def _joined(ctx: Context, blocks: Pair, top: Pair | None) -> tuple[Pair, Pair | None]:
-    """One level: neighbours joined; an unpaired highest block is handed on as it is."""
+def _joined(ctx: Context, blocks: Pair, top: Pair | None) -> tuple[Words, Pair | None]:
+    """One level: this computer's part of neighbours joined; an unpaired highest block is handed on as it is."""
     inside = (blocks[0].shape[0] + 1) // 2
     if top is None and inside % 2 == 1:
         top = (blocks[0][-2:], blocks[1][-2:])
@@ -71,4 +81,4 @@ def _joined(ctx: Context, blocks: Pair, top: Pair | None) -> tuple[Pair, Pair | 
     used = 2 * inside - 1
     carry_kernels.join_blocks(blocks[0][:used], blocks[1][:used], *partner, own)
     left = top if (inside + (top is not None)) % 2 == 1 else None
-    return (own, ctx.reshare(own)), left
+    return own, left

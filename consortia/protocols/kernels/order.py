@@ -1,0 +1,281 @@
+"""Loops of shuffle and sort: public index work, and comparisons of rows taken by index.
+
+A *segment* of a sort is a stretch of the order whose rows are known to lie between the same two finished rows. It
+starts at ``start``, first ``pivots`` rows in ascending order, then ``free`` rows of which nothing is known. What a
+batch does with it is its ``mode``, with ``count`` as the number of rows meant:
+
+- WAIT: nothing.
+- RANK: compare the first ``count`` free rows with each other; they become pivots.
+- SAMPLE: the same, and every other free row with the first one; the segment is cut at that row.
+- SPLIT: compare every free row with ``count`` of the pivots, evenly taken; the segment is cut at these.
+- FINISH: compare all free rows with each other and with all pivots.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consortia.protocols.kernels.compile import kernel
+
+Words = NDArray[np.uint64]
+Index = NDArray[np.int64]
+
+WAIT, RANK, SAMPLE, SPLIT, FINISH = 0, 1, 2, 3, 4
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1], int64, int64, int64, int64, int64[::1], int64[::1], int64[::1])")
+def choose_tasks(
+    pivots: Index, free: Index, by_size: Index, ways: int, last: int, sample: int, capacity: int,
+    mode: Index, count: Index, used: Index,
+) -> None:  # fmt: skip
+    """What each segment does in a batch of at most ``capacity`` comparisons, the largest first (``by_size``).
+
+    ``sample`` > 0: the first batch, which ranks that many rows; ``last`` = 1: every segment is to be finished.
+    ``used[0]`` becomes the number of comparisons taken.
+    """
+    taken = 0
+    for place in range(by_size.size):
+        i = by_size[place]
+        p, u = pivots[i], free[i]
+        if last == 1 or p + u <= 2:
+            task, k, cost = FINISH, u, u * (u - 1) // 2 + u * p
+        elif sample > 0:
+            task, k, cost = RANK, sample, sample * (sample - 1) // 2
+        elif p > 0:
+            k = min(p, ways)
+            task, cost = SPLIT, u * k
+        else:
+            # an odd number near 1.5 times the root: sorting it costs about one comparison for each row
+            k = np.int64(np.sqrt(2.25 * u)) | 1
+            if k >= u:
+                task, k, cost = FINISH, u, u * (u - 1) // 2
+            else:
+                task, cost = SAMPLE, k * (k - 1) // 2 + u - k
+        if taken + cost <= capacity:
+            taken += cost
+            mode[i], count[i] = task, k
+        else:
+            mode[i], count[i] = WAIT, 0
+    used[0] = taken
+
+
+@kernel("void(" + ", ".join(["int64[::1]"] * 8) + ")")
+def list_comparisons(  # noqa: C901 - one loop nest for each mode
+    order: Index, start: Index, pivots: Index, free: Index, mode: Index, count: Index, left: Index, right: Index
+) -> None:
+    """Rows to compare, ``left < right``, in the order in which ``place_rows`` reads the answers."""
+    m = 0
+    for i in range(start.size):
+        task, k, p = mode[i], count[i], pivots[i]
+        first = start[i] + p
+        if task == WAIT:
+            continue
+        if task == SPLIT:
+            for j in range(first, first + free[i]):
+                for a in range(1, k + 1):
+                    left[m] = order[start[i] + a * (p + 1) // (k + 1) - 1]
+                    right[m] = order[j]
+                    m += 1
+            continue
+        for a in range(1, k):
+            for b in range(a):
+                left[m] = order[first + b]
+                right[m] = order[first + a]
+                m += 1
+        if task == SAMPLE:
+            for j in range(first + k, first + free[i]):
+                left[m] = order[first]
+                right[m] = order[j]
+                m += 1
+        elif task == FINISH:
+            for j in range(first, first + free[i]):
+                for a in range(start[i], start[i] + p):
+                    left[m] = order[a]
+                    right[m] = order[j]
+                    m += 1
+
+
+@kernel("void(int64[::1], " + ", ".join(["int64[::1]"] * 5) + ", uint64[::1], " + ", ".join(["int64[::1]"] * 5) + ")")
+def place_rows(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop nest for each mode
+    order: Index, start: Index, pivots: Index, free: Index, mode: Index, count: Index, bits: Words,
+    scratch: Index, next_start: Index, next_pivots: Index, next_free: Index, made: Index,
+) -> None:  # fmt: skip
+    """Move the rows of every segment by the opened ``bits``, and list the segments that remain.
+
+    ``scratch`` has twice the length of ``order``; ``made[0]`` becomes the number of remaining segments. Answers that
+    contradict each other can repeat rows in ``order`` but never lead outside it.
+    """
+    n = order.size
+    m = 0
+    made[0] = 0
+    for i in range(start.size):
+        task, k, p, u, s = mode[i], count[i], pivots[i], free[i], start[i]
+        if task == WAIT:
+            q = made[0]
+            next_start[q], next_pivots[q], next_free[q] = s, p, u
+            made[0] = q + 1
+            continue
+        for j in range(p + u):
+            scratch[j] = order[s + j]
+        cuts = k
+        pivot_rank = -1
+        if task != SPLIT:
+            # ranks of the first k free rows among themselves
+            for a in range(k):
+                scratch[n + a] = 0
+            for a in range(1, k):
+                for b in range(a):
+                    less = np.int64((bits[m >> 6] >> np.uint64(m & 63)) & np.uint64(1))
+                    scratch[n + a] += less
+                    scratch[n + b] += 1 - less
+                    m += 1
+            if task == FINISH:
+                # a pivot moves up by the free rows below it, a free row by the pivots below it
+                for a in range(p):
+                    order[s + a] = 0
+                for j in range(u):
+                    below = np.int64(0)
+                    for a in range(p):
+                        less = np.int64((bits[m >> 6] >> np.uint64(m & 63)) & np.uint64(1))
+                        below += less
+                        order[s + a] += 1 - less
+                        m += 1
+                    scratch[n + j] += below
+                for a in range(p):
+                    scratch[n + u + a] = a + order[s + a]
+                for a in range(p):
+                    order[s + scratch[n + u + a]] = scratch[a]
+                for j in range(u):
+                    order[s + scratch[n + j]] = scratch[p + j]
+                continue
+            for a in range(k):
+                order[s + scratch[n + a]] = scratch[a]
+            pivot_rank = scratch[n]
+            for a in range(k):
+                scratch[a] = order[s + a]
+            p, u = k, u - k
+            if task == RANK:
+                q = made[0]
+                next_start[q], next_pivots[q], next_free[q] = s, p, u
+                made[0] = q + 1
+                continue
+            cuts = 1
+        # the segment is cut at `cuts` of its p pivots; a free row belongs above as many as are less than it
+        for c in range(cuts + 1):
+            scratch[n + c] = 0
+        ways = n + cuts + 1
+        for j in range(u):
+            child = np.int64(0)
+            for _ in range(cuts):
+                child += np.int64((bits[m >> 6] >> np.uint64(m & 63)) & np.uint64(1))
+                m += 1
+            scratch[ways + j] = child
+            scratch[n + child] += 1
+        place, before = s, 0
+        for c in range(cuts + 1):
+            if c == cuts:
+                cut = p
+            elif pivot_rank >= 0:
+                cut = pivot_rank
+            else:
+                cut = (c + 1) * (p + 1) // (cuts + 1) - 1
+            own_pivots, own_free = cut - before, scratch[n + c]
+            for a in range(own_pivots):
+                order[place + a] = scratch[before + a]
+            if own_free > 0 and own_pivots + own_free > 1:
+                q = made[0]
+                next_start[q], next_pivots[q], next_free[q] = place, own_pivots, own_free
+                made[0] = q + 1
+            scratch[n + c] = place + own_pivots
+            place += own_pivots + own_free
+            if c < cuts:
+                order[place] = scratch[cut]
+                place += 1
+            before = cut + 1
+        for j in range(u):
+            child = scratch[ways + j]
+            order[scratch[n + child]] = scratch[p + j]
+            scratch[n + child] += 1
+
+
+@kernel("void(uint64[::1], int64[::1])")
+def shuffle_index(draws: Words, index: Index) -> None:
+    """A uniform permutation of 0..n-1 by Fisher and Yates from uniform ``draws`` (more than n of them).
+
+    Places are bounded without bias (Lemire, ACM TOMACS 2019): a draw that would favour some place is skipped. One in
+    2^64/n is; should the draws run out (never: 16 spare ones make that rarer than 2^-400) the last is used again.
+    """
+    half = np.uint64(32)
+    low_half = np.uint64(0xFFFFFFFF)
+    n = index.size
+    for i in range(n):
+        index[i] = i
+    at = 0
+    for i in range(n - 1, 0, -1):
+        bound = np.uint64(i + 1)
+        excess = (np.uint64(0) - bound) % bound
+        draw = draws[at]
+        while draw * bound < excess and at + 1 < draws.size:
+            at += 1
+            draw = draws[at]
+        if at + 1 < draws.size:
+            at += 1
+        # the high word of draw * bound, for a bound below 2^32
+        j = np.int64(((draw >> half) * bound + (((draw & low_half) * bound) >> half)) >> half)
+        index[i], index[j] = index[j], index[i]
+
+
+@kernel("void(uint64[:, ::1], uint64[:, ::1], int64, int64, int64, uint64[:, ::1])")
+def combine_rows(x: Words, y: Words, adding: int, wide: int, sign: int, out: Words) -> None:
+    """Row-major columns combined: the first ``adding`` words modulo 2^64, then ``wide`` pairs modulo 2^128 (x + y, or
+    x - y for ``sign`` = -1), the rest by exclusive or. ``out`` may be ``x``.
+    """  # noqa: D205 - one sentence, two lines
+    pairs_end = adding + 2 * wide
+    for i in range(x.shape[0]):
+        for c in range(adding):
+            if sign > 0:
+                out[i, c] = x[i, c] + y[i, c]
+            else:
+                out[i, c] = x[i, c] - y[i, c]
+        for c in range(adding, pairs_end, 2):
+            if sign > 0:
+                low = x[i, c] + y[i, c]
+                out[i, c + 1] = x[i, c + 1] + y[i, c + 1] + np.uint64(low < y[i, c])
+            else:
+                low = x[i, c] - y[i, c]
+                out[i, c + 1] = x[i, c + 1] - y[i, c + 1] - np.uint64(x[i, c] < y[i, c])
+            out[i, c] = low
+        for c in range(pairs_end, x.shape[1]):
+            out[i, c] = x[i, c] ^ y[i, c]
+
+
+@kernel("void(uint64[:, ::1], int64[::1], int64, uint64[:, ::1])")
+def gather_planes(rows: Words, index: Index, bits: int, planes: Words) -> None:  # noqa: C901 - one pass over memory
+    """Bit i of plane j is bit j of row ``index[i]``, for j < ``bits``; ``index`` fills the words of a plane.
+
+    Squares of 64x64 bits, eight at a time, as in ``planes.transpose_blocks``.
+    """
+    square = np.zeros((64, 8), np.uint64)
+    width = planes.shape[1]
+    for at in range(0, width, 8):
+        wide = min(8, width - at)
+        for lane in range((bits + 63) // 64):
+            for c in range(wide):
+                for r in range(64):
+                    square[r, c] = rows[index[(at + c) * 64 + r], lane]
+            j = 32
+            mask = np.uint64(0x00000000FFFFFFFF)
+            while j > 0:
+                by = np.uint64(j)
+                k = 0
+                while k < 64:
+                    for c in range(8):
+                        v = ((square[k, c] >> by) ^ square[k + j, c]) & mask
+                        square[k, c] ^= v << by
+                        square[k + j, c] ^= v
+                    k = (k + j + 1) & ~j
+                j >>= 1
+                if j > 0:
+                    mask ^= mask << np.uint64(j)
+            for r in range(min(64, bits - 64 * lane)):
+                for c in range(wide):
+                    planes[64 * lane + r, at + c] = square[r, c]
