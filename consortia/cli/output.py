@@ -1,0 +1,86 @@
+"""What the commands print: results to stdout, everything else to stderr, one JSON object with ``--json``.
+
+Colour follows rich: none where the output is no terminal or NO_COLOR is set. Outside a terminal nothing is cut to
+a width, so that other programs read whole lines.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from consortia.errors import ConsortiaError
+
+_WIDE = 1000
+_JSON_WANTED = "consortia.json"
+
+
+def _remember(context: typer.Context, wanted: bool) -> bool:
+    context.meta[_JSON_WANTED] = wanted
+    return wanted
+
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object (errors too).", callback=_remember, is_eager=True)
+]
+"""The option every command has; annotate a parameter ``json: JsonOption = False``."""
+
+
+def emit(value: Mapping[str, Any], text: RenderableType, *, json: bool) -> None:
+    """Print a result: ``value`` as JSON, or ``text`` for people."""
+    if json:
+        _print_json(value, sys.stdout)
+    else:
+        console(sys.stdout).print(text)
+
+
+def note(text: str) -> None:
+    """Tell the person something that is not the result: progress, the next command, a warning."""
+    console(sys.stderr).print(text, markup=False)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A plain table; cells are text and are never read as markup."""
+    made = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        made.add_row(*(escape(cell) for cell in row))
+    return made
+
+
+def escape(text: str) -> str:
+    """Text in which no bracket is markup."""
+    return text.replace("[", r"\[")
+
+
+def examples(*commands: str) -> str:
+    """The examples below a command's help, one a line (the first character keeps the lines apart)."""
+    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
+
+
+def report(error: ConsortiaError, context: typer.Context) -> None:
+    """Print an error to stderr: as JSON if ``--json`` was given, else in words."""
+    if context.meta.get(_JSON_WANTED):
+        _print_json({"error": error.as_dict()}, sys.stderr)
+        return
+    place = f"\n  where:  {error.place}" if error.place else ""
+    remedy = f"\n  remedy: {error.remedy}" if error.remedy else ""
+    note(f"error: {error.message} [{error.code}]{place}{remedy}")
+
+
+def console(stream: Any) -> Console:
+    """A console on ``stream`` (looked up at the call, so that tests can exchange it)."""
+    terminal = stream.isatty()
+    return Console(file=stream, highlight=False, soft_wrap=not terminal, width=None if terminal else _WIDE)
+
+
+def _print_json(value: Mapping[str, Any], stream: Any) -> None:
+    stream.write(_dumps(value) + "\n")
+    stream.flush()
+
+
+def _dumps(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
