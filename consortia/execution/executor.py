@@ -1,0 +1,211 @@
+"""The one translator from plan steps to engine calls, the same on every engine.
+
+Each step runs under its own id as step path (``s5/...``), so traffic is labelled by plan step. Nothing is opened
+here: ``run_shared`` gives the columns that ``parties/release.py`` opens.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from consortia.errors import InternalError
+from consortia.execution.layout import Field, bounds_of, fields_of, shapes_of
+from consortia.execution.liveness import live_aggregates, live_columns, marked_members, shared_steps
+from consortia.execution.translate import translated
+from consortia.plans.model import (
+    Aggregate,
+    AggregateStep,
+    Column,
+    Control,
+    Filter,
+    Plan,
+    Recipient,
+    Release,
+    Share,
+    Sort,
+    Step,
+    Union,
+)
+from consortia.protocols.engine import ColumnShape, Engine
+from consortia.protocols.relational.filter import AtLeast, control, first, keep_where, own_rows
+from consortia.protocols.relational.group import Grouping, Measure, group
+from consortia.protocols.relational.order import order_by
+from consortia.protocols.relational.table import SharedColumn, SharedTable
+from consortia.protocols.relational.union import union
+from consortia.protocols.shares import Arithmetic, Boolean, Vector, Wide, Words
+
+Inputs = Mapping[str, Sequence[Words] | None]
+"""Clear columns (``encode``) by id of the share step; None or absent where another party owns them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReleasedTable:
+    """What one recipient receives of one release step: ``vectors`` of ``shapes``, in the order of ``fields_of``."""
+
+    step: str
+    recipient: Recipient
+    rows: int
+    shapes: tuple[ColumnShape, ...]
+    vectors: tuple[Vector, ...]
+
+    @property
+    def recipient_name(self) -> str:
+        """The person who receives it, or else the member."""
+        return self.recipient.person or self.recipient.member
+
+
+def run_shared(
+    plan: Plan, engine: Engine, inputs: Inputs, begin: Callable[[str], None] | None = None
+) -> tuple[ReleasedTable, ...]:
+    """Run all shared steps of ``plan`` on this party's engine; ``begin`` is told each step's id as it starts.
+
+    Returns one table for each release step and recipient, in plan order. InternalError if plan and shares misfit.
+    """
+    run = _Run(plan, engine, inputs)
+    for step in shared_steps(plan):
+        if begin is not None:
+            begin(step.id)
+        run.execute(step)
+    return tuple(run.released)
+
+
+class _Run:
+    """Tables by step id, dropped after their last use so that their memory goes back."""
+
+    def __init__(self, plan: Plan, engine: Engine, inputs: Inputs) -> None:
+        self._plan = plan
+        self._engine = engine
+        self._inputs = inputs
+        self._live = live_columns(plan)
+        self._last_use = {source: step.id for step in shared_steps(plan) for source in step.inputs}
+        self._tables: dict[str, SharedTable] = {}
+        self.released: list[ReleasedTable] = []
+
+    def execute(self, step: Step) -> None:
+        engine = self._engine.narrow(step.id)
+        if isinstance(step, Share):
+            self._tables[step.id] = _shared_input(step, engine, self._inputs.get(step.id)).only(self._live[step.id])
+            return
+        sources = [self._tables[source] for source in step.inputs]
+        if isinstance(step, Release):
+            scattered = isinstance(self._plan.step(step.inputs[0]), Filter)
+            self.released.extend(_released(step, engine, sources[0], scattered=scattered))
+        else:
+            self._tables[step.id] = self._result(step, engine, sources).only(self._live[step.id])
+        for source in step.inputs:
+            if self._last_use[source] == step.id:
+                del self._tables[source]
+
+    def _result(self, step: Step, engine: Engine, sources: Sequence[SharedTable]) -> SharedTable:
+        match step:
+            case Union():
+                return union(sources, step.owners, marked_members(self._plan, step))
+            case Sort():
+                if any(key.descending for key in step.keys):
+                    raise InternalError("execution/unsupported", "shares are sorted in ascending order only")
+                return order_by(engine, sources[0], [key.column for key in step.keys])
+            case AggregateStep():
+                return group(engine, sources[0], _grouping(step, self._live[step.id]))
+            case Filter():
+                types = {column.name: column.type for column in self._plan.step(step.inputs[0]).columns}
+                return keep_where(engine, sources[0], translated(step.predicate, types))
+            case Control():
+                rules = [AtLeast(rule.column, rule.minimum) for rule in step.rules]
+                return control(engine, sources[0], rules, sorted(self._live[step.id]))
+            case _:
+                raise InternalError("execution/unsupported", f"a {step.kind} step can't run on shares", place=step.id)
+
+
+def _shared_input(step: Share, engine: Engine, values: Sequence[Words] | None) -> SharedTable:
+    vectors = iter(engine.input(step.owner, step.rows, shapes_of(step.columns), values))
+    valid = _bit(next(vectors), step.id)
+    columns = {}
+    for column in step.columns:
+        bounds = bounds_of(column)
+        value = next(vectors)
+        validity = _bit(next(vectors), step.id) if column.nullable else None
+        columns[column.name] = SharedColumn(value, bounds.lo, bounds.hi, validity)
+    return SharedTable(step.rows, columns, valid)
+
+
+def _bit(vector: Vector, place: str) -> Boolean:
+    if not isinstance(vector, Boolean) or vector.bits != 1:
+        raise InternalError("execution/shape", "a bit is due here", place=place)
+    return vector
+
+
+def _grouping(step: AggregateStep, live: frozenset[str]) -> Grouping:
+    columns = {column.name: column for column in step.columns}
+    return Grouping(
+        keys=step.keys,
+        measures=tuple(_measure(aggregate, columns[aggregate.name]) for aggregate in live_aggregates(step, live)),
+        rows=step.rows,
+        keep=tuple(key for key in step.keys if key in live),
+        entity=step.entity,
+        unique=step.unique_per_member,
+    )
+
+
+def _measure(aggregate: Aggregate, column: Column) -> Measure:
+    bounds = bounds_of(column)
+    return Measure(
+        name=aggregate.name,
+        function=aggregate.function,
+        lo=bounds.lo,
+        hi=bounds.hi,
+        column=aggregate.column,
+        excluding=aggregate.excluding,
+        member=aggregate.member,
+        wide=column.domain == "wide",
+        nullable=column.nullable,
+    )
+
+
+def _released(step: Release, engine: Engine, table: SharedTable, *, scattered: bool) -> list[ReleasedTable]:
+    """The columns of the step for each recipient; with ``own``, each recipient's own rows alone.
+
+    Rows that a filter has cleared (``scattered``) are moved behind first: a gap among sorted rows would tell where
+    they stood. After an aggregate or a control the valid rows are in front already.
+    """
+    names = [column.name for column in step.columns]
+    if step.rows_of == "all":
+        shown = table.only(names)
+        if scattered:
+            shown = first(engine, shown, shown.valid)
+        return [_released_table(step, recipient, shown) for recipient in step.recipients]
+    return [
+        _released_table(step, recipient, own_rows(engine.narrow(f"own-{recipient.member}"), table, mark, names))
+        for recipient, mark in zip(step.recipients, step.membership, strict=True)
+    ]
+
+
+def _released_table(step: Release, recipient: Recipient, table: SharedTable) -> ReleasedTable:
+    fields = fields_of(step.columns)
+    for column in step.columns:
+        if table.column(column.name).validity is not None and not column.nullable:
+            raise InternalError("execution/shape", f"`{column.name}` may be NULL, which its plan denies", place=step.id)
+    vectors = tuple(_vector(table, field, step.id) for field in fields)
+    return ReleasedTable(step.id, recipient, table.length, tuple(field.shape for field in fields), vectors)
+
+
+def _vector(table: SharedTable, field: Field, place: str) -> Vector:
+    """The vector of a field, checked to have the shape that the plan declares."""
+    vector: Vector | None
+    match field.what:
+        case "valid":
+            vector = table.valid
+        case "value":
+            vector = table.column(field.column).value
+        case "validity":
+            vector = table.column(field.column).validity
+    match vector:
+        case Boolean():
+            fits = field.shape == ColumnShape("boolean", vector.bits)
+        case Arithmetic():
+            fits = field.shape.domain == "arithmetic"
+        case Wide():
+            fits = field.shape.domain == "wide"
+        case _:
+            fits = False
+    if vector is None or not fits:
+        raise InternalError("execution/shape", f"`{field.column}` is not shared as the plan declares", place=place)
+    return vector
