@@ -87,8 +87,9 @@ class _Run:
             return
         sources = [self._tables[source] for source in step.inputs]
         if isinstance(step, Release):
-            scattered = isinstance(self._plan.step(step.inputs[0]), Filter)
-            self.released.extend(_released(step, engine, sources[0], scattered=scattered))
+            if not isinstance(self._plan.step(step.inputs[0]), Control):
+                raise InternalError("execution/uncontrolled", "a release must follow an output control", place=step.id)
+            self.released.extend(_released(step, engine, sources[0]))
         else:
             self._tables[step.id] = self._result(step, engine, sources).only(self._live[step.id])
         for source in step.inputs:
@@ -110,9 +111,15 @@ class _Run:
                 return keep_where(engine, sources[0], translated(step.predicate, types))
             case Control():
                 rules = [AtLeast(rule.column, rule.minimum) for rule in step.rules]
-                return control(engine, sources[0], rules, sorted(self._live[step.id]))
+                table = control(engine, sources[0], rules, sorted(self._live[step.id]))
+                # rows for their owners are moved once for each of them, at the release
+                return first(engine, table, table.valid) if self._is_opened_whole(step) else table
             case _:
                 raise InternalError("execution/unsupported", f"a {step.kind} step can't run on shares", place=step.id)
+
+    def _is_opened_whole(self, step: Step) -> bool:
+        releases = [later for later in self._plan.steps if isinstance(later, Release) and step.id in later.inputs]
+        return any(release.rows_of == "all" for release in releases)
 
 
 def _shared_input(step: Share, engine: Engine, values: Sequence[Words] | None) -> SharedTable:
@@ -160,18 +167,11 @@ def _measure(aggregate: Aggregate, column: Column) -> Measure:
     )
 
 
-def _released(step: Release, engine: Engine, table: SharedTable, *, scattered: bool) -> list[ReleasedTable]:
-    """The columns of the step for each recipient; with ``own``, each recipient's own rows alone.
-
-    Rows that a filter has cleared (``scattered``) are moved behind first: a gap among sorted rows would tell where
-    they stood. After an aggregate or a control the valid rows are in front already.
-    """
+def _released(step: Release, engine: Engine, table: SharedTable) -> list[ReleasedTable]:
+    """The columns of the step for each recipient; with ``own``, each recipient's own rows alone."""
     names = [column.name for column in step.columns]
     if step.rows_of == "all":
-        shown = table.only(names)
-        if scattered:
-            shown = first(engine, shown, shown.valid)
-        return [_released_table(step, recipient, shown) for recipient in step.recipients]
+        return [_released_table(step, recipient, table.only(names)) for recipient in step.recipients]
     return [
         _released_table(step, recipient, own_rows(engine.narrow(f"own-{recipient.member}"), table, mark, names))
         for recipient, mark in zip(step.recipients, step.membership, strict=True)

@@ -27,25 +27,22 @@ class AtLeast:
 
 
 def control(engine: Engine, table: SharedTable, rules: Sequence[AtLeast], keep: Sequence[str]) -> SharedTable:
-    """The output control: rows that fail a rule are zeroed, then moved behind the others, order kept.
+    """The output control: rows that fail a rule become invalid and zero. ``first`` moves the others together.
 
     The release bit is valid AND all rules; it becomes the valid bit and nobody learns it. ``keep`` names the
     columns that go on (the counts that the rules read usually do not).
     """
+    margins = [margin for margin in (_margin(engine, table, rule) for rule in rules) if margin is not None]
+    if not margins:
+        return table.only(keep)
     bit = table.valid
-    decided = [passes for passes in (_passes(engine, table, rule) for rule in rules) if passes is not None]
-    if decided:
-        lacking = _lacking(engine.narrow("rules"), decided)
-        for place, plane in enumerate(lacking):
-            bit = engine.narrow(f"and-{place}").conjunction(bit, engine.invert(plane))
-        passed = cleared(engine.narrow("clear"), table.only(keep), bit)
-    else:
-        passed = table.only(keep)
-    return first(engine, passed, passed.valid)
+    for place, lacking in enumerate(_lacking(engine.narrow("rules"), margins)):
+        bit = engine.narrow(f"and-{place}").conjunction(bit, engine.invert(lacking))
+    return cleared(engine.narrow("clear"), table.only(keep), bit)
 
 
 def first(engine: Engine, table: SharedTable, bit: Boolean) -> SharedTable:
-    """Rows whose ``bit`` is 1 before the others, order kept within both."""
+    """Rows whose ``bit`` is 1 before the others, order kept within both: no gap tells where a cleared row stood."""
     return moved(table, lambda rows: engine.narrow("partition").partition(bit, rows))
 
 
@@ -65,7 +62,7 @@ class _Margin:
     bits: int
 
 
-def _passes(engine: Engine, table: SharedTable, rule: AtLeast) -> _Margin | None:
+def _margin(engine: Engine, table: SharedTable, rule: AtLeast) -> _Margin | None:
     """Count minus minimum with its width; None where the bounds already say that every valid row passes."""
     column = table.column(rule.column)
     if not isinstance(column.value, Arithmetic) or column.validity is not None:
