@@ -95,12 +95,7 @@ class TrustFolder:
 
     def policy(self, owner: str, purpose: str) -> Envelope:
         """A policy: the exact bytes of its file, with the signatures collected so far."""
-        path = self._policy_path(owner, purpose)
-        return Envelope(
-            payload_type=POLICY_TYPE,
-            payload=_read_bytes(path).hex(),
-            signatures=_read_signatures(path, POLICY_TYPE),
-        )
+        return read_policy_file(self._policy_path(owner, purpose))
 
     def write_policy(self, owner: str, purpose: str, envelope: Envelope) -> None:
         """Store a policy's exact bytes and its signatures."""
@@ -158,6 +153,21 @@ class TrustFolder:
 
     def _policy_path(self, owner: str, purpose: str) -> Path:
         return self.path / "policies" / check_name(owner, "member") / f"{check_name(purpose, 'purpose')}.yaml"
+
+
+def read_policy_file(path: Path) -> Envelope:
+    """The exact bytes of a policy's file, with the signatures that lie beside it (``NAME.signatures.json``)."""
+    return Envelope(
+        payload_type=POLICY_TYPE,
+        payload=_read_bytes(path).hex(),
+        signatures=_read_signatures(path, POLICY_TYPE),
+    )
+
+
+def write_policy_signatures(path: Path, envelope: Envelope) -> Path:
+    """Store the signatures of the policy in ``path`` beside it, without touching the policy; returns their file."""
+    _write_signatures(path, envelope)
+    return _signature_path(path)
 
 
 def read_plain(path: Path, kind: type[F]) -> F:

@@ -49,7 +49,7 @@ def read_secret(path: Path) -> bytes:
     (far too large to be a key).
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        file = path.open("rb")
     except OSError as error:
         raise OperatorError(
             "trust/key-missing",
@@ -57,7 +57,7 @@ def read_secret(path: Path) -> bytes:
             place=str(path),
             remedy="check the path; `consortia init` makes the keys of a member, `consortia person add` of a person",
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
+    with file:
         # The open file is looked at, not the path: nothing can be exchanged between the check and the reading.
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
