@@ -40,7 +40,7 @@ MOVES: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
         Phase.PROPOSED: frozenset({Phase.REVIEWING, Phase.DENIED, Phase.ABORTED, Phase.EXPIRED}),
         Phase.REVIEWING: frozenset({Phase.HELD, Phase.APPROVED, Phase.DENIED, Phase.ABORTED, Phase.EXPIRED}),
         Phase.HELD: frozenset({Phase.REVIEWING, Phase.DENIED, Phase.ABORTED, Phase.EXPIRED}),
-        Phase.APPROVED: frozenset({Phase.SHARING, Phase.ABORTED, Phase.EXPIRED}),
+        Phase.APPROVED: frozenset({Phase.SHARING, Phase.DENIED, Phase.ABORTED, Phase.EXPIRED}),
         Phase.SHARING: frozenset({Phase.COMPUTING, Phase.RELEASING, Phase.ABORTED}),
         Phase.COMPUTING: frozenset({Phase.CONTROLLING, Phase.RELEASING, Phase.ABORTED}),
         Phase.CONTROLLING: frozenset({Phase.RELEASING, Phase.ABORTED}),

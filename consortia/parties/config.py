@@ -41,7 +41,6 @@ class PartyConfig(BaseModel):
     health: str = ""
     approval_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
     limits: PartyLimits = PartyLimits()
-    memory_megabytes: Annotated[int, Field(ge=64)] = 1024
 
 
 def read_config(path: Path) -> PartyConfig:

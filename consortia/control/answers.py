@@ -1,0 +1,72 @@
+"""How an analyst fetches results from the own member's node through a coordinator that may read nothing.
+
+The request is signed by the person and holds a one-time key; the answer is sealed to that key, bound to the request,
+and its hash is signed by the node.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+
+import rfc8785
+from pydantic import RootModel, ValidationError
+
+from consortia.control.messages import ResultsAnswer
+from consortia.errors import ProtocolAbort
+from consortia.trust import hpke
+from consortia.trust.envelope import Envelope, Signer, seal_document
+from consortia.trust.keys import PublicKey
+from consortia.trust.sessions import ResultsReply, ResultsRequest
+from consortia.trust.verify import verify_by_one
+
+
+class _Results(RootModel[dict[str, str]]):
+    """Release step to result in base64."""
+
+
+def sealed_answer(
+    envelope: Envelope, request: ResultsRequest, results: Mapping[str, bytes], member: str, signer: Signer
+) -> ResultsAnswer:
+    """At the node of ``member``: the answer to the verified ``request`` that came in ``envelope``."""
+    clear = rfc8785.dumps({step: base64.b64encode(result).decode() for step, result in sorted(results.items())})
+    sealed = hpke.seal(request.result_key, clear, _info(request.session, envelope))
+    reply = ResultsReply(
+        session=request.session,
+        party=member,
+        request=envelope.digest(),
+        sealed=hashlib.sha256(sealed).hexdigest(),
+    )
+    return ResultsAnswer(document=seal_document(reply, (signer,)), sealed=base64.b64encode(sealed).decode())
+
+
+def open_answer(
+    answer: ResultsAnswer, envelope: Envelope, session: str, member: str, key: PublicKey, private: hpke.KemPrivateKey
+) -> dict[str, bytes]:
+    """At the analyst: results by release step, from the answer to the request in ``envelope``.
+
+    ``key`` is the node key in the card of ``member``. Raises the fault that the node sent instead, ProtocolAbort
+    ``control/answer`` if the answer is not the node's answer to this request, and as ``verify_by_one`` does.
+    """
+    if answer.fault is not None:
+        raise answer.fault.error()
+    if answer.document is None:
+        raise _refused("it holds nothing")
+    reply = verify_by_one(answer.document, ResultsReply, member, key)
+    sealed = base64.b64decode(answer.sealed)
+    stated = (reply.session, reply.party, reply.request, reply.sealed)
+    if stated != (session, member, envelope.digest(), hashlib.sha256(sealed).hexdigest()):
+        raise _refused("it is the answer to another request")
+    clear = hpke.unseal(private, sealed, _info(session, envelope))
+    try:
+        results = _Results.model_validate_json(clear).root
+    except ValidationError as error:
+        raise _refused("it is malformed") from error
+    return {step: base64.b64decode(result) for step, result in results.items()}
+
+
+def _info(session: str, envelope: Envelope) -> bytes:
+    return rfc8785.dumps(["consortia/results-answer/v1", session, envelope.digest()])
+
+
+def _refused(why: str) -> ProtocolAbort:
+    return ProtocolAbort("control/answer", f"the node's answer is refused: {why}", remedy="ask again")

@@ -1,0 +1,434 @@
+"""One session at one node, from proposal to seal: the order of the steps, and what happens when one fails.
+
+    proposed   the coordinator shows a signed submission
+    reviewing  compile it here, decide, compare plan and leakage with what was submitted; deny or approve
+    approved   verify all approvals, agree on keys bound to them
+    sharing    local stage, links, input on shares
+    computing, controlling   the shared steps
+    releasing  check validity once more, seal parts to recipients, take the own result, wait for the others
+    sealed     closing statement over journal head, transcript and commitments
+
+Every move is one transaction with its cause and with the message that tells the coordinator. A failure before the
+approval is a signed denial, after it an abort; after an abort nothing is opened, and the keys of the run are gone. A
+node never acts on a plan hash that it did not compute.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from consortia.control.mailbox import Letter
+from consortia.control.messages import Collected, Empty, Fault, Kind, Part, Progress, Proposal, Stage, decode
+from consortia.control.messages import End as EndBody
+from consortia.control.parts import Output, PartCollector, RunOf, sealed_pieces
+from consortia.control.phases import ENDS, MOVES, Phase
+from consortia.errors import ConsortiaError, InternalError, PeerError, PolicyRefusal, ProtocolAbort, RequestError
+from consortia.parties.agreement import agree, greet, offer, verified_submission
+from consortia.parties.approval import Terms, build_approval, check_unexpired, verify_approvals
+from consortia.parties.checks import (
+    Agreed,
+    Refused,
+    check_documents,
+    check_plan,
+    check_unchanged,
+    concerned_cards,
+)
+from consortia.parties.inbox import SessionEnded, SessionInbox
+from consortia.parties.results import encrypt
+from consortia.parties.store import SessionMemory
+from consortia.parties.tools import Tools
+from consortia.parties.transport.key_schedule import LinkKeys
+from consortia.parties.transport.links import Limits, TcpChannel
+from consortia.parties.transport.mesh import Run, open_links
+from consortia.parties.work import Computed, Ends, Review
+from consortia.plans.concerned import outputs_of, parties_of
+from consortia.plans.model import Plan
+from consortia.trust.certificates import COORDINATOR
+from consortia.trust.documents import Frozen
+from consortia.trust.envelope import Envelope, seal_document
+from consortia.trust.hpke import KemPrivateKey
+from consortia.trust.keys import PublicKey
+from consortia.trust.sessions import Approval, Denial, Seal, Submission
+
+_LOG = structlog.get_logger("consortia.parties")
+_NO_PLAN = "0" * 64
+ATTEMPT = 1
+"""A session has one attempt in this version: after a crash it ends, and the analyst submits again."""
+
+
+class SessionRunner:
+    """Runs one session in the thread that calls ``run``; others call ``deliver``, ``interrupt`` and ``progress``."""
+
+    def __init__(self, tools: Tools, session: str) -> None:
+        self._tools = tools
+        self._session = session
+        self._inbox = SessionInbox(tools.control, tools.limits.silence_seconds)
+        self._phase = Phase.PROPOSED
+        self._lock = threading.Lock()
+        self._links: dict[str, TcpChannel] = {}
+        self._step = ""
+        self._claimed_plan = _NO_PLAN
+        self._log = _LOG.bind(session=session, member=tools.member)
+
+    def deliver(self, letter: Letter) -> None:
+        """Hand over a message of the session; an end takes effect at once, also in the middle of a computation."""
+        self._inbox.deliver(letter)
+        if letter.kind == Kind.END:
+            self._drop_links()
+
+    def interrupt(self, error: ConsortiaError) -> None:
+        """End the session with ``error``, from another thread."""
+        self._inbox.interrupt(error)
+        self._drop_links()
+
+    def progress(self) -> Progress:
+        """What can be told of the work so far: step and bytes, which follow from the plan and not from data."""
+        with self._lock:
+            sent = sum(sum(link.sent.values()) for link in self._links.values())
+        return Progress(party=self._tools.member, step=self._step, sent=sent)
+
+    def run(self) -> None:
+        """The whole session; never raises."""
+        self._guarded(self._run)
+
+    def finish(self) -> None:
+        """After a restart of the node: the parts are on their way, so take the own result and seal; never raises."""
+        self._phase = Phase.RELEASING
+        self._guarded(self._finish)
+
+    def _guarded(self, body: Callable[[], None]) -> None:
+        try:
+            body()
+        except SessionEnded as ended:
+            self._close(ended.end)
+        except ConsortiaError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others must be told and nothing be opened
+            self._log.exception("internal-error")
+            self._fail(InternalError("parties/internal", f"an unexpected {type(error).__name__}"))
+        finally:
+            self._drop_links()
+            self._tools.result_key_path(self._session).unlink(missing_ok=True)
+
+    # --- the order of things ----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        proposal = decode(Proposal, self._inbox.take(Kind.PROPOSAL, self._phase).body, Kind.PROPOSAL, COORDINATOR)
+        self._move(Phase.REVIEWING, "proposal", (Kind.REVIEWING, Empty()))
+        submission, review = self._review(proposal)
+        own = self._approve(submission, review, proposal.submission)
+        agreed = self._collect_approvals(submission, review, own)
+        transcript, keys = self._agree_on_keys(agreed)
+        self._move(Phase.SHARING, "keys agreed")
+        computed = self._compute(agreed, keys)
+        memory = self._release(agreed, transcript, computed)
+        if memory.outputs:
+            self._take_result(memory, plan=agreed.plan, keys=agreed.keys)
+        self._seal(memory)
+
+    def _finish(self) -> None:
+        tools = self._tools
+        with tools.store.begin() as transaction:
+            memory = tools.store.memory(transaction, self._session)
+            kept = tools.store.results(transaction, self._session)
+            sealed = any(leaf.kind == "seal" for leaf, _ in tools.store.journal.entries(transaction, self._session))
+        if memory.outputs and not kept:
+            proposal = decode(Proposal, self._inbox.take(Kind.PROPOSAL, self._phase).body, Kind.PROPOSAL, COORDINATOR)
+            trusted = tools.work.documents().trusted
+            keys = {computer: trusted.node_key(computer, tools.clock()) for computer in memory.computers}
+            self._take_result(memory, plan=Plan.parse(proposal.plan.encode()), keys=keys)
+        if not sealed:
+            self._seal(memory)
+        self._inbox.take(Kind.END, self._phase)
+
+    def _review(self, proposal: Proposal) -> tuple[Submission, Review]:
+        tools = self._tools
+        trusted = tools.work.documents().trusted
+        submission = verified_submission(proposal.submission, self._session, trusted, tools.clock())
+        self._claimed_plan = submission.plan
+        shown = Plan.parse(proposal.plan.encode())
+        review = tools.work.review(submission)
+        check_documents(submission, review, shown)
+        if review.denials:
+            raise Refused(review.denial_code, review.denials)
+        self._claimed_plan = review.plan.digest()
+        check_plan(submission, review, shown)
+        parties = parties_of(review.plan)
+        if tools.member not in parties or proposal.parties != parties:
+            raise ProtocolAbort(
+                "parties/party-set",
+                f"the plan concerns {', '.join(parties)}, the coordinator asks {', '.join(proposal.parties)}",
+                remedy="compare the manifest versions of the coordinator and this member",
+            )
+        return submission, review
+
+    def _approve(self, submission: Submission, review: Review, envelope: Envelope) -> Approval:
+        tools, plan, documents = self._tools, review.plan, review.documents
+        private = KemPrivateKey.generate()
+        tools.keys_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.save(tools.result_key_path(self._session))
+        terms = Terms(
+            session=self._session,
+            submission=envelope.digest(),
+            plan=plan,
+            leakage=review.leakage,
+            manifest=documents.trusted.manifest.digest(),
+            catalogue=documents.catalogue,
+            cards=concerned_cards(documents, plan, submission),
+            policies=documents.policies,
+        )
+        own = build_approval(
+            terms,
+            party=tools.member,
+            not_after=(tools.clock() + tools.approval_validity).replace(microsecond=0),
+            snapshots=tools.work.snapshots(plan) if tools.member in plan.owners() else (),
+            result_key=private.public,
+        )
+        signed = seal_document(own, (tools.signer,))
+        now = tools.clock()
+        with tools.store.begin() as transaction:
+            for kind, document in (("submission", envelope), ("approval", signed)):
+                tools.store.journal.append(
+                    transaction, session=self._session, kind=kind, payload=document.to_bytes(), now=now, once=True
+                )
+            tools.store.move(transaction, self._session, Phase.APPROVED, "approval signed", now)
+            tools.control.post(transaction, Kind.APPROVAL, signed, self._session)
+        tools.control.flush()
+        self._phase = Phase.APPROVED
+        self._log.info("session", phase=self._phase, plan=own.plan)
+        return own
+
+    def _collect_approvals(self, submission: Submission, review: Review, own: Approval) -> Agreed:
+        tools = self._tools
+        collected = decode(Collected, self._inbox.take(Kind.APPROVALS, self._phase).body, Kind.APPROVALS, COORDINATOR)
+        now = tools.clock()
+        keys = {party: review.documents.trusted.node_key(party, now) for party in parties_of(review.plan)}
+        approvals = verify_approvals(own, review.plan, collected.documents, keys, now)
+        envelopes = {Approval.parse(item.payload_bytes()).party: item for item in collected.documents}
+        with tools.store.begin() as transaction:
+            for party in sorted(envelopes):
+                tools.store.journal.append(
+                    transaction,
+                    session=self._session,
+                    kind="verified-approval",
+                    payload=envelopes[party].to_bytes(),
+                    now=now,
+                )
+        return Agreed(submission, review.plan, review.documents, own, approvals, envelopes, keys)
+
+    def _agree_on_keys(self, agreed: Agreed) -> tuple[str, dict[str, LinkKeys]]:
+        tools = self._tools
+        greeting = greet(
+            agreed.own,
+            agreed.envelopes,
+            attempt=ATTEMPT,
+            software=tools.software,
+            signer=tools.signer,
+            random_bytes=secrets.token_bytes,
+        )
+        tools.control.send(Kind.HELLO, greeting.envelope, self._session)
+        hellos = decode(Collected, self._inbox.take(Kind.HELLOS, self._phase).body, Kind.HELLOS, COORDINATOR)
+        own = offer(greeting, hellos.documents, agreed.keys, tools.signer, secrets.token_bytes)
+        tools.control.send(Kind.PAIR_KEYS, own.envelope, self._session)
+        pair_keys = decode(
+            Collected, self._inbox.take(Kind.PAIR_KEYS_SET, self._phase).body, Kind.PAIR_KEYS_SET, COORDINATOR
+        )
+        return agree(greeting, own, pair_keys.documents, agreed.keys)
+
+    def _compute(self, agreed: Agreed, keys: dict[str, LinkKeys]) -> Computed:
+        plan = agreed.plan
+        try:
+            return self._tools.work.run(
+                plan, agreed.own.snapshots, lambda: self._connect(agreed, keys), lambda step: self._begin(plan, step)
+            )
+        except ConsortiaError as error:
+            self._inbox.check()  # links that were closed because the session ended are not the cause
+            raise error from None
+
+    def _connect(self, agreed: Agreed, keys: dict[str, LinkKeys]) -> Ends:
+        tools, plan = self._tools, agreed.plan
+        run = Run(self._session, ATTEMPT, parties_of(plan), plan.computers)
+        now = tools.clock()
+        endpoints = {party: agreed.documents.trusted.card(party, now).endpoint for party in run.parties}
+        limits = Limits(connect=tools.limits.connect_seconds, silence=tools.limits.silence_seconds)
+        links = open_links(tools.member, run, keys, endpoints, tools.listener, limits)
+        with self._lock:
+            self._links = links
+        self._inbox.check()
+        return Ends(links, {peer: link.seed for peer, link in keys.items()})
+
+    def _begin(self, plan: Plan, step: str) -> None:
+        self._step = step
+        self._inbox.check()
+        kind = plan.step(step).kind
+        if kind == "share":
+            return
+        if self._phase is Phase.SHARING:
+            self._move(Phase.COMPUTING, f"step {step}")
+        if kind == "control" and self._phase is Phase.COMPUTING:
+            self._move(Phase.CONTROLLING, f"step {step}")
+
+    def _release(self, agreed: Agreed, transcript: str, computed: Computed) -> SessionMemory:
+        """Once more: is everything still valid and unchanged? Then the parts leave, all in one transaction."""
+        tools, plan = self._tools, agreed.plan
+        self._inbox.check()
+        check_unexpired(agreed.approvals, tools.clock())
+        check_unchanged(agreed, tools.work.documents(plan.purpose, plan.owners()))
+        if self._phase is Phase.SHARING and tools.member in plan.computers:
+            self._move(Phase.COMPUTING, "shared steps done")
+        run = RunOf(self._session, ATTEMPT, plan.digest(), transcript)
+        commitments: list[str] = []
+        now = tools.clock()
+        with tools.store.begin() as transaction:
+            tools.store.move(transaction, self._session, Phase.RELEASING, "control passed", now)
+            stage = Stage(party=tools.member, stage=Phase.RELEASING)
+            tools.control.post(transaction, Kind.STAGE, stage, self._session)
+            for part in computed.parts:
+                person = "@" in part.recipient
+                commitment, pieces = sealed_pieces(
+                    run,
+                    Output(part.step, part.recipient),
+                    part.part,
+                    signer=tools.signer,
+                    party=tools.member,
+                    key=agreed.submission.result_key if person else agreed.approvals[part.recipient].result_key,
+                    piece_bytes=tools.limits.control.piece_bytes,
+                    random_bytes=secrets.token_bytes,
+                )
+                commitments.append(commitment)
+                for piece in pieces:
+                    tools.control.post(transaction, Kind.PART, piece, self._session)
+            memory = SessionMemory(
+                session=self._session,
+                attempt=ATTEMPT,
+                plan=run.plan,
+                transcript=transcript,
+                commitments=tuple(commitments),
+                traffic=computed.traffic,
+                outputs=tuple(step for step, recipient in outputs_of(plan) if recipient == tools.member),
+                computers=plan.computers,
+            )
+            tools.store.remember(transaction, memory)
+        tools.control.flush()
+        self._phase = Phase.RELEASING
+        self._log.info("session", phase=self._phase, parts=len(computed.parts))
+        return memory
+
+    def _take_result(self, memory: SessionMemory, plan: Plan, keys: Mapping[str, PublicKey]) -> None:
+        """Collect the computers' parts for this member, open them, and keep the result encrypted."""
+        tools = self._tools
+        if plan.digest() != memory.plan:
+            raise ProtocolAbort("parties/plan-shown", "the plan of the results is not the one that this node approved")
+        collector = PartCollector(tools.member, memory.outputs, memory.computers)
+        while not collector.complete:
+            letter = self._inbox.take(Kind.PART, self._phase)
+            collector.add(letter.sender, decode(Part, letter.body, letter.kind, letter.sender))
+        private = KemPrivateKey.load(tools.result_key_path(self._session))
+        parts = collector.open(self._session, plan.digest(), keys, private)
+        encrypted = {
+            step: encrypt(tools.results_key, self._session, step, tools.work.open_result(plan, step, of_step))
+            for step, of_step in parts.items()
+        }
+        with tools.store.begin() as transaction:
+            tools.store.keep_results(transaction, self._session, encrypted)
+        self._log.info("results-stored", outputs=len(encrypted))
+
+    def _seal(self, memory: SessionMemory) -> None:
+        """Wait until all parts are delivered, sign the closing statement, and wait for everybody's."""
+        tools = self._tools
+        self._inbox.take(Kind.RELEASED, self._phase)
+        now = tools.clock()
+        with tools.store.begin() as transaction:
+            seal = Seal(
+                session=self._session,
+                attempt=memory.attempt,
+                party=tools.member,
+                plan=memory.plan or _NO_PLAN,
+                transcript=memory.transcript or _NO_PLAN,
+                outcome="released",
+                commitments=memory.commitments,
+                traffic=memory.traffic,
+                journal_head=tools.store.journal.head(transaction),
+            )
+            signed = seal_document(seal, (tools.signer,))
+            tools.store.journal.append(
+                transaction, session=self._session, kind="seal", payload=signed.to_bytes(), now=now, once=True
+            )
+            tools.control.post(transaction, Kind.SEAL, signed, self._session)
+        tools.control.flush()
+        self._drop_links(cleanly=True)
+        self._inbox.take(Kind.END, self._phase)
+
+    # --- messages and moves -----------------------------------------------------------------------------
+
+    def _move(self, target: Phase, cause: str, message: tuple[Kind, Frozen] | None = None) -> None:
+        tools = self._tools
+        kind, body = message or (Kind.STAGE, Stage(party=tools.member, stage=target))
+        with tools.store.begin() as transaction:
+            tools.store.move(transaction, self._session, target, cause, tools.clock())
+            tools.control.post(transaction, kind, body, self._session)
+        tools.control.flush()
+        self._phase = target
+        self._log.info("session", phase=target, cause=cause)
+
+    def _fail(self, error: ConsortiaError) -> None:
+        """Deny before the approval, abort after it, and tell the others; the own log gets the details."""
+        self._log.warning("session-failed", phase=self._phase, **error.as_dict())
+        tools, now = self._tools, self._tools.clock()
+        denies = self._phase in (Phase.PROPOSED, Phase.REVIEWING)
+        with tools.store.begin() as transaction:
+            if self._phase in ENDS:
+                return
+            if denies:
+                signed = seal_document(self._denial(error), (tools.signer,))
+                tools.store.move(transaction, self._session, Phase.DENIED, error.code, now)
+                tools.store.journal.append(
+                    transaction, session=self._session, kind="denial", payload=signed.to_bytes(), now=now
+                )
+                tools.control.post(transaction, Kind.DENIAL, signed, self._session)
+            else:
+                fault = Fault.of(error, tools.member)
+                tools.store.move(transaction, self._session, Phase.ABORTED, error.code, now)
+                tools.store.journal.append(
+                    transaction, session=self._session, kind="abort", payload=fault.model_dump_json().encode(), now=now
+                )
+                tools.control.post(transaction, Kind.ABORT, fault, self._session)
+        tools.control.flush()
+        self._phase = Phase.DENIED if denies else Phase.ABORTED
+
+    def _denial(self, error: ConsortiaError) -> Denial:
+        public = isinstance(error, RequestError | PolicyRefusal | PeerError | ProtocolAbort)
+        fault = Fault.of(error, self._tools.member)
+        if isinstance(error, Refused):
+            reasons = error.reasons
+        else:
+            reasons = (str(error).removeprefix(f"{error.code}: ") if public else fault.message,)
+        return Denial(
+            session=self._session,
+            party=self._tools.member,
+            plan=self._claimed_plan,
+            code=error.code,
+            reasons=reasons,
+        )
+
+    def _close(self, end: EndBody) -> None:
+        """The coordinator ended the session: note it, unless it contradicts what this node knows."""
+        tools, now = self._tools, self._tools.clock()
+        target = end.phase if end.phase in MOVES[self._phase] else Phase.ABORTED
+        cause = end.fault.code if end.fault is not None else str(end.phase)
+        with tools.store.begin() as transaction:
+            tools.store.move(transaction, self._session, target, cause, now)
+            tools.store.journal.append(
+                transaction, session=self._session, kind="end", payload=end.model_dump_json().encode(), now=now
+            )
+        self._phase = target
+        fault = end.fault.model_dump() if end.fault is not None else {}
+        self._log.info("session-ended", phase=target, cause=cause, **{f"fault_{key}": fault[key] for key in fault})
+
+    def _drop_links(self, *, cleanly: bool = False) -> None:
+        with self._lock:
+            links, self._links = self._links, {}
+        for link in links.values():
+            link.close(cleanly=cleanly)

@@ -1,0 +1,91 @@
+"""What a session needs done, as a seam: the runner decides order and failure, the workshop does the work.
+
+``workshop.Workshop`` is the real one; tests of order, failure and lies use one that computes nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from consortia.plans.model import Plan
+from consortia.protocols.channel import Channel
+from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
+from consortia.trust.trusted import TrustedSet
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The documents in force at this party now: what a session rests on, and what is compared before the release."""
+
+    trusted: TrustedSet
+    catalogue: str
+    policies: tuple[MemberDigest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a submission compiles to here. ``denials`` are public reasons; empty if every owner permits."""
+
+    documents: Documents
+    plan: Plan
+    leakage: str
+    denial_code: str = ""
+    denials: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """A party's links of one run: channels by member, and the pair seeds."""
+
+    channels: Mapping[str, Channel]
+    seeds: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class SealablePart:
+    """This computer's part of one output, in clear: it leaves the node sealed only."""
+
+    step: str
+    recipient: str
+    part: bytes
+
+    def __repr__(self) -> str:
+        return f"<part of {self.step} for {self.recipient}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What the secure stage leaves at this party: nothing at an owner that does not compute."""
+
+    parts: tuple[SealablePart, ...] = ()
+    traffic: tuple[StepTraffic, ...] = ()
+
+
+class Work(Protocol):
+    """All that touches documents, data and shares. Methods raise ConsortiaError; only ``review`` may deny."""
+
+    def documents(self, purpose: str = "", owners: Sequence[str] = ()) -> Documents:
+        """What is in force now, read afresh; policies are those of ``owners`` for ``purpose``."""
+        ...
+
+    def review(self, submission: Submission) -> Review:
+        """Compile and decide the submission from this member's own copies of all documents."""
+        ...
+
+    def snapshots(self, plan: Plan) -> tuple[SnapshotRoot, ...]:
+        """The committed snapshots that this member will use for ``plan``."""
+        ...
+
+    def run(
+        self,
+        plan: Plan,
+        snapshots: tuple[SnapshotRoot, ...],
+        connect: Callable[[], Ends],
+        begin: Callable[[str], None],
+    ) -> Computed:
+        """Local stage on ``snapshots``, then ``connect``, input and shared steps; ``begin`` is told of each step."""
+        ...
+
+    def open_result(self, plan: Plan, step: str, parts: Sequence[bytes]) -> bytes:
+        """The result of one release step from the computers' parts, as it is kept at rest (Arrow IPC)."""
+        ...
