@@ -90,9 +90,8 @@ class Draft:
         return next((aggregate for aggregate in self.query.aggregates if aggregate.name == name), None)
 
     def names(self) -> NamePool:
-        """A pool in which every name in use is taken."""
+        """A pool in which every name of the query and its table is taken."""
         query = self.query
         used = {*self.row_types, *(key.name for key in query.keys), *(output.name for output in query.outputs)}
         used |= {aggregate.name for aggregate in query.aggregates}
-        used |= {column.name for step in self.steps for column in step.columns}
         return NamePool(used)

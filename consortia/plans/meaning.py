@@ -211,7 +211,8 @@ def compare(op: Op, left: Expr, right: Expr, types: Types) -> Call:
     """A comparison; operands of one kind only, order on numbers, dates and timestamps only."""
     what = f"the comparison `{SIGNS[op]}`"
     (a, b), common = unified((left, right), types, what)
-    if op in ORDERED and common.kind not in ("int", "decimal", "date", "timestamp"):
+    unknown = is_null_constant(a) and is_null_constant(b)
+    if op in ORDERED and common.kind not in ("int", "decimal", "date", "timestamp") and not unknown:
         raise Misfit(f"{type_words(common)} has no order", "compare with `=`, `<>` or IN")
     return Call(op=op, args=(a, b), type=BOOL)
 

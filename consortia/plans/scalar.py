@@ -135,6 +135,8 @@ def _bind(node: Node, scope: Scope) -> Expr:  # noqa: C901, PLR0912 - one case f
             only_here("this", "expressions")
             bound = [bind(part, scope) for part in (node.this, *node.expressions)]
             args, common = meaning.unified(bound, scope.columns, "COALESCE")
+            if all(meaning.is_null_constant(arg) for arg in args):
+                return meaning.UNTYPED_NULL
             return Call(op="coalesce", args=args, type=common)
         case exp.Cast():
             return _cast(node, scope)
@@ -234,6 +236,8 @@ def _case(node: Node, scope: Scope) -> Expr:
     default = node.args.get("default")
     values.append(bind(default, scope) if default else meaning.UNTYPED_NULL)
     values_of_one_type, common = meaning.unified(values, scope.columns, "CASE")
+    if all(meaning.is_null_constant(value) for value in values):
+        return meaning.UNTYPED_NULL
     *chosen, otherwise = values_of_one_type
     branches = [arg for pair in zip(truths, chosen, strict=True) for arg in pair]
     return Call(op="case", args=(*branches, otherwise), type=common)

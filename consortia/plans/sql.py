@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
+from sqlglot.tokenizer_core import TokenType
 
 from consortia.errors import RequestError
 from consortia.plans.catalogue import Catalogue, CatalogueTable
@@ -22,6 +23,8 @@ from consortia.plans.tables import column_types, table_columns
 
 MAX_TEXT = 65_536
 """Longer texts are refused."""
+MAX_NESTING = 24
+NESTING = {TokenType.L_PAREN: 1, TokenType.CASE: 1, TokenType.R_PAREN: -1, TokenType.END: -1}
 
 
 def parse(sql: str) -> Node:
@@ -29,6 +32,7 @@ def parse(sql: str) -> Node:
     if len(sql) > MAX_TEXT:
         raise RequestError("plans/syntax", f"the query is longer than {MAX_TEXT} characters", remedy="shorten it")
     try:
+        _check_nesting(sql)
         statements = [statement for statement in sqlglot.parse(sql, dialect="postgres") if statement is not None]
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
@@ -52,6 +56,20 @@ def parse(sql: str) -> Node:
     if len(statements) > 1:
         raise unsupported(statements[1], sql, "a second statement", "send one query at a time")
     return statements[0]
+
+
+def _check_nesting(sql: str) -> None:
+    """Refuse parentheses and CASEs nested so deep that the parser's own stack would decide."""
+    depth = 0
+    for token in sqlglot.tokenize(sql, read="postgres"):
+        depth += NESTING.get(token.token_type, 0)
+        if depth > MAX_NESTING:
+            raise RequestError(
+                "plans/too-deep",
+                f"parentheses are nested more than {MAX_NESTING} deep",
+                place=place_at(sql, token.start),
+                remedy="leave out parentheses, use IN for lists",
+            )
 
 
 def bind(sql: str, catalogue: Catalogue, as_of: datetime) -> Query:

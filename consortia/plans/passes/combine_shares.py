@@ -15,7 +15,6 @@ from consortia.plans.model import (
     Step,
     Union,
 )
-from consortia.plans.names import NamePool
 from consortia.plans.variants import with_steps
 
 ENTITIES, MEMBERS, PRESENCE = "other_entities", "other_members", "has"
@@ -64,10 +63,7 @@ def contributor_columns(draft: Draft) -> tuple[Aggregate, ...]:
     A rule counts the rows of members other than the recipient's own. A recipient's member counts as contributing
     always, so one member less must be found among the others.
     """
-    names = NamePool(
-        {*draft.row_types, *(key.name for key in draft.query.keys), *(a.name for a in draft.query.aggregates)}
-        | {output.name for output in draft.query.outputs}
-    )
+    names = draft.names()
     if draft.output_kind in ("alert", "score"):
         return tuple(
             Aggregate(name=names.fresh(f"{PRESENCE}_{owner}"), function="has-member", member=owner)

@@ -58,7 +58,7 @@ def _chain(draft: Draft, owner: str, shape: LocalShape, first: int) -> list[Step
     for origin, predicate in filters:
         step = {**place(), "columns": columns, "predicate": predicate, "origin": origin}
         steps.append(Filter.model_validate(step))
-    if shape.projected:
+    if shape.projected or not draft.obligations.pre_aggregate:
         columns = shape.projected_columns
         steps.append(Project.model_validate({**place(), "columns": columns, "expressions": shape.projected}))
     if draft.obligations.pre_aggregate:
