@@ -6,7 +6,7 @@ is one protocol; functionality, argument and cost stand in the module that it ca
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from consortia.errors import InternalError
 from consortia.protocols.arithmetic.multiply import multiply, multiply_wide
@@ -17,7 +17,10 @@ from consortia.protocols.conversion.bits import bit_to_arithmetic, bit_to_wide
 from consortia.protocols.conversion.sign import negative, zero
 from consortia.protocols.conversion.widen import widened
 from consortia.protocols.engine import ColumnShape
-from consortia.protocols.shares import Arithmetic, Boolean, Vector, Wide, Words
+from consortia.protocols.order.partition import partition
+from consortia.protocols.order.shuffle import shuffle
+from consortia.protocols.order.sort import sort
+from consortia.protocols.shares import Arithmetic, Boolean, Rows, Vector, Wide, Words
 from consortia.protocols.sharing.input import share_input
 from consortia.protocols.sharing.opening import open_to_computer, part
 from consortia.protocols.sharing.public import constant_arithmetic, constant_boolean, inverted
@@ -32,8 +35,8 @@ class Ring3Engine:
 
     ctx: Context
 
-    def narrow(self, name: str) -> "Ring3Engine":
-        return Ring3Engine(self.ctx.narrow(name))
+    def narrow(self, name: str) -> Self:
+        return type(self)(self.ctx.narrow(name))
 
     # --- in and out -------------------------------------------------------------------------------------
 
@@ -90,6 +93,17 @@ class Ring3Engine:
 
     def equal(self, x: Boolean, y: Boolean) -> Ring3Boolean:
         return equal(self.ctx, own(x, Ring3Boolean), own(y, Ring3Boolean))
+
+    # --- order ------------------------------------------------------------------------------------------
+
+    def shuffle(self, rows: Rows) -> Rows:
+        return shuffle(self.ctx, rows)
+
+    def sort(self, keys: Boolean, rows: Rows) -> Rows:
+        return sort(self.ctx, own(keys, Ring3Boolean), rows)
+
+    def partition(self, bit: Boolean, rows: Rows) -> Rows:
+        return partition(self.ctx, own(bit, Ring3Boolean), rows)
 
 
 def own(x: Vector, kind: type[Own]) -> Own:
