@@ -1,5 +1,6 @@
 """The TLS side of an end of the control plane: what it shows, and whom it accepts. Authority is elsewhere."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import grpc
@@ -20,10 +21,11 @@ class TlsIdentity:
         """For an end that dials."""
         return grpc.ssl_channel_credentials(self.roots.encode(), self.key, self.certificate.encode())
 
-    def server_credentials(self) -> grpc.ServerCredentials:
-        """For the end that listens: a client without a certificate under ``roots`` is refused."""
-        return grpc.ssl_server_credentials(
-            [(self.key, self.certificate.encode())],
-            root_certificates=self.roots.encode(),
-            require_client_auth=True,
-        )
+    def server_credentials(self, roots: Callable[[], str]) -> grpc.ServerCredentials:
+        """For the end that listens: a client without a certificate under the present ``roots`` is refused."""
+
+        def present() -> grpc.ServerCertificateConfiguration:
+            pair = (self.key, self.certificate.encode())
+            return grpc.ssl_server_certificate_configuration([pair], root_certificates=roots().encode())
+
+        return grpc.dynamic_ssl_server_credentials(present(), present, require_client_authentication=True)

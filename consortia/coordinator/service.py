@@ -122,6 +122,10 @@ class CoordinatorService(control_pb2_grpc.CoordinatorServicer):
         if stream.fault is not None:
             context.abort(grpc.StatusCode.ABORTED, encode(stream.fault).decode())
 
+    def roots(self) -> str:
+        """The TLS roots of all members now, PEM."""
+        return self._directory().roots().decode()
+
     def watch_once(self) -> None:
         """End what is overdue, and tell submitters whom they wait for."""
         with self._lock:
@@ -142,6 +146,15 @@ class CoordinatorService(control_pb2_grpc.CoordinatorServicer):
                         client.put_body(Kind.WAITING, waited[0], session=state.session)
                 self._forget_clients(transaction, now)
             self._hand_out()
+
+    def numbers(self) -> dict[str, Callable[[], float]]:
+        """What a dashboard shows, by name."""
+
+        def running() -> float:
+            with self._store.begin() as transaction:
+                return float(len(self._store.running(transaction)))
+
+        return {"streams": lambda: float(len(self._streams)), "sessions_running": running}
 
     def stop(self) -> None:
         """End every stream; what is undelivered stays in the store."""
@@ -303,7 +316,7 @@ def serve(service: CoordinatorService, listen: str, tls: TlsIdentity, limits: Co
     )
     control_pb2_grpc.add_CoordinatorServicer_to_server(service, server)
     try:
-        port = server.add_secure_port(listen, tls.server_credentials())
+        port = server.add_secure_port(listen, tls.server_credentials(service.roots))
     except RuntimeError as error:
         raise OperatorError(
             "coordinator/port",

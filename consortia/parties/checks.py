@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consortia.errors import PolicyRefusal, ProtocolAbort, RequestError
-from consortia.parties.comparison import first_difference
 from consortia.parties.work import Documents, Review
 from consortia.plans.concerned import parties_of
+from consortia.plans.differ import first_difference
 from consortia.plans.model import Plan
 from consortia.trust.envelope import Envelope
 from consortia.trust.keys import PublicKey

@@ -40,6 +40,7 @@ class PartyConfig(BaseModel):
     coordinator: str = ""
     health: str = ""
     approval_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+    most_sessions: Annotated[int, Field(ge=1, le=1000)] = 8
     limits: PartyLimits = PartyLimits()
 
 

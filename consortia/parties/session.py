@@ -280,17 +280,18 @@ class SessionRunner:
             self._move(Phase.COMPUTING, "shared steps done")
         run = RunOf(self._session, ATTEMPT, plan.digest(), transcript)
         commitments: list[str] = []
+        parts = computed.release()
         now = tools.clock()
         with tools.store.begin() as transaction:
             tools.store.move(transaction, self._session, Phase.RELEASING, "control passed", now)
             stage = Stage(party=tools.member, stage=Phase.RELEASING)
             tools.control.post(transaction, Kind.STAGE, stage, self._session)
-            for part in computed.parts:
+            for part in parts:
                 person = "@" in part.recipient
                 commitment, pieces = sealed_pieces(
                     run,
                     Output(part.step, part.recipient),
-                    part.part,
+                    part.payload,
                     signer=tools.signer,
                     party=tools.member,
                     key=agreed.submission.result_key if person else agreed.approvals[part.recipient].result_key,
@@ -313,7 +314,7 @@ class SessionRunner:
             tools.store.remember(transaction, memory)
         tools.control.flush()
         self._phase = Phase.RELEASING
-        self._log.info("session", phase=self._phase, parts=len(computed.parts))
+        self._log.info("session", phase=self._phase, parts=len(parts))
         return memory
 
     def _take_result(self, memory: SessionMemory, plan: Plan, keys: Mapping[str, PublicKey]) -> None:

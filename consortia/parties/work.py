@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from consortia.parties.release import ResultPart
 from consortia.plans.model import Plan
 from consortia.protocols.channel import Channel
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
@@ -41,24 +42,20 @@ class Ends:
     seeds: Mapping[str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class SealablePart:
-    """This computer's part of one output, in clear: it leaves the node sealed only."""
-
-    step: str
-    recipient: str
-    part: bytes
-
-    def __repr__(self) -> str:
-        return f"<part of {self.step} for {self.recipient}>"
+def nothing() -> tuple[ResultPart, ...]:
+    """What an owner that does not compute releases."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What the secure stage leaves at this party: nothing at an owner that does not compute."""
+    """What the secure stage leaves at this party: its traffic, and the act that makes its parts of the results.
 
-    parts: tuple[SealablePart, ...] = ()
+    ``release`` is called once, after the last checks: before it nothing can be opened by anybody.
+    """
+
     traffic: tuple[StepTraffic, ...] = ()
+    release: Callable[[], tuple[ResultPart, ...]] = nothing
 
 
 class Work(Protocol):

@@ -1,0 +1,323 @@
+"""The node of a member: one process that stays connected, runs sessions, and serves the member's own analysts.
+
+Threads: one for the control stream (it only stores messages and hands them on), one for the data-plane port, one a
+session, one that reports progress. At its start the node ends what a crash left behind: a secure stage is never
+resumed, because its keys and seeds are gone; only a session whose parts had left already is brought to its seal.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from consortia import __version__
+from consortia.control.answers import sealed_answer
+from consortia.control.connection import ControlConnection, Receiver
+from consortia.control.diagnosis import split_endpoint
+from consortia.control.identity import TlsIdentity
+from consortia.control.mailbox import Letter
+from consortia.control.messages import Fault, Kind, ResultsAnswer
+from consortia.control.phases import ENDS, Phase
+from consortia.errors import ConsortiaError, OperatorError, PeerError, RequestError
+from consortia.parties.config import PartyConfig
+from consortia.parties.results import check_request, decrypt, results_key
+from consortia.parties.session import SessionRunner
+from consortia.parties.store import Store
+from consortia.parties.tools import Tools
+from consortia.parties.transport.mesh import Listener
+from consortia.parties.work import Work
+from consortia.trust.certificates import Identity, check_certificate
+from consortia.trust.envelope import Envelope
+from consortia.trust.home import Home
+from consortia.trust.keys import PublicKey
+from consortia.trust.trusted import TrustedSet
+
+_LOG = structlog.get_logger("consortia.parties")
+_REPORT_SECONDS = 2.0
+
+
+class PartyNode:
+    """``start`` it once, ``stop`` it once. Raises at construction when keys, card, certificate or port do not fit."""
+
+    def __init__(
+        self,
+        config: PartyConfig,
+        home: Home,
+        work: Work,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        new_mailbox: bool = False,
+    ) -> None:
+        self.member = home.member
+        self._clock = clock
+        trusted = home.trusted()
+        signer = home.node_key()
+        _check_card(trusted, self.member, signer.public, clock())
+        tls = _tls(home, trusted, self.member, clock())
+        key = results_key(home.path / "keys" / "results.key")
+        self._store = Store(home.path / "node.sqlite")
+        if new_mailbox:
+            self._store.renew_mailbox()
+        receiver = Receiver(deliver=self._deliver, store=self._keep, changed=self._changed)
+        endpoint = config.coordinator or trusted.manifest.coordinator.endpoint
+        mail = (self._store.engine, self._store.mailbox)
+        self._control = ControlConnection(endpoint, tls, mail, receiver, config.limits.control, __version__)
+        self._listener = Listener(*split_endpoint(config.listen))
+        self._tools = Tools(
+            member=self.member,
+            store=self._store,
+            control=self._control,
+            work=work,
+            signer=signer,
+            listener=self._listener,
+            limits=config.limits,
+            approval_validity=timedelta(minutes=config.approval_minutes),
+            clock=clock,
+            keys_folder=home.path / "keys" / "sessions",
+            results_key=key,
+            software=__version__,
+        )
+        self._most_sessions = config.most_sessions
+        self._runners: dict[str, tuple[SessionRunner, threading.Thread]] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._fatal: ConsortiaError | None = None
+        self._stopped = False
+
+    @property
+    def port(self) -> int:
+        """The data-plane port."""
+        return self._listener.port
+
+    @property
+    def connected(self) -> bool:
+        """Whether the coordinator answers."""
+        return self._control.connected
+
+    @property
+    def failure(self) -> ConsortiaError | None:
+        """Why there is no connection; None while there is one."""
+        return self._control.failure
+
+    def phases(self) -> dict[str, Phase]:
+        """Every session of this node and where it stands."""
+        with self._store.begin() as transaction:
+            return self._store.sessions(transaction)
+
+    def numbers(self) -> dict[str, Callable[[], float]]:
+        """What a dashboard shows, by name."""
+        counted = {
+            "running": frozenset(Phase) - ENDS,
+            "sealed": frozenset({Phase.SEALED}),
+            "denied": frozenset({Phase.DENIED}),
+            "aborted": frozenset({Phase.ABORTED}),
+        }
+
+        def count(wanted: frozenset[Phase]) -> Callable[[], float]:
+            return lambda: float(sum(phase in wanted for phase in self.phases().values()))
+
+        sessions = {f"sessions_{name}": count(wanted) for name, wanted in counted.items()}
+        return {"coordinator_connected": lambda: float(self.connected), **sessions}
+
+    def start(self) -> None:
+        """Clear up after a crash, then connect; returns at once."""
+        self._recover()
+        self._control.start()
+        threading.Thread(target=self._report, name="progress", daemon=True).start()
+        _LOG.info("node-started", member=self.member, port=self.port)
+
+    def wait(self) -> None:
+        """Return when the node was stopped; raise if another process took its place at the coordinator."""
+        while not self._stopping.wait(0.5):
+            if self._fatal is not None:
+                raise self._fatal
+
+    def stop(self, seconds: float = 5.0) -> None:
+        """End running sessions, tell the others, and close everything. Safe to call twice."""
+        with self._lock:
+            stopped_before, self._stopped = self._stopped, True
+        if stopped_before:
+            return
+        with self._lock:
+            runners = list(self._runners.values())
+        for runner, _ in runners:
+            runner.interrupt(
+                PeerError(
+                    "parties/stopped",
+                    f"the node of `{self.member}` was stopped by its operator",
+                    remedy="run the analysis again when it is back",
+                )
+            )
+        deadline = time.monotonic() + seconds
+        for _, thread in runners:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        while self._control.connected and self._has_mail() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self._control.close()
+        self._listener.close()
+        self._store.close()
+        self._stopping.set()
+        _LOG.info("node-stopped", member=self.member)
+
+    # --- messages ---------------------------------------------------------------------------------------
+
+    def _keep(self, transaction: Connection, letter: Letter) -> None:
+        """In the transaction that notes the arrival: what belongs to a running session outlives a crash."""
+        if letter.kind == Kind.PROPOSAL and self._store.phase(transaction, letter.session) is None:
+            self._store.propose(transaction, letter.session, self._clock())
+        phase = self._store.phase(transaction, letter.session)
+        if phase is not None and phase not in ENDS:
+            self._store.keep_letter(transaction, letter)
+
+    def _deliver(self, letter: Letter) -> None:
+        if letter.kind == Kind.RESULTS_REQUEST:
+            self._answer(letter)
+            return
+        with self._lock:
+            running = self._runners.get(letter.session)
+        if running is not None:
+            running[0].deliver(letter)
+        elif letter.kind == Kind.PROPOSAL:
+            with self._store.begin() as transaction:
+                fresh = self._store.phase(transaction, letter.session) is Phase.PROPOSED
+            if fresh:
+                self._launch(letter.session, (letter,))
+        else:
+            _LOG.info("message-ignored", kind=letter.kind, session=letter.session)
+
+    def _launch(self, session: str, letters: tuple[Letter, ...], *, finish: bool = False) -> None:
+        runner = SessionRunner(self._tools, session)
+        for letter in letters:
+            runner.deliver(letter)
+
+        def work() -> None:
+            try:
+                (runner.finish if finish else runner.run)()
+            finally:
+                with self._lock:
+                    self._runners.pop(session, None)
+
+        thread = threading.Thread(target=work, name=f"session-{session[:8]}", daemon=True)
+        with self._lock:
+            if len(self._runners) >= self._most_sessions:
+                runner.interrupt(
+                    RequestError(
+                        "parties/busy",
+                        f"`{self.member}` runs {self._most_sessions} sessions already",
+                        remedy="run the analysis again when others have ended",
+                    )
+                )
+            self._runners[session] = (runner, thread)
+        thread.start()
+
+    def _answer(self, letter: Letter) -> None:
+        """Hand stored results to an analyst of this member; whatever is wrong is told to the person who asked."""
+        try:
+            answer = self._sealed_results(Envelope.from_bytes(letter.body), letter.session)
+        except ConsortiaError as error:
+            _LOG.warning("results-refused", session=letter.session, sender=letter.sender, code=error.code)
+            fault = Fault(
+                kind=type(error).__name__,
+                code=error.code,
+                party=self.member,
+                place=error.place,
+                message=error.message,
+                remedy=error.remedy,
+            )
+            answer = ResultsAnswer(fault=fault)
+        self._control.send(Kind.RESULTS_ANSWER, answer, letter.session, letter.sender)
+
+    def _sealed_results(self, envelope: Envelope, session: str) -> ResultsAnswer:
+        tools, now = self._tools, self._clock()
+        request = check_request(envelope, self.member, tools.work.documents().trusted, now)
+        with self._store.begin() as transaction:
+            stored = self._store.results(transaction, request.session)
+            if not stored or request.session != session:
+                phase = self._store.phase(transaction, request.session)
+                raise RequestError(
+                    "parties/no-results",
+                    f"`{self.member}` holds no result of the session"
+                    + (f", which is {phase} at its node" if phase is not None else ", of which its node knows nothing"),
+                    place=f"session {request.session}",
+                    remedy="a result that was sealed to the analyst's own key is fetched by that analyst's client",
+                )
+            self._store.use_request(transaction, envelope.digest())
+            self._store.journal.append(
+                transaction, session=request.session, kind="results-read", payload=envelope.to_bytes(), now=now
+            )
+        results = {
+            step: decrypt(tools.results_key, request.session, step, encrypted) for step, encrypted in stored.items()
+        }
+        return sealed_answer(envelope, request, results, self.member, tools.signer)
+
+    # --- start, clock and connection --------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        now = self._clock()
+        with self._store.begin() as transaction:
+            for session, phase in sorted(self._store.running(transaction).items()):
+                if phase is Phase.PROPOSED or phase is Phase.RELEASING:
+                    continue
+                _LOG.warning("session-lost", session=session, phase=phase)
+                fault = Fault(
+                    kind="PeerError",
+                    code="parties/restarted",
+                    party=self.member,
+                    message=f"the node of `{self.member}` restarted while the session was {phase}",
+                    remedy="nothing was opened; run the analysis again",
+                )
+                self._store.move(transaction, session, Phase.ABORTED, fault.code, now)
+                self._store.journal.append(
+                    transaction, session=session, kind="abort", payload=fault.model_dump_json().encode(), now=now
+                )
+                self._control.post(transaction, Kind.ABORT, fault, session)
+            waiting = {
+                session: (phase, tuple(self._store.letters(transaction, session)))
+                for session, phase in self._store.running(transaction).items()
+            }
+        self._drop_old_keys(set(waiting))
+        for session, (phase, letters) in sorted(waiting.items()):
+            self._launch(session, letters, finish=phase is Phase.RELEASING)
+
+    def _drop_old_keys(self, needed: set[str]) -> None:
+        for file in self._tools.keys_folder.glob("*.pem"):
+            if file.stem not in needed:
+                file.unlink()
+
+    def _report(self) -> None:
+        while not self._stopping.wait(_REPORT_SECONDS):
+            with self._lock:
+                runners = [(session, runner) for session, (runner, _) in self._runners.items()]
+            for session, runner in runners:
+                self._control.notify(Kind.PROGRESS, runner.progress(), session)
+
+    def _changed(self, failure: ConsortiaError | None) -> None:
+        if failure is None:
+            _LOG.info("coordinator-connected", member=self.member)
+            return
+        _LOG.warning("coordinator-lost", member=self.member, **failure.as_dict())
+        if failure.code == "coordinator/replaced":
+            self._fatal = failure
+
+    def _has_mail(self) -> bool:
+        with self._store.begin() as transaction:
+            return bool(self._store.mailbox.pending(transaction, 0))
+
+
+def _check_card(trusted: TrustedSet, member: str, key: PublicKey, now: datetime) -> None:
+    if trusted.node_key(member, now) != key:
+        raise OperatorError(
+            "parties/own-key",
+            f"the node key in this home is not the one in the accepted card of `{member}`",
+            remedy="accept the newest card with `consortia member accept`, or restore keys/node.pem",
+        )
+
+
+def _tls(home: Home, trusted: TrustedSet, member: str, now: datetime) -> TlsIdentity:
+    pair = home.tls_node()
+    identity = Identity(trusted.manifest.consortium, "node", member)
+    check_certificate(pair.certificate, identity, trusted.card(member, now).tls_root, now, own=True)
+    return TlsIdentity(identity, pair.certificate, pair.key_pem(), trusted.manifest.coordinator.tls_root)
