@@ -7,7 +7,6 @@ Adding one is one line in NOUNS or VERBS. Every ConsortiaError becomes a text (o
 """
 
 import importlib
-import importlib.util
 from importlib.metadata import version as installed_version
 from typing import Annotated, Any
 
@@ -67,8 +66,13 @@ def _root(
 
 
 def _module(name: str) -> Any:
-    path = f"consortia.cli.{name.replace('-', '_')}"
-    return importlib.import_module(path) if importlib.util.find_spec(path) else None
+    """The module of a noun or verb; None while a room that it needs is not there yet."""
+    try:
+        return importlib.import_module(f"consortia.cli.{name.replace('-', '_')}")
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("consortia."):
+            raise
+        return None
 
 
 for _name in NOUNS:

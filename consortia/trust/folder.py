@@ -188,7 +188,7 @@ def write_plain(path: Path, value: Frozen) -> None:
 def _canonical(path: Path) -> bytes:
     try:
         return rfc8785.dumps(_strict_json(_read_bytes(path)))
-    except (ValueError, rfc8785.CanonicalizationError) as error:
+    except (ValueError, RecursionError, rfc8785.CanonicalizationError) as error:
         raise _unreadable(path, str(error)) from error
 
 

@@ -77,7 +77,7 @@ class TrustedSet:
         """
         document = Manifest.parse(manifest.payload_bytes())
         check_manifest(document)
-        check_head(_head(document), _head(self.manifest), document.consortium)
+        check_head(_head(document), _head(self.manifest), self.manifest.consortium)
         kept = {
             member.id: self.cards[member.id]
             for member in document.members
