@@ -31,7 +31,7 @@ identity:
   consortium: testers
   version: 1
   previous: none
-  author: petra@bank-a
+  author: dora@bank-a
 purpose:
   code: aml-detection
   legal-basis: [AMLR Article 75]
@@ -110,7 +110,7 @@ def policy_text(owner: str = "bank-a", *edits: tuple[str, str]) -> str:
             raise ValueError(f"`{old}` does not stand in the policy")
         text = text.replace(old, new, 1)
     text = text.replace("id: bank-a.", f"id: {owner}.").replace("owner: bank-a", f"owner: {owner}")
-    return text.replace("author: petra@bank-a", f"author: petra@{owner}")
+    return text.replace("author: dora@bank-a", f"author: dora@{owner}")
 
 
 def loaded(owner: str = "bank-a", *edits: tuple[str, str]) -> LoadedPolicy:

@@ -3,6 +3,7 @@
 The signatures stand over the file's bytes (DSSE, type ``consortia/policy/v1``), so one changed byte voids them.
 """
 
+import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from consortia.trust.verify import verify
 
 POLICY_TYPE = "consortia/policy/v1"
 OFFICERS_NEEDED = 2
+FEWEST_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,21 @@ def require_may_sign(loaded: LoadedPolicy, person: str, trusted: TrustedSet, at:
         )
 
 
+def require_fingerprint(typed: str, loaded: LoadedPolicy) -> None:
+    """Raise PolicyRefusal ``policies/fingerprint`` unless ``typed`` begins the SHA-256 of the policy's bytes.
+
+    At least 16 digits; spaces and capitals do not matter. An officer approves what was read, not what a name says.
+    """
+    digits = typed.replace(" ", "").lower()
+    if len(digits) < FEWEST_DIGITS or not hmac.compare_digest(digits, loaded.digest[: len(digits)]):
+        raise PolicyRefusal(
+            "policies/fingerprint",
+            f"the file has the fingerprint {loaded.digest}, not `{typed}`",
+            place=loaded.policy.identity.id,
+            remedy="read this file with `consortia policy explain`, then approve the fingerprint it shows",
+        )
+
+
 def check_succession(new: LoadedPolicy, before: LoadedPolicy | None) -> None:
     """Raise PolicyRefusal ``policies/succession`` unless ``new`` is the first version, or the next after ``before``."""
     identity = new.policy.identity
@@ -119,6 +136,26 @@ def check_succession(new: LoadedPolicy, before: LoadedPolicy | None) -> None:
         place=new.place(("identity", "version")),
         remedy="raise `version` by one and write the hash of the version before into `previous`",
     )
+
+
+def owner_and_purpose(envelope: Envelope) -> tuple[str, str]:
+    """Whose policy it is and for what, as its own text says (unverified)."""
+    policy = read_policy(envelope.payload_bytes()).policy
+    return policy.identity.owner, policy.purpose.code
+
+
+def accept(envelope: Envelope, held: Envelope | None, trusted: TrustedSet, at: datetime) -> LoadedPolicy:
+    """The policy in ``envelope`` if it is in force and follows the one ``held`` here for the same owner and purpose.
+
+    The caller stores it. Raises as ``policy_in_force`` and ``check_succession`` do.
+    """
+    loaded = policy_in_force(envelope, trusted, at)
+    before = None if held is None else read_policy(held.payload_bytes())
+    if before is None and loaded.policy.identity.version > 1:
+        # A member that joins later sees no earlier version; the officers saw it when they signed.
+        return loaded
+    check_succession(loaded, before)
+    return loaded
 
 
 def world_of(
@@ -205,8 +242,11 @@ __all__ = [
     "OFFICERS_NEEDED",
     "POLICY_TYPE",
     "SignatureState",
+    "accept",
     "check_succession",
+    "owner_and_purpose",
     "policy_in_force",
+    "require_fingerprint",
     "require_may_sign",
     "signatures_of",
     "world_of",

@@ -1,0 +1,75 @@
+"""The published JSON schema of the language, and the table of its fields for the reference page.
+
+Both are made from the model; tests compare ``policy.schema.json`` and ``docs/reference/policy.md`` with them.
+"""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from consortia.policies.language.enforcement import TREATMENTS, Enforced, OffOnly, model_fields
+from consortia.policies.language.model import Policy
+
+SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema_text() -> str:
+    """The JSON schema as it stands in ``policy.schema.json``. It says nothing of what is enforced (lint does)."""
+    schema: dict[str, Any] = {"$schema": SCHEMA_ID, **Policy.model_json_schema(by_alias=True)}
+    return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def field_table() -> str:
+    """A Markdown table of all fields: path, default, and what becomes of it."""
+    lines = ["| field | if not written | what becomes of it |", "|---|---|---|"]
+    for path in model_fields():
+        treatment = TREATMENTS.get(path)
+        if treatment is None:
+            continue  # inside a section that is accepted only as off
+        match treatment:
+            case Enforced(rule=rule):
+                said = f"enforced (`{rule}`)"
+            case OffOnly(rule=rule, words=words, accepted=accepted):
+                said = f"**only `{accepted[0]}` is accepted** (`{rule}`: {words})"
+            case _:
+                said = "stated; printed by `explain`"
+        lines.append(f"| `{path}` | {_default(path)} | {said} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(path: str) -> str:
+    field = _field(path)
+    if field.is_required():
+        return "must be written"
+    value = field.get_default()
+    if isinstance(value, BaseModel):
+        return "in effect: " + ", ".join(f"{key} {entry}" for key, entry in value.model_dump(by_alias=True).items())
+    if isinstance(value, tuple):
+        return "nobody, nothing"
+    return f"`{value}`"
+
+
+def _field(path: str) -> FieldInfo:
+    """The field of ``path``: of alternatives, the section that has it."""
+    models: list[type[BaseModel]] = [Policy]
+    found: FieldInfo | None = None
+    for part in path.split("."):
+        if part == "*":
+            continue
+        for model in models:
+            matching = [info for name, info in model.model_fields.items() if (info.alias or name) == part]
+            if matching:
+                found = matching[0]
+                models = _models(found.annotation)
+                break
+    if found is None:
+        raise KeyError(path)
+    return found
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]
