@@ -42,8 +42,19 @@ def run(plan: Plan, data: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
         else:
             owner = step.at.removeprefix("owner:")
             tables[step.id] = _step(step, sources, types, owner, data)
-            assert step.at == "shared" or isinstance(step, Scan) or len(tables[step.id]) <= step.rows
+            _check(step, [row for _, row in tables[step.id]])
     return results
+
+
+def _check(step: Step, rows: list[Row]) -> None:
+    """What the plan promises of every step: number of rows, columns, bounds, NULL."""
+    assert len(rows) <= step.rows, step.id
+    for column in step.columns:
+        for row in rows:
+            value = row[column.name]
+            assert value is not None or column.nullable, f"{step.id}: {column.name} is NULL"
+            if column.bounds is not None and value is not None:
+                assert column.bounds.lo <= int(value) <= column.bounds.hi, f"{step.id}: {column.name} is {value}"
 
 
 def _step(
@@ -110,6 +121,7 @@ def _at_recipient(plan: Plan, release: Release, rows: list[Row]) -> list[Row]:
     opened = [{column.name: row[column.name] for column in release.columns} for row in rows]
     made = [{named.name: evaluate(named.expression, row, types) for named in project.expressions} for row in opened]
     kinds = {column.name: column.type for column in order.columns}
+    _check(project, made)
     for key in reversed(order.keys):
         _sort(made, key, kinds[key.column])
     return made

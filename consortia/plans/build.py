@@ -5,6 +5,7 @@ from collections.abc import Callable
 from consortia.plans.draft import Draft, Environment
 from consortia.plans.model import Plan
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
+from consortia.plans.passes.check_entities import check_entities
 from consortia.plans.passes.check_environment import check_environment
 from consortia.plans.passes.check_having import check_having
 from consortia.plans.passes.check_keys import check_keys
@@ -38,6 +39,7 @@ ORDER: tuple[Pass, ...] = (
     # what is proved of them
     count_rows,
     infer_ranges,
+    check_entities,
     choose_domains,
     check_having,
     mark_visibility,
@@ -50,7 +52,8 @@ def build_plan(query: Query, environment: Environment, obligations: Obligations 
 
     Depends on its arguments alone: equal arguments give equal bytes at every party. Raises RequestError:
     ``plans/capacity``, ``plans/no-bounds``, ``plans/units``, ``plans/key-ids``, ``plans/key-collisions``,
-    ``plans/wide-comparison``, ``plans/unsupported``, ``plans/unknown-purpose``, ``plans/submitter``.
+    ``plans/wide-comparison``, ``plans/null-entity``, ``plans/unsupported``, ``plans/unknown-purpose``,
+    ``plans/submitter``.
     """
     draft = Draft(query=query, environment=environment, obligations=obligations)
     for change in ORDER:

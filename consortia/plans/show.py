@@ -44,8 +44,8 @@ def show_plan(plan: Plan, estimate: Estimate | None = None) -> str:
         lines += ["", title, *_lines(steps, estimate)]
     if plan.complete_domain is not None:
         keys = listed(plan.complete_domain)
-        what = f"values of {keys} that are not released" if keys else "the cell, if it is not released,"
-        lines.append(f"  {what} stand there with NULL, marked `suppressed`")
+        what = f"values of {keys} that are not released stand" if keys else "a cell that is not released stands"
+        lines.append(f"  {what} there with NULL, marked `suppressed`")
     return "\n".join(lines) + "\n"
 
 

@@ -13,13 +13,12 @@ from consortia.plans.expressions import Call, Const, Expr, Ref, columns_of
 from consortia.plans.meaning import BOOL, INT
 from consortia.plans.model import Named
 from consortia.plans.names import NamePool
+from consortia.plans.narrowing import MIRRORED
 from consortia.plans.query import QueryAggregate
 from consortia.plans.ranges import infer
 from consortia.plans.trees import substitute
 from consortia.plans.types import ColumnType
 from consortia.plans.variants import with_query
-
-MIRRORED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 
 
 def expand_averages(draft: Draft) -> Draft:

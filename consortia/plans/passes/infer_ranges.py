@@ -10,6 +10,7 @@ from consortia.errors import InternalError
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref, columns_of
 from consortia.plans.model import Aggregate, AggregateStep, Column, Filter, Project, Scan, Share, Step, Union
+from consortia.plans.narrowing import narrowed
 from consortia.plans.passes.classify_output import COUNTS
 from consortia.plans.ranges import Range, checked, hull, infer, summed
 from consortia.plans.types import Bounds
@@ -33,6 +34,9 @@ def _columns(draft: Draft, step: Step, made: Made) -> tuple[Column, ...]:
     inputs = {column.name: column for column in sources[0].columns}
     if isinstance(step, Filter):
         infer(step.predicate, inputs)
+        if step.origin in ("canonical", "where"):
+            # a row scope is one owner's own: narrowing by it would give the owners columns of different widths
+            inputs = narrowed(inputs, step.predicate)
     if isinstance(step, Project):
         found = {named.name: infer(named.expression, inputs) for named in step.expressions}
         return tuple(_ranged(column, found[column.name]) for column in step.columns)

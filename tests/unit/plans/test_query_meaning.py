@@ -7,7 +7,6 @@ from fractions import Fraction
 import pytest
 
 from consortia.plans.build import build_plan
-from consortia.plans.evaluate import Value
 from consortia.plans.obligations import Obligations
 from consortia.plans.sql import bind
 from tests.fixtures_catalogue import AS_OF, BANKS, CATALOGUE, COUNTRIES, environment
@@ -34,6 +33,10 @@ QUERIES = (
     "SELECT country, COUNT(DISTINCT person) AS people FROM numbers GROUP BY country",
     "SELECT COUNT(DISTINCT person) AS people FROM numbers WHERE flag",
     "SELECT COALESCE(b, 0) AS b0, COUNT(*) AS n, SUM(c) AS s FROM numbers WHERE a BETWEEN -500 AND 500 GROUP BY b0",
+    "SELECT country, SUM(a) AS s, SUM(b) AS t FROM numbers WHERE a >= -20 AND 30 > a AND b IN (1, 2, NULL) GROUP BY 1",
+    "SELECT flag, c, SUM(b) AS s FROM numbers WHERE flag = TRUE AND c <> 3 AND b IS NOT NULL AND c <= 4 GROUP BY 1, 2",
+    "SELECT country, SUM(a) AS s FROM numbers WHERE country IN ('FR', 'NL') AND a BETWEEN 5 AND 900 GROUP BY country",
+    "SELECT country, SUM(a) AS s FROM numbers WHERE a > 5 AND a < 5 GROUP BY country",
     "SELECT 7 AS seven, COUNT(*) * 2 - 1 AS odd FROM numbers",
 )
 

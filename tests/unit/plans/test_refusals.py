@@ -105,6 +105,8 @@ REFUSED = (
     ("SELECT 1", "plans/syntax", "FROM", "line 1, column 1"),
     ("SELECT COUNT(*) FROM numbers WHERE " + "(" * 25 + "flag" + ")" * 25, "plans/too-deep", "24", "line 1"),
     ("SELECT SUM(" + "+".join(["a"] * 80) + ") FROM numbers", "plans/too-deep", "64", "line 1"),
+    ("SELECT person FROM numbers GROUP BY person", "plans/null-entity", "`person`", "GROUP BY"),
+    ("SELECT person, SUM(a) AS s FROM numbers WHERE flag GROUP BY person", "plans/null-entity", "`person`", ""),
     # what can't be proved exact
     ("SELECT SUM(unbounded) FROM numbers", "plans/no-bounds", "`unbounded`", "unbounded"),
     ("SELECT SUM(huge) FROM numbers", "plans/capacity", "`huge`", "huge"),

@@ -1,0 +1,5 @@
+-- one cell without keys
+-- obligations: person 10 3
+SELECT COUNT(*) AS n, COUNT(price) AS priced
+FROM numbers
+WHERE NOT flag
