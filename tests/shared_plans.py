@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from consortia.plans.expressions import Expr
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
@@ -27,7 +28,6 @@ from consortia.plans.model import (
     SortKey,
     Union,
 )
-from consortia.plans.expressions import Expr
 from consortia.plans.types import Bounds, ColumnType
 
 Row = dict[str, int | None]
@@ -38,7 +38,9 @@ CUSTOMER = ColumnType(kind="key", domain="customer", bits=96)
 COUNTRY = ColumnType(kind="enum", domain="country", values=("DE", "FR", "NL"))
 
 
-def number(name: str, lo: int, hi: int, *, nullable: bool = False, domain: str = "arithmetic", scale: int = 0) -> Column:
+def number(
+    name: str, lo: int, hi: int, *, nullable: bool = False, domain: str = "arithmetic", scale: int = 0
+) -> Column:
     kind = ColumnType(kind="decimal", scale=scale) if scale else NUMBER
     return Column.model_validate(
         {"name": name, "type": kind, "bounds": Bounds(lo=lo, hi=hi), "nullable": nullable, "domain": domain}
@@ -76,9 +78,7 @@ def plan_of(case: Case) -> Plan:
         steps.append(kind(id=f"s{len(steps)}", inputs=inputs, at=at, rows=rows, columns=columns, **more))
         return steps[-1].id
 
-    shares = tuple(
-        add(Share, (), case.columns, case.rows, at=f"owner:{owner}", owner=owner) for owner in case.owners
-    )
+    shares = tuple(add(Share, (), case.columns, case.rows, at=f"owner:{owner}", owner=owner) for owner in case.owners)
     total = case.rows * len(case.owners)
     last = add(Union, shares, case.columns, total, owners=case.owners)
     order = case.keys if not case.entity or case.entity in case.keys else (*case.keys, case.entity)

@@ -59,13 +59,13 @@ class _Shape:
     def _like(self, other: Self) -> Self:
         if (self._length, self._bits) != (other.length, other.bits):
             raise InternalError(
-                "protocol/length", f"{self._length} values of {self._bits} bits meet {other.length} of {other.bits}"
+                "protocol/shape", f"{self._length} values of {self._bits} bits meet {other.length} of {other.bits}"
             )
         return self
 
     def rows(self, start: int, stop: int) -> Self:
         if not 0 <= start <= stop <= self._length:
-            raise InternalError("protocol/rows", f"rows {start} to {stop} of a vector of {self._length}")
+            raise InternalError("protocol/shape", f"rows {start} to {stop} of a vector of {self._length}")
         return self._of(stop - start)
 
     def concatenated(self, others: Sequence[Self]) -> Self:
@@ -100,7 +100,7 @@ class _Shape:
 
     def planes(self, start: int, stop: int) -> Self:
         if not 0 <= start <= stop <= self._bits:
-            raise InternalError("protocol/planes", f"planes {start} to {stop} of a value of {self._bits} bits")
+            raise InternalError("protocol/shape", f"planes {start} to {stop} of a value of {self._bits} bits")
         return self._of(self._length, stop - start)
 
     def below(self, high: Self) -> Self:
@@ -171,11 +171,11 @@ class CountingEngine:
         return [made[shape.domain](length, shape.bits) for shape in shapes]
 
     def part(self, x: Vector) -> Words:  # noqa: ARG002
-        raise InternalError("protocol/counting", "there is nothing to open on shapes")
+        raise InternalError("protocol/counting", "shapes hold no values that could be opened")
 
     def open_to_computer(self, rank: int, x: Vector) -> Words | None:
         self._add(costs.open_to_computer(x.length, shape_of(x), rank))
-        raise InternalError("protocol/counting", "there is nothing to open on shapes")
+        raise InternalError("protocol/counting", "shapes hold no values that could be opened")
 
     def constant_arithmetic(self, values: Words) -> Arithmetic:
         return CountedArithmetic(values.shape[0])
@@ -195,7 +195,7 @@ class CountingEngine:
     def conjunction(self, x: Boolean, y: Boolean) -> Boolean:
         bits = max(x.bits, y.bits)
         if min(x.bits, y.bits) not in (1, bits):
-            raise InternalError("protocol/width", f"values of {x.bits} and {y.bits} bits meet in one operation")
+            raise InternalError("protocol/shape", f"values of {x.bits} and {y.bits} bits meet in one operation")
         self._add(costs.conjunction(_same(x, y), bits))
         return CountedBoolean(x.length, bits)
 
@@ -275,11 +275,11 @@ def _row_count(rows: Rows) -> int:
 
 def _same(x: Vector, y: Vector) -> int:
     if x.length != y.length:
-        raise InternalError("protocol/length", f"vectors of {x.length} and {y.length} rows meet in one operation")
+        raise InternalError("protocol/shape", f"vectors of {x.length} and {y.length} rows meet in one operation")
     return x.length
 
 
 def _same_width(x: Boolean, y: Boolean) -> int:
     if x.bits != y.bits:
-        raise InternalError("protocol/width", f"values of {x.bits} and {y.bits} bits meet in one operation")
+        raise InternalError("protocol/shape", f"values of {x.bits} and {y.bits} bits meet in one operation")
     return x.bits

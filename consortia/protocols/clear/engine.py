@@ -186,7 +186,7 @@ def value_words(x: Vector) -> Words:
         case ClearWide():
             return integers_to_words(x.values % WIDE_MODULUS, 2)
         case _:
-            raise InternalError("protocol/engine", f"{x!r} is a vector of another engine")
+            raise InternalError("protocol/foreign-share", f"{x!r} is a vector of another engine")
 
 
 def _boolean(words: Words, bits: int) -> ClearBoolean:
@@ -198,26 +198,26 @@ def _boolean(words: Words, bits: int) -> ClearBoolean:
 
 def _arith(x: Arithmetic) -> ClearArithmetic:
     if not isinstance(x, ClearArithmetic):
-        raise InternalError("protocol/engine", f"{x!r} is not an arithmetic vector of the clear engine")
+        raise InternalError("protocol/foreign-share", f"{x!r} is not an arithmetic vector of the clear engine")
     return x
 
 
 def _bool(x: Boolean) -> ClearBoolean:
     if not isinstance(x, ClearBoolean):
-        raise InternalError("protocol/engine", f"{x!r} is not a boolean vector of the clear engine")
+        raise InternalError("protocol/foreign-share", f"{x!r} is not a boolean vector of the clear engine")
     return x
 
 
 def _wide(x: Wide) -> ClearWide:
     if not isinstance(x, ClearWide):
-        raise InternalError("protocol/engine", f"{x!r} is not a wide vector of the clear engine")
+        raise InternalError("protocol/foreign-share", f"{x!r} is not a wide vector of the clear engine")
     return x
 
 
 def _bit(x: Boolean) -> ClearBoolean:
     plain = _bool(x)
     if plain.bits != 1:
-        raise InternalError("protocol/width", f"one bit a row is needed, here are {plain.bits}")
+        raise InternalError("protocol/shape", f"one bit a row is needed, here are {plain.bits}")
     return plain
 
 
@@ -236,7 +236,7 @@ def _row_count(rows: Rows, length: int | None = None) -> int:
     if length is not None:
         lengths.add(length)
     if len(lengths) > 1:
-        raise InternalError("protocol/length", f"columns of {sorted(lengths)} rows travel together")
+        raise InternalError("protocol/shape", f"columns of {sorted(lengths)} rows travel together")
     return lengths.pop() if lengths else 0
 
 

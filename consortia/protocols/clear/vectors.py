@@ -75,7 +75,7 @@ class _Clear:
 
     def rows(self, start: int, stop: int) -> Self:
         if not 0 <= start <= stop <= self.length:
-            raise InternalError("protocol/rows", f"rows {start} to {stop} of a vector of {self.length}")
+            raise InternalError("protocol/shape", f"rows {start} to {stop} of a vector of {self.length}")
         return self._like(self.values[start:stop])
 
     def concatenated(self, others: Sequence[Self]) -> Self:
@@ -95,9 +95,9 @@ class _Clear:
 
 
 def same_length(x: Vector, y: Vector) -> None:
-    """Raises InternalError ``protocol/length`` unless both have equally many rows."""
+    """Raises InternalError ``protocol/shape`` unless both have equally many rows."""
     if x.length != y.length:
-        raise InternalError("protocol/length", f"vectors of {x.length} and {y.length} rows meet in one operation")
+        raise InternalError("protocol/shape", f"vectors of {x.length} and {y.length} rows meet in one operation")
 
 
 class ClearArithmetic(_Clear, Arithmetic):
@@ -159,7 +159,7 @@ class ClearBoolean(_Clear, Boolean):
 
     def planes(self, start: int, stop: int) -> ClearBoolean:
         if not 0 <= start <= stop <= self._bits:
-            raise InternalError("protocol/planes", f"planes {start} to {stop} of a value of {self._bits} bits")
+            raise InternalError("protocol/shape", f"planes {start} to {stop} of a value of {self._bits} bits")
         return ClearBoolean((self.values >> start) & ((1 << (stop - start)) - 1), stop - start)
 
     def below(self, high: Self) -> ClearBoolean:
@@ -195,6 +195,6 @@ class ClearWide(_Clear, Wide):
 
 
 def same_width(x: Boolean, y: Boolean) -> None:
-    """Raises InternalError ``protocol/width`` unless both have equally many bits."""
+    """Raises InternalError ``protocol/shape`` unless both have equally many bits."""
     if x.bits != y.bits:
-        raise InternalError("protocol/width", f"values of {x.bits} and {y.bits} bits meet in one operation")
+        raise InternalError("protocol/shape", f"values of {x.bits} and {y.bits} bits meet in one operation")

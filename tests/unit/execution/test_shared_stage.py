@@ -72,16 +72,6 @@ def test_two_owners_and_a_computer_without_data() -> None:
     assert run.measured == estimate(plan_of(case))
 
 
-def test_each_member_learns_only_groups_it_contributed_to() -> None:
-    rows = {
-        "alpha": [{"customer": 1, "amount": 9000}, {"customer": 2, "amount": 9000}],
-        "beta": [{"customer": 1, "amount": 9000}],
-        "gamma": [{"customer": 2, "amount": 2000}, {"customer": 3, "amount": 10_000}],
-    }
-    found = answers(ALERTS, run_clear(plan_of(ALERTS), frames(ALERTS, rows)))
-    assert found == {"alpha": [{"customer": 1}], "beta": [{"customer": 1}], "gamma": []}
-
-
 def test_a_lone_row_of_the_recipient_does_not_count_as_a_contributor() -> None:
     others = [
         {"country": 0, "customer": 10, "amount": 1, "rows": 1},
