@@ -19,13 +19,19 @@ def first_difference(own: Plan, other: Plan) -> str:
 def _first_step(mine: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> str:
     for one, other in zip(mine, theirs, strict=False):
         if one != other:
-            where, here, there = _field("", one, other)
+            where, here, there = _field("", _causes_first(one), _causes_first(other))
             return f"step {one['id']} ({one['kind']} at {one['at']}): {where} is {here} here and {there} there"
     if len(mine) != len(theirs):
         longer, place = (mine, "here") if len(mine) > len(theirs) else (theirs, "there")
         extra = longer[min(len(mine), len(theirs))]
         return f"step {extra['id']} ({extra['kind']} at {extra['at']}) stands only {place}"
     return ""
+
+
+def _causes_first(step: dict[str, Any]) -> dict[str, Any]:
+    """The step with what was asked before what follows from it: sizes and columns last."""
+    derived = ("rows", "columns")
+    return {name: step[name] for name in (*(name for name in step if name not in derived), *derived)}
 
 
 def _field(path: str, one: Any, other: Any) -> tuple[str, str, str]:
