@@ -11,7 +11,7 @@ import typer
 from consortia import __version__
 from consortia.cli.logs import configure_logs
 from consortia.cli.options import PassphraseOption
-from consortia.cli.output import JsonOption, emit, examples
+from consortia.cli.output import JsonOption, emit, examples, note
 from consortia.control.health import HealthServer
 from consortia.control.identity import TlsIdentity
 from consortia.control.limits import ControlLimits
@@ -19,9 +19,10 @@ from consortia.coordinator.live import LiveDirectory
 from consortia.coordinator.service import CoordinatorService, serve
 from consortia.coordinator.store import Store
 from consortia.errors import OperatorError
-from consortia.trust.certificates import COORDINATOR, Identity, check_certificate
+from consortia.trust.certificates import COORDINATOR, Identity, check_certificate, fingerprint
 from consortia.trust.home import CoordinatorHome
 from consortia.trust.keyfiles import read_passphrase
+from consortia.trust.setup import init_coordinator
 
 app = typer.Typer(
     help="The coordinator: schedules sessions, carries sealed messages, is trusted with nothing.",
@@ -33,6 +34,31 @@ app = typer.Typer(
 @app.callback()
 def _root() -> None:
     pass
+
+
+@app.command(
+    epilog=examples(
+        "consortia coordinator init --consortium aml --endpoint coordinator.example:7400 --coordinator-home ./c",
+        "consortia coordinator init --consortium aml --endpoint localhost:7400 --coordinator-home ./coordinator --json",
+    ),
+)
+def init(
+    consortium: Annotated[str, typer.Option(help="The consortium's id, the same at all members.")],
+    endpoint: Annotated[str, typer.Option(help="HOST:PORT under which members dial the coordinator.")],
+    coordinator_home: Annotated[Path, typer.Option(help="The coordinator's home folder.", metavar="FOLDER")],
+    passphrase_file: PassphraseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make the coordinator's home: its own TLS root and serving certificate. Nothing is ever overwritten."""
+    home = CoordinatorHome(coordinator_home, read_passphrase(passphrase_file))
+    made = init_coordinator(home, consortium, endpoint, datetime.now(UTC))
+    root = fingerprint(home.entry().tls_root)
+    emit(
+        {"home": str(home.path), "endpoint": endpoint, "made": [str(path) for path in made], "tls_root": root},
+        f"coordinator of {consortium} at {endpoint}, TLS root {root}",
+        json=json,
+    )
+    note(f"next: consortia manifest new FOLDER --coordinator {home.path / 'coordinator.json'} --home ...")
 
 
 @app.command(

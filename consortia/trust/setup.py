@@ -108,6 +108,8 @@ def init_coordinator(home: CoordinatorHome, consortium: str, endpoint: str, now:
 def add_person(home: Home, name: str, roles: Sequence[Role], now: datetime, *, suite: str = DEFAULT_SUITE) -> Profile:
     """Make the profile of the person ``name`` with ``roles``, or what is missing of it, in ``home``.
 
+    Once its keys were handed over and removed from the home, the profile is left as it is: no second key is made.
+
     The person stands in the next card that is signed. Raises OperatorError ``trust/home-differs`` if the profile is
     of other roles, RequestError ``trust/roles`` for none.
     """
@@ -119,6 +121,14 @@ def add_person(home: Home, name: str, roles: Sequence[Role], now: datetime, *, s
     introduction = home.introduction()
     person = PersonId(f"{name}@{introduction.member.id}")
     profile = home.profile(name)
+    wanted = tuple(sorted(set(roles)))
+    if (profile.path / "person.json").exists() and not (profile.path / "keys" / "signing.pem").exists():
+        handed_over = profile.settings()
+        entry = handed_over.person.model_copy(update={"id": person, "roles": wanted})
+        _write_or_compare(
+            profile.path / "person.json", PersonSettings(consortium=introduction.consortium, person=entry), []
+        )
+        return profile
     _make_folders(profile.path, secret=("keys",), open_to_all=())
     key_file = profile.path / "keys" / "signing.pem"
     if not key_file.exists():
@@ -129,7 +139,7 @@ def add_person(home: Home, name: str, roles: Sequence[Role], now: datetime, *, s
         leaf = issue(home.tls_root(), identity, now - _BACKDATED, _end(now, LEAF_DAYS))
         _save_tls(leaf, tls_file, certificate, home.passphrase)
     public = profile.signing_key().public
-    entry = PersonEntry(id=person, roles=tuple(sorted(set(roles))), suite=public.suite, key=public.hex)
+    entry = PersonEntry(id=person, roles=wanted, suite=public.suite, key=public.hex)
     _write_or_compare(
         profile.path / "person.json", PersonSettings(consortium=introduction.consortium, person=entry), []
     )

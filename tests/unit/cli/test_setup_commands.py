@@ -9,9 +9,6 @@ import typer.main
 from typer.testing import CliRunner, Result
 
 from consortia.cli.main import NOUNS, VERBS, app
-from consortia.trust.home import CoordinatorHome
-from consortia.trust.setup import init_coordinator
-from tests.consortium import NOW
 
 MEMBERS = ("bank-a", "bank-b", "bank-c")
 CATALOGUE = """
@@ -58,7 +55,8 @@ def homes(tmp_path: Path) -> Path:
         ok("person", "add", "petra", "--role", "officer", "--role", "analyst", "--home", home)
         ok("member", "card", "--endpoint", f"{member}.example:7401", "--home", home)
         ok("member", "add", tmp_path / "exchange", home / "public")
-    init_coordinator(CoordinatorHome(tmp_path / "coordinator"), "aml", "coordinator.example:7400", NOW)
+    coordinator = ("--endpoint", "coordinator.example:7400", "--coordinator-home", tmp_path / "coordinator")
+    ok("coordinator", "init", "--consortium", "aml", *coordinator)
     return tmp_path
 
 

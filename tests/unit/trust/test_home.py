@@ -22,7 +22,7 @@ from consortia.trust.exchange import (
 from consortia.trust.folder import POLICY_TYPE, TrustFolder
 from consortia.trust.home import CoordinatorHome, Home, Profile, home_path
 from consortia.trust.keys import PrivateKey
-from consortia.trust.manifest import Introduction, Member
+from consortia.trust.manifest import Card, Introduction, Member
 from consortia.trust.setup import add_person, init_coordinator, init_home, make_card, next_manifest
 from consortia.trust.verify import verify
 from tests.consortium import NOW, Consortium, make_consortium, with_catalogue
@@ -173,6 +173,19 @@ def test_setting_up_again_keeps_every_key_and_repairs_what_is_missing(tmp_path: 
         add_person(home, "ana", ["officer"], NOW, suite=P256)
     with pytest.raises(OperatorError, match="trust/home-differs"):
         init_home(home, "aml", "bank-b", "Bank A", NOW)
+
+
+def test_a_person_whose_keys_were_handed_over_stays_in_the_card_and_gets_no_second_key(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    init_home(home, "aml", "bank-a", "Bank A", NOW, suite=P256)
+    profile = add_person(home, "petra", ["officer"], NOW, suite=P256)
+    entry = profile.settings().person
+    (profile.path / "keys" / "signing.pem").unlink()
+    add_person(home, "petra", ["officer"], NOW, suite=P256)
+    assert not (profile.path / "keys" / "signing.pem").exists()
+    assert Card.parse(make_card(home, "", NOW).payload_bytes()).people == (entry,)
+    with pytest.raises(OperatorError, match="trust/home-differs"):
+        add_person(home, "petra", ["operator"], NOW)
 
 
 def test_keys_may_have_a_passphrase(tmp_path: Path) -> None:
