@@ -65,7 +65,7 @@ class SessionState(Frozen):
     @property
     def released(self) -> bool:
         """Whether every computer has delivered every part."""
-        return len(self.parts) == len(self.computers) * len(self.outputs)
+        return bool(self.outputs) and len(self.parts) == len(self.computers) * len(self.outputs)
 
     @property
     def awaited(self) -> tuple[Name, ...]:

@@ -1,0 +1,62 @@
+"""``consortia party``: the node of a member."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consortia.cli.logs import configure_logs
+from consortia.cli.options import PassphraseOption
+from consortia.cli.output import JsonOption, emit, examples
+from consortia.control.health import HealthServer
+from consortia.parties.config import read_config
+from consortia.parties.node import PartyNode
+from consortia.parties.workshop import Workshop
+from consortia.trust.home import Home
+from consortia.trust.keyfiles import read_passphrase
+
+app = typer.Typer(
+    help="The node of a member: reviews, approves and runs sessions on its own data.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _root() -> None:
+    pass
+
+
+@app.command(
+    "serve",
+    epilog=examples(
+        "consortia party serve --config ./bank-a/party.yaml",
+        "consortia party serve --config ./bank-a/party.yaml --json",
+    ),
+)
+def run(
+    config: Annotated[Path, typer.Option(help="The node's settings, see docs/operators.md.", metavar="FILE")],
+    passphrase_file: PassphraseOption = None,
+    new_mailbox: Annotated[
+        bool, typer.Option("--new-mailbox", help="Once, after the coordinator lost its database.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Serve until SIGINT or SIGTERM. A session that runs then is ended at all parties; nothing of it is opened."""
+    configure_logs()
+    settings = read_config(config)
+    home = Home(settings.home, read_passphrase(passphrase_file))
+    node = PartyNode(settings, home, Workshop(home), new_mailbox=new_mailbox)
+    probes = HealthServer(settings.health, lambda: node.connected, node.numbers()) if settings.health else None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: threading.Thread(target=node.stop).start())
+    node.start()
+    emit({"member": node.member, "port": node.port}, f"node of {node.member} listens on port {node.port}", json=json)
+    try:
+        node.wait()
+    finally:
+        node.stop()
+        if probes is not None:
+            probes.close()

@@ -1,0 +1,157 @@
+"""The work of a session on this member's own documents and data: everything that the session's order leaves out.
+
+Documents are read from the home folder at every call, so what an operator accepts or an officer revokes while the
+node runs counts from the next session, and stops a running one before its release.
+"""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from consortia.errors import OperatorError
+from consortia.execution.decode import decode
+from consortia.execution.encode import encode
+from consortia.execution.estimate import estimate, plan_step
+from consortia.execution.executor import run_shared
+from consortia.execution.layout import shapes_of
+from consortia.execution.liveness import shared_steps
+from consortia.parties.data.snapshots import SnapshotStore
+from consortia.parties.local.stage import committed_snapshots, run_local
+from consortia.parties.release import release
+from consortia.parties.work import Computed, Documents, Ends, Review
+from consortia.plans.catalogue import Catalogue
+from consortia.plans.model import Plan, Share
+from consortia.policies.compiling import compile_analysis, refusal
+from consortia.policies.signed import world_of
+from consortia.policies.world import PolicyWorld
+from consortia.protocols.context import Context
+from consortia.protocols.randomness import Randomness
+from consortia.protocols.ring3 import Ring3Engine
+from consortia.protocols.shares import Words
+from consortia.protocols.sharing.external import send_input
+from consortia.protocols.transcript import Transcript
+from consortia.trust.home import Home
+from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
+from consortia.trust.trusted import TrustedSet
+
+
+class Workshop:
+    """``work.Work`` for the member of ``home``."""
+
+    def __init__(self, home: Home, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._home = home
+        self._member = home.member
+        self._clock = clock
+
+    def documents(self, purpose: str = "", owners: Sequence[str] = ()) -> Documents:
+        trusted = self._home.trusted()
+        if not owners:
+            return Documents(trusted, trusted.require_catalogue().digest, ())
+        world = self._world(trusted)
+        return _documents(trusted, world, owners, purpose)
+
+    def review(self, submission: Submission) -> Review:
+        trusted = self._home.trusted()
+        world = self._world(trusted)
+        compiled = compile_analysis(
+            submission.sql,
+            submission.purpose,
+            submission.submitter,
+            submission.as_of,
+            world,
+            estimate,
+            self._clock(),
+        )
+        documents = _documents(trusted, world, compiled.plan.owners(), submission.purpose)
+        if compiled.leakage is None:
+            denied = refusal(compiled)
+            reasons = tuple(
+                f"{owner}: {reason.text} (rule {reason.rule})" for owner, reason in compiled.decision.denials()
+            )
+            return Review(documents, compiled.plan, "", denied.code, reasons or (denied.message,))
+        return Review(documents, compiled.plan, compiled.leakage.digest())
+
+    def snapshots(self, plan: Plan) -> tuple[SnapshotRoot, ...]:
+        trusted = self._home.trusted()
+        return committed_snapshots(self._store(), plan, self._member, self._catalogue(trusted))
+
+    def run(
+        self,
+        plan: Plan,
+        snapshots: tuple[SnapshotRoot, ...],
+        connect: Callable[[], Ends],
+        begin: Callable[[str], None],
+    ) -> Computed:
+        own = [step for step in plan.steps if isinstance(step, Share) and step.owner == self._member]
+        inputs = self._inputs(plan, own, snapshots)
+        ends = connect()
+        if self._member in plan.computers:
+            return self._compute(plan, inputs, ends, begin)
+        for step in own:
+            begin(step.id)
+            shapes = shapes_of(step.columns)
+            send_input(ends.channels, plan.computers, step.id, step.rows, shapes, inputs[step.id])
+        return Computed(_traffic(plan, ends, Transcript()))
+
+    def open_result(self, plan: Plan, step: str, parts: Sequence[bytes]) -> bytes:
+        buffer = io.BytesIO()
+        decode(plan, step, parts).write_ipc(buffer)
+        return buffer.getvalue()
+
+    def _compute(
+        self, plan: Plan, inputs: Mapping[str, Sequence[Words]], ends: Ends, begin: Callable[[str], None]
+    ) -> Computed:
+        rank = plan.computers.index(self._member)
+        before, after = plan.computers[(rank + 2) % 3], plan.computers[(rank + 1) % 3]
+        # The pair seed of two neighbours is the seed of the component that both hold.
+        randomness = Randomness(rank, ends.seeds[before], ends.seeds[after])
+        transcript = Transcript()
+        engine = Ring3Engine(Context(rank, plan.computers, ends.channels, randomness, transcript))
+        tables = run_shared(plan, engine, inputs, begin)
+        return Computed(_traffic(plan, ends, transcript), lambda: release(engine, tables))
+
+    def _inputs(self, plan: Plan, own: Sequence[Share], snapshots: tuple[SnapshotRoot, ...]) -> dict[str, list[Words]]:
+        if not own:
+            return {}
+        catalogue = self._catalogue(self._home.trusted())
+        return {step.id: encode(step, run_local(plan, step.id, self._store(), snapshots, catalogue)) for step in own}
+
+    def _store(self) -> SnapshotStore:
+        return SnapshotStore(self._home.path / "snapshots")
+
+    def _catalogue(self, trusted: TrustedSet) -> Catalogue:
+        head = trusted.require_catalogue()
+        catalogue = Catalogue.parse(self._home.trust.catalogue().payload_bytes())
+        if catalogue.digest() != head.digest:
+            raise OperatorError(
+                "parties/catalogue",
+                "the catalogue on disk is not the accepted one",
+                remedy="accept it again with `consortia catalogue accept`",
+            )
+        return catalogue
+
+    def _world(self, trusted: TrustedSet) -> PolicyWorld:
+        folder = self._home.trust
+        envelopes = [folder.policy(owner, purpose) for owner, purpose in folder.policies()]
+        world, _ = world_of(trusted, self._catalogue(trusted), envelopes, self._clock())
+        return world
+
+
+def _documents(trusted: TrustedSet, world: PolicyWorld, owners: Sequence[str], purpose: str) -> Documents:
+    digests = world.digests(tuple(owners), purpose)
+    policies = tuple(MemberDigest(member=owner, digest=digest) for owner, digest in digests.items())
+    return Documents(trusted, trusted.require_catalogue().digest, policies)
+
+
+def _traffic(plan: Plan, ends: Ends, transcript: Transcript) -> tuple[StepTraffic, ...]:
+    """Rounds as the context counted them and payload bytes as the channels sealed them, by plan step."""
+    traffic = []
+    for step in shared_steps(plan):
+        sent = sum(
+            count
+            for channel in ends.channels.values()
+            for path, count in channel.sent.items()
+            if plan_step(path) == step.id
+        )
+        traffic.append(StepTraffic(step=step.id, rounds=transcript.total_rounds(step.id), bytes=sent))
+    return tuple(traffic)
