@@ -1,4 +1,4 @@
-"""The physical types of registered data and of local results, for Parquet and frames.
+"""Values of registered data as columns of their physical types, and back (the types: ``execution.carried``).
 
 int and decimal: the carried integer, as INT64 if the bounds fit it, else DECIMAL(38,0); bool BOOLEAN; date DATE;
 timestamp TIMESTAMP in microseconds, UTC, without a zone; enum its word; key its bytes; text VARCHAR.
@@ -9,38 +9,15 @@ from decimal import Decimal
 
 import polars as pl
 
+from consortia.execution.carried import physical
 from consortia.plans.types import Bounds, ColumnType
-
-INT64 = Bounds(lo=-(1 << 63), hi=(1 << 63) - 1)
 
 Physical = int | str | bytes | None
 
 
-def fits_int64(bounds: Bounds | None) -> bool:
-    """Whether every value within ``bounds`` is a 64-bit integer; undeclared bounds have no such promise."""
-    return bounds is not None and bounds.lo >= INT64.lo and bounds.hi <= INT64.hi
-
-
-def physical_type(kind: ColumnType, bounds: Bounds | None) -> pl.DataType:
-    """The type of a column in frames and Parquet files."""
-    match kind.kind:
-        case "int" | "decimal":
-            return pl.Int64() if fits_int64(bounds) else pl.Decimal(38, 0)
-        case "bool":
-            return pl.Boolean()
-        case "date":
-            return pl.Date()
-        case "timestamp":
-            return pl.Datetime("us")
-        case "key":
-            return pl.Binary()
-        case "enum" | "text":
-            return pl.String()
-
-
 def series(name: str, values: Sequence[Physical], kind: ColumnType, bounds: Bounds | None) -> pl.Series:
     """Carried values (an enum's word, a key's bytes) as a column of its physical type; no value passes a float."""
-    dtype = physical_type(kind, bounds)
+    dtype = physical(kind, bounds)
     if isinstance(dtype, pl.Decimal):
         # Decimal from text is exact, whatever the context's precision
         exact = [None if value is None else Decimal(str(value)) for value in values]
