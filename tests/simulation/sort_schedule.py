@@ -7,7 +7,7 @@ The public side of the sort runs on uniform permutations, with comparisons in cl
 The need is what that batch then takes. Its tail: P(need > x) falls at least exponentially beyond the 99th
 percentile, so a straight line in log P through P = 1e-2 and the smallest P that the number of runs can tell is
 continued to 1e-7, a tenth of the promise; where only few runs are possible (large n, narrow distribution) mean + 8
-standard deviations serve.
+standard deviations serve. Constants are rounded up from that.
 """
 
 import sys
@@ -39,17 +39,16 @@ def needs(rows: int, runs: int, seed: int = 1) -> np.ndarray:
     return np.array([batches_used(generator.permutation(rows), open_ended)[-1] for _ in range(runs)], float)
 
 
-def required(samples: np.ndarray) -> float:
-    """The size that is exceeded less than once in 10^7 runs, by extrapolation."""
-    normal = samples.mean() + 8 * samples.std()
+def required(samples: np.ndarray, probability: float = 1e-7) -> float:
+    """The size that is exceeded with less than this probability, by extrapolation."""
+    # a normal tail, with 1.4 for skew
+    normal = samples.mean() + 1.4 * np.sqrt(2 * np.log(1 / probability)) * samples.std()
     if samples.size < 2000:
         return float(normal)
     smallest = 20 / samples.size
     high, low = np.quantile(samples, [1 - smallest, 0.99])
     slope = (high - low) / np.log10(0.01 / smallest)
-    return float(
-        max(mean_plus := samples.mean() + 6 * samples.std(), high + slope * np.log10(smallest / 1e-7), mean_plus)
-    )
+    return float(high + slope * np.log10(smallest / probability))
 
 
 def runs_for(rows: int) -> int:

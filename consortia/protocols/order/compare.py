@@ -25,29 +25,45 @@ Index = NDArray[np.int64]
 COMPARISON_BITS = "comparison bits of shuffled rows"
 
 
-def opened_less_than(ctx: Context, keys: Matrices, bits: int, left: Index, right: Index) -> Words:
-    """Bit i of the result (packed in words) is 1 where row ``left[i]`` is less than row ``right[i]``.
+class OpenedComparisons:
+    """Opened comparisons of the rows of one shuffled list; keeps its buffers from batch to batch.
 
-    ``keys`` are row-major components whose lowest ``bits`` bits are the keys. At least one comparison.
+    Not for use by several threads at a time.
     """
-    count = left.size
-    x, y = (_planes_of(keys, bits, index) for index in (left, right))
-    last, own = carry_part(ctx, y, x, flip=True)
-    last.record_opening(COMPARISON_BITS, count, ctx.computers)
-    others = (ctx.previous, ctx.next)
-    parts = last.exchange(dict.fromkeys(others, own), dict.fromkeys(others, (own.shape, own.dtype)))
-    opened: Words = (own ^ parts[ctx.previous] ^ parts[ctx.next]).reshape(-1)
-    return opened
 
+    def __init__(self, keys: Matrices, bits: int, largest: int) -> None:
+        """``keys``: row-major components whose lowest ``bits`` bits are the keys; ``largest``: size of a batch."""
+        self._keys, self._bits = keys, bits
+        self._allocate(words_of(largest))
 
-def _planes_of(keys: Matrices, bits: int, index: Index) -> Ring3Boolean:
-    """The keys of the indexed rows; a last word that is not full is filled up with row 0."""
-    width = words_of(index.size)
-    filled = np.zeros(64 * width, np.int64)
-    filled[: index.size] = index
-    components = []
-    for rows in keys:
-        planes = np.empty((bits, width), np.uint64)
-        gather_planes(rows, filled, bits, planes)
-        components.append(planes)
-    return Ring3Boolean(components[0], components[1], index.size)
+    def _allocate(self, width: int) -> None:
+        self._index = np.empty(64 * width, np.int64)
+        self._buffers = [np.empty(self._bits * width, np.uint64) for _ in range(4)]
+
+    def less_than(self, ctx: Context, left: Index, right: Index) -> Words:
+        """Bit i of the result (packed in words) is 1 where row ``left[i]`` is less than row ``right[i]``.
+
+        At least one comparison.
+        """
+        if 64 * words_of(left.size) > self._index.size:
+            self._allocate(words_of(left.size))
+        x, y = self._planes(left, self._buffers[:2]), self._planes(right, self._buffers[2:])
+        last, own = carry_part(ctx, y, x, flip=True)
+        last.record_opening(COMPARISON_BITS, left.size, ctx.computers)
+        others = (ctx.previous, ctx.next)
+        parts = last.exchange(dict.fromkeys(others, own), dict.fromkeys(others, (own.shape, own.dtype)))
+        opened: Words = (own ^ parts[ctx.previous] ^ parts[ctx.next]).reshape(-1)
+        return opened
+
+    def _planes(self, index: Index, buffers: list[Words]) -> Ring3Boolean:
+        """The keys of the indexed rows; a last word that is not full is filled up with row 0."""
+        width = words_of(index.size)
+        filled = self._index[: 64 * width]
+        filled[: index.size] = index
+        filled[index.size :] = 0
+        components = []
+        for rows, buffer in zip(self._keys, buffers, strict=True):
+            planes = buffer[: self._bits * width].reshape(self._bits, width)
+            gather_planes(rows, filled, self._bits, planes)
+            components.append(planes)
+        return Ring3Boolean(components[0], components[1], index.size)

@@ -20,7 +20,7 @@ import numpy as np
 
 from consortia.protocols.context import Context
 from consortia.protocols.kernels.gather import gather_rows
-from consortia.protocols.order.compare import opened_less_than
+from consortia.protocols.order.compare import OpenedComparisons
 from consortia.protocols.order.rows import RowLayout, layout_of, length_of, pack, unpack
 from consortia.protocols.order.schedule import schedule
 from consortia.protocols.order.segments import Segments
@@ -50,11 +50,11 @@ def sort(ctx: Context, keys: Ring3Boolean, rows: Rows) -> Rows:
     at = slice(layout.numbers, layout.numbers + lanes)
     keys_by_row = np.ascontiguousarray(shuffled[0][:, at]), np.ascontiguousarray(shuffled[1][:, at])
     plan = schedule(length)
+    comparisons = OpenedComparisons(keys_by_row, distinct.bits, max(plan.batches))
     segments, batch = Segments(length, plan), 0
     while batch < len(plan.batches) or not segments.sorted:
-        left, right = segments.comparisons()
-        segments.place(opened_less_than(ctx.narrow(f"batch-{batch + 1}"), keys_by_row, distinct.bits, left, right))
         batch += 1
+        segments.place(comparisons.less_than(ctx.narrow(f"batch-{batch}"), *segments.comparisons()))
     order = segments.order()
 
     def ordered(matrix: Words) -> Words:
