@@ -7,10 +7,11 @@ frame = c.sql("SELECT ...", purpose="aml-detection").collect()
 
 from typing import TYPE_CHECKING, Any
 
+from consortia.version import __version__
+
 if TYPE_CHECKING:
     from consortia.client.consortium import connect
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "connect"]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from consortia import __version__
 from consortia.client.archive import Mail
 from consortia.control.connection import ControlConnection, Receiver
 from consortia.control.identity import TlsIdentity
@@ -18,6 +17,7 @@ from consortia.trust.certificates import COORDINATOR, Identity
 from consortia.trust.documents import Frozen
 from consortia.trust.home import Profile
 from consortia.trust.trusted import TrustedSet
+from consortia.version import __version__
 
 
 class Line:

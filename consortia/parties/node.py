@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from consortia import __version__
 from consortia.control.answers import sealed_answer
 from consortia.control.connection import ControlConnection, Receiver
 from consortia.control.diagnosis import split_endpoint
@@ -34,6 +33,7 @@ from consortia.trust.envelope import Envelope
 from consortia.trust.home import Home
 from consortia.trust.keys import PublicKey
 from consortia.trust.trusted import TrustedSet
+from consortia.version import __version__
 
 _LOG = structlog.get_logger("consortia.parties")
 _REPORT_SECONDS = 2.0

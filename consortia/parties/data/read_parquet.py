@@ -10,7 +10,7 @@ from consortia.errors import OperatorError
 from consortia.parties.data.raw import RawTable, check_names, read_bytes
 from consortia.parties.data.schema import Schema
 
-_MAGIC = b"PAR1"
+MAGIC = b"PAR1"
 
 
 def read_parquet(path: Path, schema: Schema, max_rows: int) -> RawTable:
@@ -20,7 +20,7 @@ def read_parquet(path: Path, schema: Schema, max_rows: int) -> RawTable:
     ``data/missing-column``, ``data/too-many-rows``.
     """
     content, file = read_bytes(path), path.name
-    if not (content.startswith(_MAGIC) and content.endswith(_MAGIC)):
+    if not (content.startswith(MAGIC) and content.endswith(MAGIC)):
         raise _damaged(file, "the file is not Parquet, or was cut off")
     try:
         names = list(pl.read_parquet_schema(io.BytesIO(content)))
