@@ -33,6 +33,7 @@ from pydantic import ValidationError
 
 from consortia.errors import RequestError
 from consortia.plans.catalogue import Catalogue, CatalogueColumn, CatalogueTable, KeyDomain
+from consortia.plans.check_catalogue import check_catalogue
 from consortia.plans.types import Bounds, ColumnType, Kind
 
 _TYPE = re.compile(r"^([a-z]+)(?:\(([a-z0-9_-]+)\))?$")
@@ -103,7 +104,7 @@ def read_catalogue(
     """The catalogue written in ``text``, as the given version.
 
     ``key_ids`` gives the id of a key domain's key where the file does not. Raises RequestError
-    ``plans/catalogue-file`` with the line of the first fault.
+    ``plans/catalogue-file`` with the line of the first fault, or the errors of ``check_catalogue``.
     """
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)
@@ -126,7 +127,7 @@ def read_catalogue(
     }
     tables = [_table(name, entry, enums, domains) for name, entry in fields["tables"].entries().items()]
     try:
-        return Catalogue(
+        catalogue = Catalogue(
             consortium=fields["consortium"].text(),
             version=version,
             previous=previous,
@@ -136,6 +137,8 @@ def read_catalogue(
         )
     except ValidationError as error:
         raise root.refuse(_first(error)) from error
+    check_catalogue(catalogue)
+    return catalogue
 
 
 def _entries(fields: Mapping[str, _Entry], name: str) -> dict[str, _Entry]:

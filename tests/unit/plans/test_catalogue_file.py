@@ -18,7 +18,7 @@ tables:
   payments:
     holders: [bank-b, bank-a]
     max-rows: 60_000
-    canonical: coalesce(from_bank, to_bank) = member()
+    canonical: n >= 0 AND member() <> 'bank-c'
     columns:
       tx_id: text
       amount: {type: decimal(2), lo: -0.50, hi: 90071992547409.93, unit: currency}
@@ -52,7 +52,7 @@ def test_types_units_domains_and_order_are_taken_over() -> None:
     assert list(columns) == ["tx_id", "amount", "currency", "n", "day", "ts", "flag", "customer"]
     assert table.holders == ("bank-a", "bank-b")
     assert table.max_rows == 60_000
-    assert table.canonical == "coalesce(from_bank, to_bank) = member()"
+    assert table.canonical == "n >= 0 AND member() <> 'bank-c'"
     assert (columns["amount"].type.scale, columns["amount"].type.unit) == (2, "currency")
     assert columns["currency"].type.values == ("EUR", "USD", "NO", "1.0")
     assert columns["flag"].nullable
