@@ -4,7 +4,7 @@ Everything is computed row by row in Python integers with ``plans.evaluate``. Ce
 not released stand there with NULLs and ``suppressed`` True. Rows are in a total order: ORDER BY, then all columns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 
 import polars as pl
@@ -234,12 +234,3 @@ def _series(column: Column, values: Sequence[Value]) -> pl.Series:
 
 def _key(value: int | None, bits: int) -> bytes | None:
     return None if value is None else value.to_bytes(bits // 8, "big")
-
-
-def recipients_of(plan: Plan) -> Mapping[str, tuple[str, ...]]:
-    """For each release step its recipients, as the names under which results are kept: person, else member."""
-    return {
-        step.id: tuple(recipient.person or recipient.member for recipient in step.recipients)
-        for step in plan.steps
-        if isinstance(step, Release)
-    }

@@ -4,7 +4,9 @@ Signed like the manifest. Bounds, ``max_rows`` and ``max_distinct`` are the cons
 with them, and nothing else, padded sizes are fixed.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from consortia.plans.types import Bounds, ColumnType
 from consortia.trust.documents import Digest, Document, Frozen, Hex, Integer, Name
@@ -30,7 +32,8 @@ class CatalogueTable(Frozen):
     name: Name
     columns: tuple[CatalogueColumn, ...]
     holders: tuple[Name, ...]
-    max_rows: Integer
+    max_rows: Annotated[Integer, Field(ge=1)]
+    """An empty table is a table of at least one padded row."""
     canonical: str = ""
     definition: str = ""
 
