@@ -5,6 +5,7 @@ an officer's edits.
 """
 
 from datetime import UTC, datetime
+from functools import cache
 
 from consortia.plans.build import build_plan
 from consortia.plans.catalogue import Catalogue
@@ -113,6 +114,7 @@ def policy_text(owner: str = "bank-a", *edits: tuple[str, str]) -> str:
     return text.replace("author: dora@bank-a", f"author: dora@{owner}")
 
 
+@cache
 def loaded(owner: str = "bank-a", *edits: tuple[str, str]) -> LoadedPolicy:
     """The same, parsed."""
     return parse_policy(policy_text(owner, *edits).encode())

@@ -137,7 +137,7 @@ class _Reader:
         self.owner: dict[str, str] = {}
         self.table: dict[str, str] = {}
         self.aggregated_by_owner: dict[str, bool] = {}
-        self.grouped: dict[str, tuple[str, ...] | None] = {}
+        self.grouped: dict[str, tuple[str, ...] | None] = {}  # keys of the groups made on shares, None before
         self.wanted: set[Requirement] = set()
         self.key_requests: list[tuple[str, str, Sources]] = []
         self.having: list[tuple[str, Sources]] = []
@@ -168,7 +168,9 @@ class _Reader:
 
     def _step(self, step: Step) -> None:
         inputs = [self.columns[name] for name in step.inputs]
-        self.grouped[step.id] = next((self.grouped[name] for name in step.inputs if self.grouped[name]), None)
+        self.grouped[step.id] = next(
+            (keys for keys in (self.grouped[name] for name in step.inputs) if keys is not None), None
+        )
         self.aggregated_by_owner[step.id] = any(self.aggregated_by_owner[name] for name in step.inputs)
         match step:
             case Scan():
@@ -260,7 +262,7 @@ class _Reader:
     def _release(self, step: Release, columns: Columns) -> None:
         names = [column.name for column in step.columns if column.name not in step.membership]
         identifying = aggregated = False
-        counts_only = not self.grouped[step.id]
+        counts_only = self.grouped[step.id] == ()
         for column in step.columns:
             if column.name in step.membership:
                 continue

@@ -22,10 +22,18 @@ LARGEST_FILE = 256 * 1024
 DEEPEST = 12
 
 _INTEGER = re.compile(r"^(0|-?[1-9][0-9]*)$")
-_NUMBER_LIKE = re.compile(r"^[-+]?(\.?[0-9][0-9_]*([eE.:xo][-+0-9a-fA-F_.:]*)?|\.(inf|Inf|INF)|\.(nan|NaN|NAN))$")
+_NUMBER_LIKE = re.compile(
+    r"^[-+]?("
+    r"[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]*)?"  # 1.5, 1e3, 1_000, 010
+    r"|\.[0-9][0-9_]*([eE][-+]?[0-9]*)?"  # .5
+    r"|0[xob][0-9a-fA-F_]+"
+    r"|[0-9][0-9_]*(:[0-5]?[0-9])+"  # 1:30 is ninety in YAML 1.1
+    r"|[0-9]+(\.[0-9]+)+"  # 01.11.2026
+    r"|\.(inf|Inf|INF|nan|NaN|NAN))$"
+)
+_DIGEST = re.compile(r"^[0-9a-f]{64}$")
 _FLOAT_WORDS = frozenset(("nan", "inf", "infinity", "+inf", "-inf", "+infinity", "-infinity"))
 _NULL_WORDS = frozenset(("", "~", "null", "Null", "NULL"))
-_DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +179,7 @@ def _scalar(event: yaml.ScalarEvent, line: int) -> str | int:
         raise _refuse("the value is empty", line, "write the value, or `off`, or take the key away")
     if _INTEGER.match(text):
         return int(text)
-    if text.lower() in _FLOAT_WORDS or (_NUMBER_LIKE.match(text) and not _DATE.match(text)):
+    if text.lower() in _FLOAT_WORDS or (_NUMBER_LIKE.match(text) and not _DIGEST.match(text)):
         raise _refuse(
             f"`{text}` is not a plain decimal integer",
             line,

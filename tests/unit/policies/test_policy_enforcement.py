@@ -1,0 +1,327 @@
+"""Nothing is parsed and then ignored: every field of the language is enforced, stated, or accepted only as off.
+
+This file kills the mutant "an unenforced policy rule accepted": a field without a probe fails the first test, and a
+probe fails when the policy's answer does not change with the field.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from consortia.errors import ConsortiaError
+from consortia.plans.model import Release
+from consortia.policies.decide import decide
+from consortia.policies.explain import explain
+from consortia.policies.language import enforcement
+from consortia.policies.language.enforcement import TREATMENTS, Enforced, OffOnly, Stated, model_fields
+from consortia.policies.language.parse import LoadedPolicy, parse_policy, read_policy
+from consortia.policies.language.reader import read_yaml
+from consortia.policies.rules import ALL
+from consortia.policies.signed import check_succession
+from consortia.policies.world import PolicyWorld
+from tests.fixtures_catalogue import STATISTICS, STRUCTURING
+from tests.policies_world import NOW, SCORE_QUERY, draft_of, make_card, make_world, policy_text
+
+COUNT_QUERY = "SELECT COUNT(*) AS n FROM deposits"
+ACCOUNTS_QUERY = "SELECT SUM(risk_score) AS s, COUNT(risk_score) AS n FROM accounts"
+OFF_HANDLING = {"human-review": "off", "retention-days": "off", "onward-sharing": "off"}
+
+IN_EFFECT: dict[str, Any] = {
+    "clip": {"lo": 0, "hi": 9},
+    "human-review": "required",
+    "retention-days": 30,
+    "onward-sharing": "forbidden",
+    "contributors": "lower-bound",
+    "dominance": {"n": 1, "percent": 80},
+    "p-percent": 5,
+    "zeros-and-full-cells": "suppressed",
+    "complementary-suppression": "required",
+    "rounding": 5,
+    "noise": {"rho-per-release": "1/100"},
+    "differencing": "guarded",
+    "model": {"recipients": ["bank-a"]},
+    "sizes": "open",
+    "group-count": "open",
+    "match-count": "open",
+    "filter-mask": "open",
+    "suppressed-count": "open",
+    "queries-per-analyst-and-day": 5,
+    "queries-per-day": 5,
+    "queries-per-period": 5,
+    "templates-without-review": ["structuring"],
+}
+"""For each rule that this version does not enforce, a value with which it is in effect."""
+
+
+def full() -> dict[str, Any]:
+    """The standard policy with a section for every kind of output, as a tree."""
+    tree: Any = read_yaml(policy_text().encode()).tree
+    tree["outputs"]["score"] = {"recipients": "owner-of-row", "maximum-rows": "off", **OFF_HANDLING}
+    tree["outputs"]["count"] = dict(tree["outputs"]["aggregate"])
+    deposits = tree["data"]["tables"]["deposits"]
+    deposits["operations"] += ["score"]
+    deposits["columns"]["amount_minor"]["operations"] += ["score"]
+    return tree  # type: ignore[no-any-return] # the reader returns nested containers
+
+
+def data_of(tree: dict[str, Any]) -> bytes:
+    return json.dumps(tree, indent=1).encode()  # JSON is YAML in which every text stands in quotes
+
+
+ABSENT = object()
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The full policy with ``value`` at ``path``; ``*`` is the table deposits, or its column amount_minor."""
+    tree = full()
+    parts = path.replace("tables.*", "tables.deposits").replace("columns.*", "columns.amount_minor").split(".")
+    node = tree
+    for part in parts[:-1]:
+        node = node.setdefault(part, {})
+    if value is ABSENT:
+        node.pop(parts[-1], None)
+    else:
+        node[parts[-1]] = value
+    return tree
+
+
+def answer(tree: dict[str, Any], sql: str, world: Callable[[LoadedPolicy], PolicyWorld] = make_world) -> str:
+    """What comes of a query under the policy: the rules by which bank-a denies it, its obligations, or the code of a
+    refusal of the policy itself."""
+    try:
+        held = world(parse_policy(data_of(tree)))
+    except ConsortiaError as error:
+        return error.code
+    decision = decide(draft_of(sql, held), held, NOW)
+    rules = {reason.rule for owner, reason in decision.denials() if owner == "bank-a"}
+    return ", ".join(sorted(rules)) or f"permit {decision.obligations!r}"
+
+
+def with_weak_card(loaded: LoadedPolicy) -> PolicyWorld:
+    """A world in which bank-b signs with a classical suite."""
+    world = make_world(loaded)
+    cards = {**world.cards, "bank-b": make_card("bank-b", "ecdsa-p256")}
+    return PolicyWorld(world.manifest, world.catalogue, cards, world.policies)
+
+
+def without_standard(loaded: LoadedPolicy) -> PolicyWorld:
+    """A world in which nobody but the policy's owner has one."""
+    world = make_world()
+    return PolicyWorld(world.manifest, world.catalogue, world.cards, (loaded,))
+
+
+def permissive(loaded: LoadedPolicy) -> PolicyWorld:
+    """A world in which all banks hold the same policy as bank-a."""
+    copies = []
+    for owner in ("bank-a", "bank-b", "bank-c"):
+        policy = loaded.policy
+        identity = policy.identity.model_copy(update={"owner": owner})
+        copies.append(LoadedPolicy(policy.model_copy(update={"identity": identity}), loaded.digest, loaded.lines))
+    return make_world(*copies)
+
+
+def under(path: str, value: Any, sql: str) -> str:
+    return answer(changed(path, value), sql, permissive)
+
+
+def succession(path: str, value: Any) -> str:
+    tree = full()
+    tree["identity"] |= {"version": 2, "previous": read_policy(policy_text().encode()).digest}
+    before = read_policy(policy_text().encode())
+    check_succession(read_policy(data_of(tree)), before)
+    tree["identity"][path] = value
+    try:
+        check_succession(read_policy(data_of(tree)), before)
+    except ConsortiaError as error:
+        return error.code
+    return "accepted"
+
+
+def privacy_unit() -> str:
+    tree = full()
+    accounts = tree["data"]["tables"]["accounts"]
+    accounts["columns"]["account_id"] = {"class": "identifier", "operations": []}
+    accounts["privacy-unit"] = "account_id"
+    return answer(tree, ACCOUNTS_QUERY)
+
+
+def longer_release() -> str:
+    world = permissive(parse_policy(data_of(changed("outputs.count.maximum-rows", 1))))
+    plan = draft_of(COUNT_QUERY, world)
+    steps = tuple(step.model_copy(update={"rows": 2}) if isinstance(step, Release) else step for step in plan.steps)
+    decision = decide(plan.model_copy(update={"steps": steps}), world, NOW)
+    return ", ".join(sorted({reason.rule for _, reason in decision.denials()}))
+
+
+def minimum(kind: str, sql: str) -> str:
+    obligations = under(f"outputs.{kind}.minimum-entities", 20, sql)
+    return "obligation" if "minimum_entities=20" in obligations else obligations
+
+
+PROBES: dict[str, tuple[Callable[[], str], str]] = {
+    "format": (lambda: answer(changed("format", "consortia/policy/v2"), STATISTICS), "policies/schema"),
+    # A policy counts for the owner and purpose that its text names, so another name leaves bank-a without one.
+    "identity.owner": (lambda: answer(full() | {"identity": full()["identity"] | {
+        "owner": "bank-d", "author": "dora@bank-d"}}, STATISTICS, without_standard), "policy"),
+    "identity.consortium": (lambda: answer(changed("identity.consortium", "others"), STATISTICS), "ownership"),
+    "identity.version": (lambda: succession("version", 3), "policies/succession"),
+    "identity.previous": (lambda: succession("previous", "0" * 64), "policies/succession"),
+    # Who may sign is tested with real keys in test_policy_signed.py; here: the author must be of the owner.
+    "identity.author": (lambda: answer(changed("identity.author", "dora@bank-b"), STATISTICS), "policies/schema"),
+    "purpose.code": (lambda: answer(changed("purpose.code", "statistics"), STATISTICS), "policy"),
+    "validity.not-before": (lambda: answer(changed("validity.not-before", "2026-12-01"), STATISTICS), "validity"),
+    "validity.not-after": (lambda: answer(full() | {"validity": {
+        "not-before": "2026-11-01", "not-after": "2026-11-20", "review": "2026-11-10"}}, STATISTICS), "validity"),
+    "parties.compute": (lambda: answer(changed("parties.compute", ["bank-a", "bank-b"]), STATISTICS), "computers"),
+    "parties.not-together": (
+        lambda: answer(changed("parties.not-together", [["bank-a", "bank-c"]]), STATISTICS), "not-together"),
+    "parties.threat-model": (lambda: answer(changed("parties.threat-model", "malicious"), STATISTICS), "threat-model"),
+    "parties.signatures": (lambda: answer(full(), STATISTICS, with_weak_card), "cryptography"),
+    "parties.submit": (lambda: answer(changed("parties.submit", ["bank-b"]), STATISTICS), "submitter"),
+    "data.tables": (lambda: answer(changed("data.tables.deposits", ABSENT), STATISTICS), "table, operations"),
+    "data.tables.*.rows": (
+        lambda: "obligation" if "row_scopes=(RowScope(owner='bank-a'" in answer(
+            changed("data.tables.*.rows", "country = 'DE'"), STATISTICS) else "ignored", "obligation"),
+    "data.tables.*.privacy-unit": (privacy_unit, "privacy-unit"),
+    "data.tables.*.operations": (lambda: under("data.tables.*.operations", [], STATISTICS), "operations"),
+    "data.tables.*.columns": (lambda: under("data.tables.deposits.columns.country", ABSENT, STATISTICS), "operations"),
+    "data.tables.*.columns.*.class": (
+        lambda: under("data.tables.*.columns.*.class", "quasi", STATISTICS), "policies/schema"),
+    "data.tables.*.columns.*.operations": (
+        lambda: under("data.tables.*.columns.*.operations", ["filter"], STATISTICS), "operations"),
+    "outputs.alert": (lambda: under("outputs.alert", "never", STRUCTURING), "output-kind"),
+    "outputs.score": (lambda: under("outputs.score", "never", SCORE_QUERY), "output-kind"),
+    "outputs.count": (lambda: under("outputs.count", "never", COUNT_QUERY), "output-kind"),
+    "outputs.aggregate": (lambda: under("outputs.aggregate", "never", STATISTICS), "output-kind"),
+    # Only owners receive rows; that a plan can't do otherwise is tested in test_policy_rules.py.
+    "outputs.alert.recipients": (
+        lambda: under("outputs.alert.recipients", ["bank-a"], STRUCTURING), "policies/schema"),
+    "outputs.score.recipients": (
+        lambda: under("outputs.score.recipients", ["bank-a"], SCORE_QUERY), "policies/schema"),
+    "outputs.alert.maximum-rows": (lambda: under("outputs.alert.maximum-rows", 10, STRUCTURING), "maximum-rows"),
+    "outputs.score.maximum-rows": (lambda: under("outputs.score.maximum-rows", 10, SCORE_QUERY), "maximum-rows"),
+    "outputs.count.maximum-rows": (longer_release, "maximum-rows"),
+    "outputs.aggregate.maximum-rows": (
+        lambda: under("outputs.aggregate.maximum-rows", 2, STATISTICS), "maximum-rows"),
+    "outputs.count.recipients": (lambda: under("outputs.count.recipients", ["bank-b"], COUNT_QUERY), "recipients"),
+    "outputs.aggregate.recipients": (
+        lambda: under("outputs.aggregate.recipients", ["bank-b"], STATISTICS), "recipients"),
+    "outputs.count.minimum-entities": (lambda: minimum("count", COUNT_QUERY), "obligation"),
+    "outputs.aggregate.minimum-entities": (lambda: minimum("aggregate", STATISTICS), "obligation"),
+    "outputs.count.minimum-members": (
+        lambda: under("outputs.count.minimum-members", 4, COUNT_QUERY), "minimum-members"),
+    "outputs.aggregate.minimum-members": (
+        lambda: under("outputs.aggregate.minimum-members", 4, STATISTICS), "minimum-members"),
+}  # fmt: skip
+"""For each enforced field: an edit, and what it changes. The rule named is the one that denies; ``obligation`` a
+change of what the plan must contain; a code a refusal of the policy itself."""
+
+QUERIES = {"alert": STRUCTURING, "score": SCORE_QUERY, "count": COUNT_QUERY, "aggregate": STATISTICS}
+
+
+def of_kind(kind: type) -> list[str]:
+    return sorted(path for path, treatment in TREATMENTS.items() if isinstance(treatment, kind))
+
+
+def test_every_field_of_the_language_is_registered_and_nothing_else() -> None:
+    def covered(path: str) -> bool:
+        parts = path.split(".")
+        above = (TREATMENTS.get(".".join(parts[:length])) for length in range(1, len(parts)))
+        return path in TREATMENTS or any(isinstance(treatment, OffOnly) for treatment in above)
+
+    fields = set(model_fields())
+    assert {path for path in fields if not covered(path)} == set()
+    assert TREATMENTS.keys() - fields == set()
+
+
+def test_every_enforced_field_has_a_probe_and_names_a_rule_or_check_that_exists() -> None:
+    assert PROBES.keys() == set(of_kind(Enforced))
+    checks = {"schema", "succession", "four-eyes", "column-class"}
+    rules = {rule_id for rule in ALL for rule_id in rule.ids}
+    named = {treatment.rule for treatment in TREATMENTS.values() if isinstance(treatment, Enforced)}
+    assert named <= rules | checks
+
+
+@pytest.mark.parametrize("sql", QUERIES.values(), ids=QUERIES.keys())
+def test_the_policy_that_probes_change_permits_every_kind_of_output(sql: str) -> None:
+    assert answer(full(), sql, permissive).startswith("permit")
+
+
+@pytest.mark.parametrize("path", sorted(PROBES))
+def test_an_enforced_field_changes_the_answer(path: str) -> None:
+    probe, expected = PROBES[path]
+    found = probe()
+    assert set(expected.split(", ")) <= set(found.split(", ")), found
+
+
+@pytest.mark.parametrize("path", of_kind(OffOnly))
+def test_a_policy_in_which_an_unenforced_rule_is_in_effect_by_its_text_is_refused_naming_it(path: str) -> None:
+    treatment = TREATMENTS[path]
+    assert isinstance(treatment, OffOnly)
+    assert answer(changed(path, treatment.accepted[0]), STATISTICS, permissive).startswith("permit")
+    with pytest.raises(ConsortiaError) as caught:
+        parse_policy(data_of(changed(path, IN_EFFECT[path.rsplit(".", 1)[1]])))
+    assert caught.value.code == "policies/not-enforced"
+    assert f"`{treatment.rule}`" in caught.value.message
+    assert "by the text" in caught.value.message
+
+
+ON_BY_DEFAULT = (
+    "human-review", "retention-days", "onward-sharing", "dominance", "p-percent", "zeros-and-full-cells",
+    "complementary-suppression", "noise", "differencing", "queries-per-analyst-and-day", "queries-per-day",
+    "queries-per-period",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [path for path in of_kind(OffOnly) if path.rsplit(".", 1)[1] in ON_BY_DEFAULT])
+def test_a_rule_that_is_on_by_default_must_be_written_off(path: str) -> None:
+    with pytest.raises(ConsortiaError) as caught:
+        parse_policy(data_of(changed(path, ABSENT)))
+    assert caught.value.code == "policies/not-enforced"
+    assert path in caught.value.message
+    assert "by default" in caught.value.message
+
+
+@pytest.mark.parametrize("path", [path for path in of_kind(OffOnly) if path.rsplit(".", 1)[1] not in ON_BY_DEFAULT])
+def test_a_rule_that_is_off_by_default_may_be_left_out(path: str) -> None:
+    parse_policy(data_of(changed(path, ABSENT)))
+
+
+def test_two_members_are_not_enough_since_nothing_checks_each_part_alone() -> None:
+    with pytest.raises(ConsortiaError) as caught:
+        parse_policy(data_of(changed("outputs.aggregate.minimum-members", 2)))
+    assert caught.value.code == "policies/not-enforced"
+    assert "`two-members`" in caught.value.message
+
+
+def test_a_missing_section_of_rates_is_in_effect_by_default_and_refused() -> None:
+    tree = full()
+    del tree["rates"]
+    with pytest.raises(ConsortiaError, match="by default"):
+        parse_policy(data_of(tree))
+
+
+@pytest.mark.parametrize("path", of_kind(Stated))
+def test_what_is_stated_is_printed_by_explain(path: str) -> None:
+    tree = full()
+    section, key = path.split(".")
+    marked: Any = {"legal-basis": ["A ground of its own"], "review": "2026-12-24"}.get(key, "marked-by-the-test")
+    tree[section][key] = marked
+    shown = {"legal-basis": "A ground of its own", "review": "24 December 2026"}.get(key, "marked-by-the-test")
+    assert shown in explain(parse_policy(data_of(tree)))
+
+
+def test_a_field_that_nobody_registered_refuses_every_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = {path: treatment for path, treatment in TREATMENTS.items() if path != "outputs.aggregate.maximum-rows"}
+    monkeypatch.setattr(enforcement, "TREATMENTS", without)
+    with pytest.raises(ConsortiaError, match="unregistered"):
+        parse_policy(policy_text().encode())
+
+
+def test_a_policy_that_slipped_past_the_parser_is_denied_by_the_decision() -> None:
+    slipped = read_policy(policy_text("bank-a", ("    dominance: off\n", "")).encode())
+    world = make_world(slipped)
+    decision = decide(draft_of(STATISTICS, world), world, NOW)
+    assert [(owner, reason.rule) for owner, reason in decision.denials()] == [("bank-a", "dominance")]
