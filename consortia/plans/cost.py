@@ -21,8 +21,7 @@ class PartyBytes(Frozen):
 class StepCost(Frozen):
     """Cost of one plan step: sequential rounds, and what each member sends, sorted by member id.
 
-    ``rows`` and ``work_bytes`` are public sizes: rows of the step, and bytes that the busiest computer handles
-    locally (0 where unknown: then the bytes sent stand for it).
+    ``work_bytes`` are bytes that the busiest computer handles locally (0: the bytes it sends stand for them).
     """
 
     step: str
@@ -90,12 +89,13 @@ class Link(Frozen):
     name: str
     latency_us: Integer
     bytes_per_second: Integer
-    compute_ps_per_byte: Integer = 4000
-    """Picoseconds of local work for a byte sent: kernels, sealing, copies."""
+    compute_ps_per_byte: Integer = 10_000
+    """Picoseconds of local work for a byte sent: kernels, sealing, copies. Measured on two cores with the
+    structuring query over 27,000 rows: 24 MB a computer in a quarter of a second."""
 
 
 LINKS: tuple[Link, ...] = (
-    Link(name="one-host", latency_us=50, bytes_per_second=1_000_000_000),
+    Link(name="one-host", latency_us=100, bytes_per_second=1_000_000_000),
     Link(name="data-centre", latency_us=500, bytes_per_second=1_000_000_000),
     Link(name="metro", latency_us=5_000, bytes_per_second=125_000_000),
     Link(name="continent", latency_us=40_000, bytes_per_second=12_500_000),
