@@ -25,11 +25,13 @@ from consortia.client.consortium import connect
 from consortia.control.limits import ControlLimits
 from consortia.parties.data.register import register
 from consortia.parties.data.snapshots import SnapshotStore
+from consortia.parties.store import Store
 from consortia.plans.catalogue import Catalogue, CatalogueColumn, CatalogueTable, KeyDomain
 from consortia.plans.types import Bounds, ColumnType
 from consortia.policies.language.parse import read_policy
 from consortia.policies.signed import POLICY_TYPE
-from consortia.trust.envelope import seal_envelope
+from consortia.trust.envelope import Envelope, seal_envelope
+from consortia.trust.sessions import Seal
 from tests.consortium import Consortium, make_consortium
 
 PURPOSE = "care-study"
@@ -204,6 +206,18 @@ class Cluster:
         process = self.processes.pop(name)
         process.send_signal(number)
         process.wait(timeout=20)
+
+    def seals(self, session: str) -> dict[str, Seal]:
+        """The closing statement of every party, from its own journal."""
+        found = {}
+        for member in self.world.members:
+            store = Store(self.world.home(member).path / "node.sqlite")
+            with store.begin() as transaction:
+                entries = store.journal.entries(transaction, session)
+            store.close()
+            envelopes = [payload for leaf, payload in entries if leaf.kind == "seal" and payload]
+            found[member] = Seal.parse(Envelope.from_bytes(envelopes[-1]).payload_bytes())
+        return found
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
