@@ -1,0 +1,130 @@
+"""``consortia policy``: what officers type, from reading to a policy that every member holds."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from consortia.cli.main import app
+from consortia.trust.folder import read_policy_file
+from tests.consortium import Consortium, make_consortium
+from tests.fixtures_catalogue import CATALOGUE
+from tests.policies_world import policy_text
+
+runner = CliRunner()
+DATES = ("not-before: 2026-11-01\n  not-after: 2027-01-15\n  review: 2027-01-04",)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Consortium:
+    now = datetime.now(UTC).replace(microsecond=0)
+    return make_consortium(tmp_path_factory.mktemp("cli"), catalogue=CATALOGUE, now=now)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A policy of bank-a that is valid today."""
+    from datetime import timedelta
+
+    today = datetime.now(UTC).date()
+    dates = (
+        f"not-before: {today - timedelta(days=1)}\n  not-after: {today + timedelta(days=60)}\n"
+        f"  review: {today + timedelta(days=30)}"
+    )
+    path = tmp_path / "bank-a.aml-detection.yaml"
+    text = policy_text("bank-a", ("consortium: testers", "consortium: test-aml"), (DATES[0], dates))
+    path.write_bytes(text.encode())
+    return path
+
+
+def run(*arguments: object) -> Result:
+    return runner.invoke(app, ["policy", *map(str, arguments)])
+
+
+def value(*arguments: object) -> dict[str, Any]:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def error_of(result: Result) -> dict[str, str]:
+    assert result.exit_code != 0
+    found: dict[str, str] = json.loads(result.stderr)["error"]
+    return found
+
+
+def test_explain_prints_the_page_and_its_sentences(file: Path) -> None:
+    assert "What is never permitted" in run("explain", file).stdout
+    found = value("explain", file)
+    assert {"section", "text", "rule"} == set(found["sentences"][0])
+
+
+def test_lint_passes_and_fails_with_lines(file: Path, world: Consortium) -> None:
+    home = world.home("bank-a").path
+    assert value("lint", file, "--home", home)["errors"] == 0
+    file.write_text(file.read_text().replace("        ts: {class", "        ts2: {class"))
+    result = run("lint", file, "--home", home, "--json")
+    assert result.exit_code == 1
+    assert any("ts2" in problem["text"] for problem in json.loads(result.stdout)["problems"])
+    file.write_text(file.read_text().replace("noise: off", "noise: 0.5"))
+    error = error_of(run("lint", file, "--json"))
+    assert error["code"] == "policies/syntax"
+    assert error["place"].startswith("line ")
+
+
+def test_a_policy_that_is_not_enforced_in_full_is_denied_with_exit_code_three(file: Path) -> None:
+    file.write_text(file.read_text().replace("    dominance: off\n", ""))
+    result = run("lint", file, "--json")
+    assert result.exit_code == 3
+    assert error_of(result)["code"] == "policies/not-enforced"
+    assert run("explain", file).exit_code == 0
+
+
+def test_two_officers_approve_and_all_members_accept(file: Path, world: Consortium) -> None:
+    fingerprint = value("explain", file)["fingerprint"]
+    petra, otto, olga = (world.profile(f"{name}@bank-a").path for name in ("petra", "otto", "olga"))
+    before = file.read_bytes()
+    assert error_of(run("approve", file, "--fingerprint", "0" * 16, "--profile", petra, "--json"))["code"] == (
+        "policies/fingerprint"
+    )
+    assert error_of(run("approve", file, "--fingerprint", fingerprint, "--profile", olga, "--json"))["code"] == (
+        "policies/signer"
+    )
+    assert value("approve", file, "--fingerprint", fingerprint, "--profile", petra)["missing"] == 1
+    state = value("show", file, "--home", world.home("bank-b").path)
+    assert (state["in_force"], state["missing"], state["may_sign"]) == (False, 1, ["otto@bank-a"])
+    again = error_of(run("approve", file, "--fingerprint", fingerprint, "--profile", petra, "--json"))
+    assert again["code"] == "trust/envelope"
+    assert value("approve", file, "--fingerprint", fingerprint[:16], "--profile", otto)["missing"] == 0
+    assert file.read_bytes() == before
+    assert value("show", file, "--home", world.home("bank-b").path)["in_force"] is True
+
+    world.exchange.write_policy("bank-a", "aml-detection", read_policy_file(file))
+    accepted = value("accept", world.exchange.path, "--home", world.home("bank-b").path)["accepted"]
+    assert accepted == [{"owner": "bank-a", "purpose": "aml-detection", "version": "1", "fingerprint": fingerprint}]
+    held = world.home("bank-b").trust.policy("bank-a", "aml-detection")
+    assert held.payload_bytes() == before
+    world.exchange.write_policy("bank-a", "aml-detection", held.model_copy(update={"payload": (before + b"\n").hex()}))
+    altered = run("accept", world.exchange.path, "--home", world.home("bank-c").path, "--json")
+    assert error_of(altered)["code"] == "policies/altered"
+    assert world.home("bank-c").trust.policies() == []
+
+
+def test_an_altered_file_is_refused_by_show(file: Path, world: Consortium) -> None:
+    fingerprint = value("explain", file)["fingerprint"]
+    value("approve", file, "--fingerprint", fingerprint, "--profile", world.profile("petra@bank-a").path)
+    file.write_bytes(file.read_bytes() + b"# one more remark\n")
+    result = run("show", file, "--home", world.home("bank-b").path, "--json")
+    assert (result.exit_code, error_of(result)["code"]) == (3, "policies/altered")
+
+
+@pytest.mark.parametrize("command", ["lint", "explain", "approve", "show", "accept"])
+def test_every_command_has_examples_and_json(command: str) -> None:
+    page = run(command, "--help").stdout
+    assert "Examples:" in page
+    assert f"consortia policy {command}" in page
+    assert "--json" in page
