@@ -15,8 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import MetaData
-from tests.consortium import Consortium, make_consortium
-from tests.fixtures_catalogue import CATALOGUE
 
 from consortia.control.connection import ControlConnection, Receiver
 from consortia.control.database import open_database
@@ -42,6 +40,8 @@ from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.home import Home
 from consortia.trust.hpke import KemPrivateKey
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
+from tests.consortium import Consortium, make_consortium
+from tests.fixtures_catalogue import CATALOGUE
 
 ANALYST = "ana@bank-a"
 LEAKAGE = "1" * 64
@@ -58,7 +58,10 @@ def free_port() -> int:
 
 def token_plan(world: Consortium, owners: Sequence[str], *, rows: int = 8, to_members: bool = False) -> Plan:
     """A plan that needs the given owners and the manifest's computers; the analyst (or each owner) receives."""
-    scans = [Scan(id=f"s{i}", inputs=(), at=f"owner:{o}", rows=rows, columns=(), table="deposits") for i, o in enumerate(owners)]
+    scans = [
+        Scan(id=f"s{i}", inputs=(), at=f"owner:{o}", rows=rows, columns=(), table="deposits")
+        for i, o in enumerate(owners)
+    ]
     count = len(owners)
     shares = [
         Share(id=f"s{count + i}", inputs=(f"s{i}",), at="shared", rows=rows, columns=(), owner=o)
@@ -177,6 +180,17 @@ class Client:
 
 
 @dataclass
+class Forward:
+    """Where letters go before there is a client to take them: nowhere, the connection has not started."""
+
+    target: Client | None = None
+
+    def put(self, letter: Letter) -> None:
+        assert self.target is not None
+        self.target.take(letter)
+
+
+@dataclass
 class SessionWorld:
     consortium: Consortium
     plan: Plan
@@ -199,17 +213,18 @@ class SessionWorld:
         metadata = MetaData()
         mailbox = Mailbox(mail_tables(metadata), "coordinator", f"{len(self.clients):02x}")
         engine = open_database(None, metadata)
-        client: Client
+        inbox = Forward()
         client = Client(
             ControlConnection(
                 f"127.0.0.1:{port or self.port}",
                 tls,
                 (engine, mailbox),
-                Receiver(deliver=lambda letter: client.take(letter)),
+                Receiver(deliver=inbox.put),
                 LIMITS,
                 "test",
             )
         )
+        inbox.target = client
         client.connection.start()
         self.clients.append(client)
         return client
@@ -287,7 +302,10 @@ class SessionWorld:
 
 
 def start_coordinator(
-    consortium: Consortium, port: int, limits: ControlLimits = LIMITS, service: type[CoordinatorService] = CoordinatorService
+    consortium: Consortium,
+    port: int,
+    limits: ControlLimits = LIMITS,
+    service: type[CoordinatorService] = CoordinatorService,
 ) -> RunningServer:
     home = consortium.coordinator
     directory = LiveDirectory(home)

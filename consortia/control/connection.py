@@ -32,7 +32,7 @@ from consortia.control.messages import (
     decode,
     encode,
 )
-from consortia.errors import ConsortiaError, NoProgress, ProtocolAbort
+from consortia.errors import ConsortiaError, NoProgress, PeerError, ProtocolAbort
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.documents import Frozen
 from consortia.wire import control_pb2, control_pb2_grpc
@@ -198,6 +198,8 @@ class ControlConnection:
                 call = control_pb2_grpc.CoordinatorStub(channel).Connect(_drain(outgoing))
                 with self._lock:
                     self._cancel = call.cancel
+                    if self._stopping.is_set():
+                        call.cancel()
                 self._serve(iter(call), call.cancel, outgoing)
             except grpc.RpcError as error:
                 return self._explain(error)
@@ -251,6 +253,8 @@ class ControlConnection:
             self._receiver.deliver(letter)
 
     def _diagnose(self) -> ConsortiaError:
+        if self._stopping.is_set():
+            return PeerError("control/closed", "the connection was closed by this side")
         return diagnose(self._endpoint, self._tls, self._limits.welcome_seconds, datetime.now(UTC))
 
     def _acknowledged(self, upto: int) -> None:
