@@ -106,11 +106,9 @@ def test_processes_and_one_process_give_the_same_result_and_send_the_declared_by
         for entry in step.bytes_by_party
         if entry.sent
     }
+    seals = cluster.seals(session)
     measured = {
-        (member, entry.step): entry.bytes
-        for member, seal in cluster.seals(session).items()
-        for entry in seal.traffic
-        if entry.bytes
+        (member, entry.step): entry.bytes for member, seal in seals.items() for entry in seal.traffic if entry.bytes
     }
     assert measured == declared
     rounds = {step.step: step.rounds for step in asked.compiled.estimate.steps if step.rounds}
