@@ -46,8 +46,8 @@ class _Octave:
 
 _OCTAVES: Final = {
     #            s   w   b   room of the last batch
-    8: _Octave(31, 31, 1, 21.0, 49.5),
-    9: _Octave(63, 7, 2, 18.5, 35.0),
+    8: _Octave(31, 31, 1, 21.0, 52.0),
+    9: _Octave(63, 7, 2, 18.5, 40.5),
     10: _Octave(127, 15, 2, 13.3, 31.0),
     11: _Octave(255, 15, 2, 10.8, 24.8),
     12: _Octave(63, 3, 6, 11.6, 21.5),
