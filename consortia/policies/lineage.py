@@ -31,6 +31,7 @@ Role = Literal[
     "shape",  # the value inside an expression that is not linear: it may pick out single rows
     "condition",  # the value decides a condition
     "member",  # the id of the member that holds the row
+    "constant",  # a constant term: the sum of it counts the rows
     "sum",
     "count",
     "entities",  # number of distinct values
@@ -99,18 +100,22 @@ def flow_of(plan: Plan) -> Flow:
 
 
 def uses_of(expression: Expr) -> frozenset[tuple[str, Role]]:
-    """Columns that ``expression`` reads, each in the role it has there; (``""``, member) for the holder's id."""
+    """Columns that ``expression`` reads, each in the role it has there.
+
+    ``""`` stands for the row itself: as ``member`` where the holder's id is read, as ``constant`` where a constant is
+    added, so that a sum of it would count rows.
+    """
     match expression:
         case Ref(column=column):
             return frozenset(((column, "value"),))
-        case Const():
-            return frozenset()
+        case Const(integer=integer):
+            return frozenset((("", "constant"),)) if integer else frozenset()
         case Call(op="member"):
             return frozenset((("", "member"),))
         case Call(op="add" | "subtract" | "negate" | "cast", args=args):
             return frozenset().union(*(uses_of(arg) for arg in args))
-        case Call(op="multiply", args=args) if sum(not isinstance(arg, Const) for arg in args) <= 1:
-            return frozenset().union(*(uses_of(arg) for arg in args))
+        case Call(op="multiply", args=args) if sum(not isinstance(arg, Const) for arg in args) == 1:
+            return frozenset().union(*(uses_of(arg) for arg in args if not isinstance(arg, Const)))
         case Call(op="multiply" | "divide" | "modulo" | "coalesce", args=args):
             return _as("shape", frozenset().union(*(uses_of(arg) for arg in args)))
         case Call(op="case", args=args):
@@ -124,8 +129,10 @@ def uses_of(expression: Expr) -> frozenset[tuple[str, Role]]:
 
 
 def _as(role: Role, uses: frozenset[tuple[str, Role]]) -> frozenset[tuple[str, Role]]:
+    """The same columns in a role that tells more; a constant in a condition is no term of a sum."""
     weaker = ("value",) if role == "shape" else ("value", "shape")
-    return frozenset((column, role if known in weaker else known) for column, known in uses)
+    kept = (use for use in uses if role == "shape" or use[1] != "constant")
+    return frozenset((column, role if known in weaker else known) for column, known in kept)
 
 
 class _Reader:
@@ -215,8 +222,8 @@ class _Reader:
                 known = source.role
                 if known in ("value", "shape", "condition") and role != "value":
                     known = "condition" if "condition" in (role, known) else role
-                elif role == "member":
-                    known = "member"
+                elif role in ("member", "constant"):
+                    known = role
                 found.add(replace(source, role=known, trail=(*source.trail, step_id)))
         return frozenset(found)
 
@@ -280,6 +287,8 @@ class _Reader:
                 self._want(step.id, source, _released(source.role, rows=kind in RowKinds), f"the output `{name}`")
 
     def _want(self, step_id: str, source: ColumnSource, needed: tuple[str, str], subject: str) -> None:
+        if source.role == "constant":
+            return  # a constant beside a value that is opened or compared tells nothing more
         operation, why = needed
         column = "" if source.role in ("rows", "members", "member") else source.column
         self.wanted.add(Requirement(step_id, source.owner, source.table, column, operation, subject, source.trail, why))
@@ -294,6 +303,8 @@ def _in(function: Literal["sum", "count"], source: ColumnSource) -> tuple[Column
             return (replace(source, role=function), replace(source, role="selection"))
         case "condition":
             return (replace(source, role="selection"),)
+        case "constant":
+            return (replace(source, role="rows"),)
         case _:
             return (source,)
 
@@ -318,7 +329,7 @@ def _released(role: Role, *, rows: bool) -> tuple[str, str]:
             return "filter", "" if rows else BY_SELECTION
         case "value" | "shape" | "condition":
             return "alert" if rows else "group", ""
-        case "sum" | "count" | "rows":
+        case "sum" | "count" | "rows" | "constant":
             return "score" if rows else ("count" if role == "rows" else role), ""
         case "entities":
             return "score" if rows else "count", ""
@@ -336,5 +347,5 @@ def _compared(role: Role, *, rows: bool) -> tuple[str, str]:
             return "filter", ""
         case "members":
             return "compare-members", ""
-        case _:
+        case "sum" | "count" | "entities" | "rows" | "constant":
             return "compare", ""

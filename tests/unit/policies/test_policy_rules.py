@@ -136,6 +136,17 @@ def test_no_query_picks_out_one_member(sql: str) -> None:
     assert any("picks out single members" in reason.text for reason in reasons(decided(sql)))
 
 
+@pytest.mark.parametrize("argument", ["1", "amount_minor + 1", "amount_minor * 0 + 1", "3 - amount_minor", "(2 * 3)"])
+def test_a_sum_with_a_constant_term_counts_rows_and_needs_that_too(argument: str) -> None:
+    sql = f"SELECT country, SUM({argument}) AS s FROM deposits WHERE currency = 'EUR' GROUP BY country"
+    without = loaded("bank-a", ("operations: [count, compare, compare-members]", "operations: [compare]"))
+    assert decided(sql).permitted
+    [reason] = reasons(decided(sql, without))
+    assert (reason.rule, reason.column) == ("operations", "deposits")
+    no_constant = sql.replace(argument, "2 * amount_minor")
+    assert decided(no_constant, without).permitted
+
+
 def test_an_average_opens_sum_and_count_and_needs_both() -> None:
     sql = "SELECT country, AVG(amount_minor) AS mean FROM deposits WHERE currency = 'EUR' GROUP BY country"
     assert decided(sql).permitted
