@@ -1,56 +1,130 @@
-"""Time, bytes and rounds of a sort, three computers as threads of one process: ``python benchmarks/sort.py [n bits]``.
+"""Time, bytes and rounds of a sort of rows with one arithmetic column: ``python -m benchmarks.sort [n bits]``.
 
-Prints one line a size: seconds of the second of two runs (the first warms the kernels), payload bytes a row over all
-three computers, rounds, and comparisons a row.
+Three computers, first as threads of one process with channels in memory, then as three processes joined by sealed
+links. Prints a line for each: seconds of the second of two runs (the first warms the kernels), payload bytes a row over
+all three computers, rounds, comparisons a row. Sizes and results are checked.
 """
 
+import multiprocessing
+import socket
 import sys
+import threading
 import time
+from multiprocessing.synchronize import Barrier
 
 import numpy as np
 
+from consortia.parties.transport.frames import Direction
+from consortia.parties.transport.links import Limits, TcpChannel
+from consortia.protocols.context import Context
 from consortia.protocols.engine import ColumnShape
 from consortia.protocols.kernels.planes import planes_from_words, words_of
 from consortia.protocols.order import costs
 from consortia.protocols.order.schedule import schedule
 from consortia.protocols.order.sort import sort
+from consortia.protocols.randomness import Randomness
 from consortia.protocols.shares import Rows
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
+from consortia.protocols.transcript import Transcript
 from tests.world import World, by_rank
 
 SIZES = ((100, 64), (1_000, 64), (30_000, 113), (100_000, 64), (1_000_000, 64))
+NAMES = World.computers
 
 
-def measure(n: int, bits: int) -> str:
-    """One line for n rows with keys of ``bits`` bits and one arithmetic column."""
-    rng = np.random.default_rng(1)
-    draw = lambda shape: rng.integers(0, 1 << 64, shape, np.uint64)  # noqa: E731 - two uses, here
-    clear = draw((n, words_of(bits)))
-    if bits % 64:
-        clear[:, -1] &= np.uint64((1 << bits % 64) - 1)
-    planes = planes_from_words(clear, bits)
-    a, b = draw(planes.shape), draw(planes.shape)
-    keys = by_rank(lambda x, y: Ring3Boolean(x, y, n), (a, b, planes ^ a ^ b))
-    rows = np.arange(n, dtype=np.uint64)
-    c, d = draw(n), draw(n)
-    column = by_rank(Ring3Arithmetic, (c, d, rows - c - d))
+class Table:
+    """Random keys and row numbers, and their shares by rank."""
+
+    def __init__(self, n: int, bits: int) -> None:
+        rng = np.random.default_rng(1)
+
+        def draw(shape: tuple[int, ...]) -> np.ndarray:
+            return rng.integers(0, 1 << 64, shape, np.uint64)
+
+        self.n, self.bits = n, bits
+        self.clear = draw((n, words_of(bits)))
+        if bits % 64:
+            self.clear[:, -1] &= np.uint64((1 << bits % 64) - 1)
+        planes = planes_from_words(self.clear, bits)
+        a, b = draw(planes.shape), draw(planes.shape)
+        self.keys = by_rank(lambda x, y: Ring3Boolean(x, y, n), (a, b, planes ^ a ^ b))
+        c, d = draw((n,)), draw((n,))
+        self.column = by_rank(Ring3Arithmetic, (c, d, np.arange(n, dtype=np.uint64) - c - d))
+
+    def sorted_by(self, ctx: Context) -> Ring3Arithmetic:
+        return sort(ctx, self.keys[ctx.rank], Rows((self.column[ctx.rank],))).arithmetic[0]
+
+    def line(self, how: str, seconds: float, parts: list[np.ndarray], sent: int) -> str:
+        assert np.array_equal(sum(parts), np.lexsort(self.clear.T).astype(np.uint64)), "not sorted"
+        declared = costs.sort(self.n, self.bits, (ColumnShape("arithmetic"),))
+        assert sent == declared.total_bytes, "more batches than scheduled"
+        batches = schedule(self.n).batches
+        return (
+            f"{how:9s} n {self.n:9,}  key {self.bits:3d} bits  {seconds:7.3f} s  {sent / self.n:8,.0f} bytes a row  "
+            f"{declared.rounds:4d} rounds  {sum(batches) / self.n:6.2f} comparisons a row in {len(batches)} batches"
+        )
+
+
+def by_threads(table: Table) -> str:
+    """Three threads, channels in memory."""
     for attempt in range(2):
         world = World(attempt, silence=600.0)
         began = time.perf_counter()
-        parts = world.run_contexts(lambda ctx: sort(ctx, keys[ctx.rank], Rows((column[ctx.rank],))).arithmetic[0])
+        outputs = world.run_contexts(table.sorted_by)
         seconds = time.perf_counter() - began
-    order = parts[0].first + parts[1].first + parts[2].first
-    assert np.array_equal(order, np.lexsort(clear.T).astype(np.uint64)), "not sorted"
-    declared = costs.sort(n, bits, (ColumnShape("arithmetic"),))
-    sent = sum(world.sent_bytes(name) for name in world.computers)
-    assert sent == declared.total_bytes, "more batches than scheduled"
-    return (
-        f"n {n:9,}  key {bits:3d} bits  {seconds:7.3f} s  {sent / n:8,.0f} bytes a row  {declared.rounds:4d} rounds  "
-        f"{sum(schedule(n).batches) / n:6.2f} comparisons a row in {len(schedule(n).batches)} batches"
-    )
+    sent = sum(world.sent_bytes(name) for name in NAMES)
+    return table.line("threads", seconds, [out.first for out in outputs], sent)
+
+
+def by_processes(table: Table) -> str:
+    """Three processes, sealed links over socket pairs."""
+    fork = multiprocessing.get_context("fork")
+    sockets = {(i, (i + 1) % 3): socket.socketpair() for i in range(3)}
+    for ends in sockets.values():
+        for end in ends:
+            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                end.setsockopt(socket.SOL_SOCKET, option, 1 << 20)
+    start, answers = fork.Barrier(3), fork.SimpleQueue()
+    processes = [fork.Process(target=_computer, args=(rank, table, sockets, start, answers)) for rank in range(3)]
+    for process in processes:
+        process.start()
+    got = sorted((answers.get() for _ in processes), key=lambda answer: answer[0])
+    for process in processes:
+        process.join()
+    return table.line("processes", max(a[1] for a in got), [a[2] for a in got], sum(a[3] for a in got))
+
+
+def _computer(rank: int, table: Table, sockets: dict, start: Barrier, answers: multiprocessing.SimpleQueue) -> None:
+    def direction(sender: int, receiver: int) -> Direction:
+        return Direction(bytes([3 * sender + receiver]) * 32, b"iv" * 6, bytes(16), 1, sender, receiver)
+
+    channels = {}
+    for (left, right), ends in sockets.items():
+        for mine, other, end in ((left, right, ends[0]), (right, left, ends[1])):
+            if mine == rank:
+                limits = Limits(silence=600.0)
+                channels[NAMES[other]] = TcpChannel(
+                    NAMES[other], end, direction(mine, other), direction(other, mine), limits
+                )
+    seeds = [bytes([component]) * 32 for component in range(3)]
+    randomness = Randomness(rank, seeds[rank], seeds[(rank + 1) % 3])
+    ctx = Context(rank, NAMES, channels, randomness, Transcript())
+    for attempt in ("first", "second"):
+        before = sum(sum(channel.sent.values()) for channel in channels.values())
+        start.wait()
+        began = time.perf_counter()
+        out = table.sorted_by(ctx.narrow(attempt))
+        seconds = time.perf_counter() - began
+    sent = sum(sum(channel.sent.values()) for channel in channels.values()) - before
+    answers.put((rank, seconds, out.first, sent))
+    start.wait()
 
 
 if __name__ == "__main__":
     sizes = [(int(sys.argv[1]), int(sys.argv[2]))] if len(sys.argv) > 1 else SIZES
     for size in sizes:
-        print(measure(*size), flush=True)
+        made = Table(*size)
+        # processes first: a fork is taken while this process has one thread
+        assert threading.active_count() == 1
+        print(by_processes(made), flush=True)
+        print(by_threads(made), flush=True)
