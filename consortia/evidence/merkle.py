@@ -62,7 +62,8 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
     """Raise ProtocolAbort ``evidence/inclusion`` unless ``leaf`` is number ``index`` of ``size`` under ``root``.
 
-    ``leaf`` is a leaf hash. The number of hashes in the proof must be exactly the one that index and size call for.
+    ``leaf`` is a leaf hash. The number of hashes must be exactly the one that index and size call for. Trees of
+    different size can give a leaf the same path: take ``size`` from where ``root`` comes from, signed with it.
     """
     hashed, place, last, used = leaf, index, size - 1, 0
     fits = 0 <= index < size and len(leaf) == HASH_BYTES

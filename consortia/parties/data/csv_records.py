@@ -12,6 +12,7 @@ from consortia.errors import OperatorError
 
 BOM = b"\xef\xbb\xbf"
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
+_CARRIAGE_RETURN = ("a carriage return stands inside the line", "end lines with LF or CRLF")
 _PLAIN = re.compile(r'[^",\r\n]*')
 
 
@@ -65,6 +66,8 @@ def records(text: str, file: str) -> Iterator[Record]:
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
+    elif lines[-1].endswith("\r"):
+        raise _malformed(file, len(lines), *_CARRIAGE_RETURN)
     place = 0
     while place < len(lines):
         start, line = place, lines[place]
@@ -72,9 +75,7 @@ def records(text: str, file: str) -> Iterator[Record]:
         if '"' not in line:
             line = line.removesuffix("\r")
             if "\r" in line:
-                raise _malformed(
-                    file, start + 1, "a carriage return stands inside the line", "end lines with LF or CRLF"
-                )
+                raise _malformed(file, start + 1, *_CARRIAGE_RETURN)
             yield Record(start + 1, line.split(","))
             continue
         parts, quotes = [line], line.count('"')
@@ -107,7 +108,7 @@ def _fields(record: str, file: str, line: int) -> list[str]:
 def _unquoted(record: str, place: int, file: str, line: int, *, number: int, was_quoted: bool) -> OperatorError:
     at = line + record.count("\n", 0, place)
     if record[place] == "\r":
-        return _malformed(file, at, "a carriage return stands inside the line", "end lines with LF or CRLF")
+        return _malformed(file, at, *_CARRIAGE_RETURN)
     if was_quoted:
         what = f"text follows the closing quote of field {number}"
     elif record[place:].count('"') == 1 and record[place - 1 : place] in ("", ","):

@@ -20,6 +20,7 @@ from consortia.parties.data import commitment
 from consortia.parties.data.binding import BoundColumn, bind_schema, find_data_table
 from consortia.parties.data.convert import Carried, convert
 from consortia.parties.data.faults import Fault, raise_first
+from consortia.parties.data.identifiers import Known, identifiers_frame
 from consortia.parties.data.physical import Physical, series
 from consortia.parties.data.raw import RawTable
 from consortia.parties.data.read_csv import read_csv
@@ -37,13 +38,17 @@ Salt = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file that fits: its rows as a frame of physical types in canonical order, and what to tell the operator."""
+    """A file that fits: its rows as a frame of physical types in canonical order, and what to tell the operator.
+
+    ``identifiers`` are the member's own: domain, hashed value and text.
+    """
 
     table: CatalogueTable
     frame: pl.DataFrame
     rows: list[bytes]
     source: str
     summary: tuple[ColumnSummary, ...]
+    identifiers: pl.DataFrame
 
 
 def prepare(schema_path: Path, file: Path, catalogue: Catalogue, domain_key: DomainKey) -> Prepared:
@@ -60,7 +65,8 @@ def prepare(schema_path: Path, file: Path, catalogue: Catalogue, domain_key: Dom
     values = _converted(columns, raw)
     _check_distinct(columns, values, raw)
     summary = summarise(columns, values)
-    physical = [_hashed(column, values[column.name], catalogue, domain_key) for column in columns]
+    known: dict[str, Known] = {}
+    physical = [_hashed(column, values[column.name], catalogue, domain_key, known) for column in columns]
     types = [column.type for column in columns]
     encoded = commitment.encode_rows(types, physical, raw.rows)
     order = sorted(range(raw.rows), key=encoded.__getitem__)
@@ -70,7 +76,7 @@ def prepare(schema_path: Path, file: Path, catalogue: Catalogue, domain_key: Dom
             for column, cells in zip(columns, physical, strict=True)
         ]
     )
-    return Prepared(table, frame, [encoded[row] for row in order], raw.digest, summary)
+    return Prepared(table, frame, [encoded[row] for row in order], raw.digest, summary, identifiers_frame(known))
 
 
 def register(
@@ -91,9 +97,7 @@ def register(
     shape = table_shape(catalogue, prepared.table)
     context = shape.digest()
     master = salt(commitment.SALT_BYTES)
-    data = io.BytesIO()
-    prepared.frame.write_parquet(data)
-    content = data.getvalue()
+    content = _parquet(prepared.frame)
     document = Snapshot(
         table=prepared.table.name,
         root=commitment.root_of(prepared.rows, context, master, int(prepared.table.max_rows)),
@@ -107,7 +111,13 @@ def register(
         source=prepared.source,
         registered=now,
     )
-    return store.write(document, content, master), prepared.summary
+    return store.write(document, content, master, _parquet(prepared.identifiers)), prepared.summary
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    data = io.BytesIO()
+    frame.write_parquet(data)
+    return data.getvalue()
 
 
 def _converted(columns: Sequence[BoundColumn], raw: RawTable) -> dict[str, list[Carried]]:
@@ -136,9 +146,16 @@ def _check_distinct(columns: Sequence[BoundColumn], values: dict[str, list[Carri
 
 
 def _hashed(
-    column: BoundColumn, values: list[Carried], catalogue: Catalogue, domain_key: DomainKey
+    column: BoundColumn,
+    values: list[Carried],
+    catalogue: Catalogue,
+    domain_key: DomainKey,
+    known: dict[str, Known],
 ) -> Sequence[Physical]:
-    """Physical values of a column: keys hashed under their domain's key, everything else as it is."""
+    """Physical values of a column: keys hashed under their domain's key, everything else as it is.
+
+    What was hashed is added to ``known``, by domain.
+    """
     if column.domain is None:
         return values
     domain = HashDomain(
@@ -151,5 +168,6 @@ def _hashed(
     distinct = sorted({value for value in values if isinstance(value, str)})
     hashed = hash_keys(domain_key(column.domain.name, column.domain.key_id), domain, distinct)
     table: dict[Carried, bytes | None] = dict(zip(distinct, hashed, strict=True))
+    known.setdefault(column.domain.name, {}).update(zip(hashed, distinct, strict=True))
     table[None] = None
     return [table[value] for value in values]

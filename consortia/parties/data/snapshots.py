@@ -2,6 +2,7 @@
 
     snapshots/TABLE/ROOT/data.parquet     the rows, keys hashed, physical types as in ``physical``
     snapshots/TABLE/ROOT/snapshot.json    what it is (``Snapshot``), canonical JSON
+    snapshots/TABLE/ROOT/identifiers.parquet   what this member's keys were before hashing (see ``identifiers``)
     snapshots/TABLE/ROOT/salt             the secret master salt of its root, hexadecimal
     snapshots/TABLE/current               the root of the snapshot in use
 
@@ -17,6 +18,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from errno import EEXIST
 from pathlib import Path
 from typing import Literal
 
@@ -122,8 +124,8 @@ class SnapshotStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, document: Snapshot, data: bytes, salt: bytes) -> StoredSnapshot:
-        """Store a snapshot and make it the current one.
+    def write(self, document: Snapshot, data: bytes, salt: bytes, identifiers: bytes) -> StoredSnapshot:
+        """Store a snapshot and make it the current one; ``identifiers`` are this member's own, see that module.
 
         Raises OperatorError ``data/write``; then nothing of it is there and the one before is still current.
         """
@@ -133,18 +135,23 @@ class SnapshotStore:
         try:
             for folder in (self.folder, table):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if final.exists():
+                raise FileExistsError(EEXIST, "a snapshot of this root is there already")
             staging.mkdir(mode=0o700)
             try:
                 _write(staging / "data.parquet", data)
+                _write(staging / "identifiers.parquet", identifiers)
                 _write(staging / "salt", salt.hex().encode())
                 _write(staging / "snapshot.json", document.canonical())
                 _sync(staging)
                 staging.rename(final)
+                _sync(table)
+                self._set_current(table, document.root)
             except BaseException:
-                shutil.rmtree(staging, ignore_errors=True)
+                # roots are salted, so what lies under this one is of this call alone
+                for half_done in (staging, final):
+                    shutil.rmtree(half_done, ignore_errors=True)
                 raise
-            _sync(table)
-            self._set_current(table, document.root)
         except OSError as error:
             raise OperatorError(
                 "data/write",
