@@ -6,29 +6,44 @@ Adding one is one line in NOUNS or VERBS. Every ConsortiaError becomes a text (o
 124 time-out, 130 cancelled.
 """
 
-import importlib
-from importlib.metadata import version as installed_version
 from typing import Annotated, Any
 
 import typer
 import typer.core
 
-from consortia.cli import output
-from consortia.errors import ConsortiaError
-
-NOUNS = (
-    "member",
-    "person",
-    "manifest",
-    "catalogue",
-    "domain-key",
-    "data",
-    "policy",
-    "coordinator",
-    "party",
-    "session",
+from consortia.cli import (
+    catalogue,
+    coordinator,
+    data,
+    domain_key,
+    explain,
+    init,
+    manifest,
+    member,
+    output,
+    party,
+    person,
+    policy,
+    query,
+    session,
 )
-VERBS = ("init", "explain", "query", "run")
+from consortia.cli import run as run_plan
+from consortia.errors import ConsortiaError
+from consortia.version import __version__
+
+NOUNS = {
+    "member": member,
+    "person": person,
+    "manifest": manifest,
+    "catalogue": catalogue,
+    "domain-key": domain_key,
+    "data": data,
+    "policy": policy,
+    "coordinator": coordinator,
+    "party": party,
+    "session": session,
+}
+VERBS = {"init": init, "explain": explain, "query": query, "run": run_plan}
 
 
 class _Group(typer.core.TyperGroup):
@@ -42,7 +57,7 @@ class _Group(typer.core.TyperGroup):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"consortia {installed_version('consortia')}")
+        typer.echo(f"consortia {__version__}")
         raise typer.Exit
 
 
@@ -65,22 +80,10 @@ def _root(
     pass
 
 
-def _module(name: str) -> Any:
-    """The module of a noun or verb; None while a room that it needs is not there yet."""
-    try:
-        return importlib.import_module(f"consortia.cli.{name.replace('-', '_')}")
-    except ModuleNotFoundError as error:
-        if error.name is None or not error.name.startswith("consortia."):
-            raise
-        return None
-
-
-for _name in NOUNS:
-    if (_found := _module(_name)) is not None:
-        app.add_typer(_found.app, name=_name)
-for _name in VERBS:
-    if (_found := _module(_name)) is not None:
-        app.command(_name, epilog=output.examples(*_found.EXAMPLES))(_found.command)
+for _name, _noun in NOUNS.items():
+    app.add_typer(_noun.app, name=_name)
+for _name, _verb in VERBS.items():
+    app.command(_name, epilog=output.examples(*_verb.EXAMPLES))(_verb.command)
 
 
 def run() -> None:
