@@ -78,13 +78,14 @@ def schedule(rows: int) -> Schedule:
 
 
 def octave_of(rows: int) -> _Octave:
-    """The constants for ``rows``; beyond the simulated sizes a batch is added for each doubling."""
+    """The constants for ``rows``; beyond the simulated sizes each doubling adds a batch and some room to the last."""
     power = rows.bit_length() - 1
     last = max(_OCTAVES)
     if power <= last:
         return _OCTAVES[power]
     beyond = _OCTAVES[last]
-    return _Octave(beyond.sample, 1, beyond.middle + (power - last), beyond.low, beyond.high)
+    more = power - last
+    return _Octave(beyond.sample, 1, beyond.middle + more, beyond.low + 0.45 * more, beyond.high + 0.45 * more)
 
 
 def pairs(rows: int) -> int:
