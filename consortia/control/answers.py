@@ -6,7 +6,7 @@ and its hash is signed by the node.
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import rfc8785
 from pydantic import RootModel, ValidationError
@@ -25,9 +25,15 @@ class _Results(RootModel[dict[str, str]]):
 
 
 def sealed_answer(
-    envelope: Envelope, request: ResultsRequest, results: Mapping[str, bytes], member: str, signer: Signer
-) -> ResultsAnswer:
-    """At the node of ``member``: the answer to the verified ``request`` that came in ``envelope``."""
+    envelope: Envelope,
+    request: ResultsRequest,
+    results: Mapping[str, bytes],
+    *,
+    member: str,
+    signer: Signer,
+    piece_bytes: int,
+) -> list[ResultsAnswer]:
+    """At the node of ``member``: the answer, in pieces, to the verified ``request`` that came in ``envelope``."""
     clear = rfc8785.dumps({step: base64.b64encode(result).decode() for step, result in sorted(results.items())})
     sealed = hpke.seal(request.result_key, clear, _info(request.session, envelope))
     reply = ResultsReply(
@@ -36,23 +42,40 @@ def sealed_answer(
         request=envelope.digest(),
         sealed=hashlib.sha256(sealed).hexdigest(),
     )
-    return ResultsAnswer(document=seal_document(reply, (signer,)), sealed=base64.b64encode(sealed).decode())
+    signed = seal_document(reply, (signer,))
+    pieces = [sealed[start : start + piece_bytes] for start in range(0, len(sealed), piece_bytes)]
+    return [
+        ResultsAnswer(document=signed, sealed=base64.b64encode(piece).decode(), index=index, count=len(pieces))
+        for index, piece in enumerate(pieces)
+    ]
+
+
+def is_whole(answers: Sequence[ResultsAnswer]) -> bool:
+    """Whether these are all pieces of an answer (a fault is whole by itself)."""
+    return bool(answers) and (answers[0].fault is not None or len(answers) >= answers[0].count)
 
 
 def open_answer(
-    answer: ResultsAnswer, envelope: Envelope, session: str, member: str, key: PublicKey, private: hpke.KemPrivateKey
+    answers: Sequence[ResultsAnswer],
+    envelope: Envelope,
+    session: str,
+    member: str,
+    key: PublicKey,
+    private: hpke.KemPrivateKey,
 ) -> dict[str, bytes]:
-    """At the analyst: results by release step, from the answer to the request in ``envelope``.
+    """At the analyst: results by release step, from all pieces of the answer to the request in ``envelope``.
 
     ``key`` is the node key in the card of ``member``. Raises the fault that the node sent instead, ProtocolAbort
     ``control/answer`` if the answer is not the node's answer to this request, and as ``verify_by_one`` does.
     """
-    if answer.fault is not None:
-        raise answer.fault.error()
-    if answer.document is None:
+    for answer in answers:
+        if answer.fault is not None:
+            raise answer.fault.error()
+    if not is_whole(answers) or answers[0].document is None:
         raise _refused("it holds nothing")
-    reply = verify_by_one(answer.document, ResultsReply, member, key)
-    sealed = base64.b64decode(answer.sealed)
+    reply = verify_by_one(answers[0].document, ResultsReply, member, key)
+    ordered = sorted(answers, key=lambda answer: answer.index)
+    sealed = b"".join(base64.b64decode(answer.sealed) for answer in ordered)
     stated = (reply.session, reply.party, reply.request, reply.sealed)
     if stated != (session, member, envelope.digest(), hashlib.sha256(sealed).hexdigest()):
         raise _refused("it is the answer to another request")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import grpc
+import structlog
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import Engine
 
@@ -32,7 +33,7 @@ from consortia.control.messages import (
     decode,
     encode,
 )
-from consortia.errors import ConsortiaError, NoProgress, PeerError, ProtocolAbort
+from consortia.errors import ConsortiaError, InternalError, NoProgress, PeerError, ProtocolAbort, RequestError
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.documents import Frozen
 from consortia.wire import control_pb2, control_pb2_grpc
@@ -47,6 +48,10 @@ _REFUSALS = frozenset(
     }
 )
 """With these the coordinator says why, as a Fault in the details."""
+
+_ROOM = 4096
+"""Bytes of a message beside its body, at most."""
+_LOG = structlog.get_logger("consortia.control")
 
 Outgoing = queue.SimpleQueue[control_pb2.Message | None]
 
@@ -145,7 +150,15 @@ class ControlConnection:
 
     def post(self, transaction: Transaction, kind: Kind, body: Frozen, session: str = "", receiver: str = "") -> None:
         """Post a durable message in the caller's transaction; call ``flush`` once it is committed."""
-        self._mailbox.post(transaction, Letter(kind, session, encode(body), receiver=receiver))
+        content = encode(body)
+        if len(content) > self._limits.message_bytes - _ROOM:
+            # Stored, it would break the stream at every attempt to send it.
+            raise RequestError(
+                "control/too-large",
+                f"a message `{kind}` of {len(content)} bytes is larger than the {self._limits.message_bytes} allowed",
+                remedy="ask for less at once, or raise `message_bytes` at both ends and the coordinator",
+            )
+        self._mailbox.post(transaction, Letter(kind, session, content, receiver=receiver))
 
     def flush(self) -> None:
         """Hand what was posted to the stream, if there is one."""
@@ -196,15 +209,19 @@ class ControlConnection:
         with grpc.secure_channel(self._endpoint, self._tls.channel_credentials(), options) as channel:
             try:
                 call = control_pb2_grpc.CoordinatorStub(channel).Connect(_drain(outgoing))
+                cancel: Callable[[], object] = call.cancel
                 with self._lock:
-                    self._cancel = call.cancel
+                    self._cancel = cancel
                     if self._stopping.is_set():
-                        call.cancel()
-                self._serve(iter(call), call.cancel, outgoing)
+                        cancel()
+                self._serve(iter(call), cancel, outgoing)
             except grpc.RpcError as error:
                 return self._explain(error)
             except ConsortiaError as error:
                 return error
+            except Exception as error:  # noqa: BLE001  # a stream that fails is opened again, whatever the reason
+                _LOG.exception("stream-failed")
+                return InternalError("control/internal", f"the stream failed by an unexpected {type(error).__name__}")
             finally:
                 outgoing.put(None)
         return self._diagnose()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from consortia.control.identity import TlsIdentity
 from consortia.errors import ConsortiaError, OperatorError, PeerError
-from consortia.trust.certificates import COORDINATOR, Identity, check_certificate
+from consortia.trust.certificates import COORDINATOR, Identity, check_certificate, not_after
+from consortia.trust.documents import instant_text
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int]:
@@ -33,19 +34,20 @@ def diagnose(endpoint: str, tls: TlsIdentity, seconds: float, now: datetime) -> 
             context.wrap_socket(plain, server_hostname=COORDINATOR) as secure,
         ):
             _check_server(secure, tls, now)
-            # With TLS 1.3 the other side judges our certificate after our own handshake: its verdict comes with
-            # the first read.
+            # With TLS 1.3 the other side judges our certificate after our own handshake. gRPC tells its verdict by
+            # closing without a word; a side that is content sends its HTTP/2 settings at once.
             secure.settimeout(1.0)
-            secure.recv(1)
+            if not secure.recv(1):
+                return _refused(endpoint, tls, "it closes the connection after the handshake", now)
     except ConsortiaError as error:
         return error
     except TimeoutError:
         return _unreachable(endpoint, "it takes the connection but does not answer")
     except ssl.SSLError as error:
-        return _alert(endpoint, tls, error)
+        return _alert(endpoint, tls, error, now)
     except OSError as error:
         return _unreachable(endpoint, error.strerror or str(error))
-    return _unreachable(endpoint, "it closed the connection")
+    return _unreachable(endpoint, "it accepts the certificate but broke the stream")
 
 
 def _check_server(secure: ssl.SSLSocket, tls: TlsIdentity, now: datetime) -> None:
@@ -76,19 +78,23 @@ def _context(tls: TlsIdentity) -> ssl.SSLContext:
     return context
 
 
-def _alert(endpoint: str, tls: TlsIdentity, error: ssl.SSLError) -> ConsortiaError:
+def _alert(endpoint: str, tls: TlsIdentity, error: ssl.SSLError, now: datetime) -> ConsortiaError:
     reason = (error.reason or str(error)).lower().replace("_", " ")
-    if "alert" not in reason:
-        return PeerError(
-            "control/no-tls",
-            f"no secure connection to {endpoint}",
-            place=reason,
-            remedy="check the endpoint: something else may listen there",
-        )
-    if "expired" in reason:
+    if "alert" in reason:
+        return _refused(endpoint, tls, reason, now)
+    return PeerError(
+        "control/no-tls",
+        f"no secure connection to {endpoint}",
+        place=reason,
+        remedy="check the endpoint: something else may listen there",
+    )
+
+
+def _refused(endpoint: str, tls: TlsIdentity, reason: str, now: datetime) -> OperatorError:
+    if now >= not_after(tls.certificate):
         return OperatorError(
             "control/own-expired",
-            f"the TLS certificate of `{tls.identity.id}` has expired",
+            f"the TLS certificate of `{tls.identity.id}` expired on {instant_text(not_after(tls.certificate))}",
             remedy="issue a new one under your member's TLS root",
         )
     return OperatorError(

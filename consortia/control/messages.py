@@ -227,11 +227,14 @@ class Status(Frozen):
 class ResultsAnswer(Frozen):
     """A member's stored result, sealed to the key in the request and signed by the node; or why there is none.
 
-    ``document`` is the envelope of ResultsReply, which commits to the sealed bytes (base64).
+    ``document`` is the envelope of ResultsReply, which commits to the whole sealed bytes; ``sealed`` is piece
+    ``index`` of ``count`` of them (base64).
     """
 
     document: Envelope | None = None
     sealed: str = ""
+    index: int = 0
+    count: int = 1
     fault: Fault | None = None
 
 

@@ -46,6 +46,7 @@ from consortia.wire import control_pb2, control_pb2_grpc
 FORGET_CLIENTS_AFTER = 3600.0
 """Seconds after which the mail of a client that does not come back is dropped."""
 
+_WATCH_SECONDS = 0.5
 _LOG = structlog.get_logger("consortia.coordinator")
 
 
@@ -106,11 +107,19 @@ class CoordinatorService(control_pb2_grpc.CoordinatorServicer):
         self, request_iterator: Iterator[control_pb2.Message], context: grpc.ServicerContext
     ) -> Iterator[control_pb2.Message]:
         """Serve one stream until it breaks, is replaced or the server stops."""
+        # A peer that says nothing would hold a thread for ever.
+        patience = threading.Timer(self._limits.welcome_seconds, context.cancel)
+        patience.daemon = True
+        patience.start()
         try:
             stream = self._open(request_iterator, context)
+        except grpc.RpcError:
+            return
         except ConsortiaError as error:
             _LOG.warning("stream-refused", code=error.code, message=error.message)
             _refuse(context, error)
+        finally:
+            patience.cancel()
         reader = threading.Thread(target=self._read, args=(stream, request_iterator), daemon=True)
         reader.start()
         context.add_callback(stream.end)
@@ -214,6 +223,9 @@ class CoordinatorService(control_pb2_grpc.CoordinatorServicer):
         except ConsortiaError as error:
             _LOG.warning("stream-ended", peer=stream.peer, code=error.code, message=error.message)
             stream.fault = _fault(error)
+        except Exception as error:  # noqa: BLE001  # one stream's failure must not take the reader's trace with it
+            _LOG.exception("stream-failed", peer=stream.peer)
+            stream.fault = _fault(InternalError("coordinator/internal", f"an unexpected {type(error).__name__}"))
         finally:
             stream.end()
 
@@ -327,8 +339,11 @@ def serve(service: CoordinatorService, listen: str, tls: TlsIdentity, limits: Co
     stopping = threading.Event()
 
     def watch() -> None:
-        while not stopping.wait(0.5):
-            service.watch_once()
+        while not stopping.wait(_WATCH_SECONDS):
+            try:
+                service.watch_once()
+            except Exception:  # noqa: BLE001  # without this clock no session would ever end by itself
+                _LOG.exception("watch-failed")
 
     threading.Thread(target=watch, name="watch", daemon=True).start()
     return RunningServer(port, server, service, stopping)

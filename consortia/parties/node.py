@@ -5,6 +5,7 @@ session, one that reports progress. At its start the node ends what a crash left
 resumed, because its keys and seeds are gone; only a session whose parts had left already is brought to its seal.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from consortia.control.mailbox import Letter
 from consortia.control.messages import Fault, Kind, ResultsAnswer
 from consortia.control.phases import ENDS, Phase
 from consortia.errors import ConsortiaError, OperatorError, PeerError, RequestError
+from consortia.ids import SESSION_PATTERN
 from consortia.parties.config import PartyConfig
 from consortia.parties.results import check_request, decrypt, results_key
 from consortia.parties.session import SessionRunner
@@ -166,6 +168,8 @@ class PartyNode:
 
     def _keep(self, transaction: Connection, letter: Letter) -> None:
         """In the transaction that notes the arrival: what belongs to a running session outlives a crash."""
+        if not re.match(SESSION_PATTERN, letter.session):
+            return
         if letter.kind == Kind.PROPOSAL and self._store.phase(transaction, letter.session) is None:
             self._store.propose(transaction, letter.session, self._clock())
         phase = self._store.phase(transaction, letter.session)
@@ -216,7 +220,7 @@ class PartyNode:
     def _answer(self, letter: Letter) -> None:
         """Hand stored results to an analyst of this member; whatever is wrong is told to the person who asked."""
         try:
-            answer = self._sealed_results(Envelope.from_bytes(letter.body), letter.session)
+            answers = self._sealed_results(Envelope.from_bytes(letter.body), letter.session)
         except ConsortiaError as error:
             _LOG.warning("results-refused", session=letter.session, sender=letter.sender, code=error.code)
             fault = Fault(
@@ -227,10 +231,11 @@ class PartyNode:
                 message=error.message,
                 remedy=error.remedy,
             )
-            answer = ResultsAnswer(fault=fault)
-        self._control.send(Kind.RESULTS_ANSWER, answer, letter.session, letter.sender)
+            answers = [ResultsAnswer(fault=fault)]
+        for answer in answers:
+            self._control.send(Kind.RESULTS_ANSWER, answer, letter.session, letter.sender)
 
-    def _sealed_results(self, envelope: Envelope, session: str) -> ResultsAnswer:
+    def _sealed_results(self, envelope: Envelope, session: str) -> list[ResultsAnswer]:
         tools, now = self._tools, self._clock()
         request = check_request(envelope, self.member, tools.work.documents().trusted, now)
         with self._store.begin() as transaction:
@@ -251,7 +256,14 @@ class PartyNode:
         results = {
             step: decrypt(tools.results_key, request.session, step, encrypted) for step, encrypted in stored.items()
         }
-        return sealed_answer(envelope, request, results, self.member, tools.signer)
+        return sealed_answer(
+            envelope,
+            request,
+            results,
+            member=self.member,
+            signer=tools.signer,
+            piece_bytes=tools.limits.control.piece_bytes,
+        )
 
     # --- start, clock and connection --------------------------------------------------------------------
 
