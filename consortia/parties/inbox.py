@@ -14,7 +14,7 @@ from consortia.errors import ConsortiaError, NoProgress
 from consortia.trust.certificates import COORDINATOR
 
 
-class SessionEnded(Exception):  # noqa: N818  # the session is over, which is no error of this node
+class SessionEnded(Exception):  # the session is over, which is no error of this node
     """The coordinator ended the session."""
 
     def __init__(self, end: End) -> None:

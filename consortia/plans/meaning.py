@@ -27,7 +27,7 @@ MAX_SCALE = 30
 Types = Mapping[str, ColumnType]
 
 
-class Misfit(Exception):  # noqa: N818 - not an error a person meets: the binder adds the place and raises RequestError
+class Misfit(Exception):
     """Operands that don't fit an operator: ``code`` of the error, what is wrong, what to do."""
 
     def __init__(self, message: str, remedy: str, code: str = "plans/type") -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from consortia.errors import OperatorError
 
 
-class Reject(Exception):  # noqa: N818 - not an error a person meets: the column's converter adds the place
+class Reject(Exception):
     """One value is not what its column declares: ``code`` of the error, what is wrong, what to do."""
 
     def __init__(self, code: str, message: str, remedy: str) -> None:
