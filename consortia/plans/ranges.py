@@ -16,6 +16,10 @@ from consortia.plans.types import REFUSED_FROM, Bounds
 
 Columns = Mapping[str, Column]
 
+FARTHEST_DAY = 10**9
+"""Days from 1970-01-01 within which all engines hold a date, and the number that moves it, in 32 bits. An owner's
+database that failed on a date beyond would tell, by failing, that it has a row that leads there."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -107,7 +111,17 @@ def _strict(call: Call, parts: list[Range], columns: Columns) -> Range:
     types = {name: column.type for name, column in columns.items()}
     scales = [type_of(arg, types).scale for arg in call.args]
     operator = f"`{SIGNS.get(call.op, 'CAST')}`"
-    return Range(checked(_computed(call, numbers, scales), operator, columns_of(call)), nullable)
+    bounds = checked(_computed(call, numbers, scales), operator, columns_of(call))
+    if call.type.kind == "date" and magnitude(bounds) > FARTHEST_DAY:
+        names = ", ".join(f"`{name}`" for name in sorted(columns_of(call))) or "a constant"
+        raise RequestError(
+            "plans/capacity",
+            f"{operator} over {names} can reach a date {magnitude(bounds)} days from 1970, and dates end {FARTHEST_DAY} "
+            "days from it",
+            place=f"column {names}",
+            remedy="move the date by fewer days",
+        )
+    return Range(bounds, nullable)
 
 
 def _computed(call: Call, numbers: list[Bounds], scales: list[int]) -> Bounds:
