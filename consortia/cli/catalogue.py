@@ -19,6 +19,7 @@ from consortia.cli.options import (
 )
 from consortia.cli.output import JsonOption, emit, examples, note, table
 from consortia.errors import OperatorError
+from consortia.parties.local.definitions import check_definitions
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.catalogue_file import read_catalogue
 from consortia.trust.domain_keys import DomainKeyGrant
@@ -60,6 +61,7 @@ def new(
         previous=NO_DIGEST if held is None else held.digest,
         key_ids={key.domain: key.key_id for key in keys},
     )
+    check_definitions(catalogue)
     draft_catalogue(exchange, catalogue, None if held is None else held.digest)
     _print(catalogue, (), json=json)
     note(f"next: an operator of every member runs consortia catalogue sign {folder} --profile ...")
@@ -81,6 +83,7 @@ def sign(
     """Add an operator's signature to the catalogue in the folder."""
     exchange = exchange_folder(folder)
     catalogue = Catalogue.parse(exchange.catalogue().payload_bytes())
+    check_definitions(catalogue)
     envelope = sign_catalogue(exchange, open_profile(profile, home, passphrase_file))
     _print(catalogue, signers(exchange, envelope), json=json)
     note(f"next, when all have signed: consortia catalogue accept {folder}")

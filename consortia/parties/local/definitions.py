@@ -31,9 +31,17 @@ _FUNCTIONS = (
     exp.TimestampTrunc, exp.DateTrunc,
 )  # fmt: skip
 ALLOWED: frozenset[type[Sql]] = frozenset((*_STRUCTURE, *_OPERATORS, *_FUNCTIONS))
-CASTS = frozenset(("INT", "BIGINT", "INT128", "DATE", "TIMESTAMP", "TEXT", "VARCHAR", "BOOLEAN"))
+CASTS = frozenset(("INT", "BIGINT", "INT128", "DATE", "TIMESTAMPNTZ", "TEXT", "VARCHAR", "BOOLEAN"))
+"""Types that a definition may cast to, as sqlglot calls them: TIMESTAMPNTZ is TIMESTAMP."""
 SELECT_PARTS = frozenset(("expressions", "distinct", "from_", "joins", "where", "group", "having", "with_"))
 JOIN_METHODS = frozenset(("", "NATURAL"))
+
+
+def check_definitions(catalogue: Catalogue) -> None:
+    """Raise OperatorError ``local/definition`` if a local table's SQL is not allowed at one of its holders."""
+    for table in catalogue.tables:
+        for member in table.holders if table.definition else ():
+            parse_definition(table, catalogue, member)
 
 
 def sources_of(table: CatalogueTable, catalogue: Catalogue, member: str) -> tuple[str, ...]:
@@ -112,7 +120,8 @@ def _check_node(node: Sql, table: CatalogueTable) -> None:
     reason = _wrong_part(node)
     if not reason and isinstance(node, exp.Div):
         reason = "`/` gives floating point; write // for the integer quotient"
-    if not reason and type(node) not in ALLOWED:
+    unit_of_time = isinstance(node, exp.Var) and isinstance(node.parent, exp.TimestampTrunc | exp.DateTrunc)
+    if not reason and not unit_of_time and type(node) not in ALLOWED:
         reason = f"`{node.sql('duckdb')[:40]}` ({type(node).__name__}) is not allowed"
     if reason:
         raise _refused(table, reason)

@@ -218,7 +218,7 @@ def test_values_come_back_from_parquet_as_they_were(rows: list[tuple]) -> None:
     )
     path = io.BytesIO()
     frame.write_parquet(path)
-    back = pl.read_parquet(path)
+    back = pl.read_parquet(io.BytesIO(path.getvalue()))
     assert [carried(back.get_column(f"c{n}")) for n in range(8)] == columns
 
 
