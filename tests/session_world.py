@@ -130,8 +130,9 @@ class TokenWork:
         me = self.home.member
         self.script.before_links()
         ends = connect()
-        for channel in ends.channels.values():
-            channel.send("s0/token", me.encode())
+        for peer, channel in ends.channels.items():
+            if peer in plan.computers:
+                channel.send("s0/token", me.encode())
         if me not in plan.computers:
             return Computed((StepTraffic(step="s0", rounds=1, bytes=len(me)),))
         union = next(step.id for step in plan.steps if isinstance(step, Union))

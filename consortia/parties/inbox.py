@@ -5,6 +5,7 @@ The end of a session and an interruption take effect at once: every wait and eve
 
 import queue
 import threading
+import time
 
 from consortia.control.connection import ControlConnection
 from consortia.control.mailbox import Letter
@@ -79,6 +80,13 @@ class SessionInbox:
             raise SessionEnded(end)
         if interruption is not None:
             raise interruption
+
+    def check_within(self, seconds: float) -> None:
+        """As ``check``, giving an end or interruption that is on its way some time to arrive."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.check()
+            time.sleep(0.05)
 
     def _check_coordinator(self, phase: Phase) -> None:
         waited = self._control.disconnected_seconds()

@@ -5,7 +5,7 @@
     approved   verify all approvals, agree on keys bound to them
     sharing    local stage, links, input on shares
     computing, controlling   the shared steps
-    releasing  check validity once more, seal parts to recipients, take the own result, wait for the others
+    releasing  after the last word of every party (``assent``): seal parts to recipients, take the own result, wait
     sealed     closing statement over journal head, transcript and commitments
 
 Every move is one transaction with its cause and with the message that tells the coordinator. A failure before the
@@ -27,6 +27,7 @@ from consortia.control.phases import ENDS, MOVES, Phase
 from consortia.errors import ConsortiaError, InternalError, PeerError, PolicyRefusal, ProtocolAbort, RequestError
 from consortia.parties.agreement import agree, greet, offer, verified_submission
 from consortia.parties.approval import Terms, build_approval, check_unexpired, verify_approvals
+from consortia.parties.assent import exchange_assent
 from consortia.parties.checks import (
     Agreed,
     Refused,
@@ -54,6 +55,7 @@ from consortia.trust.sessions import Approval, Denial, Seal, Submission
 
 _LOG = structlog.get_logger("consortia.parties")
 _NO_PLAN = "0" * 64
+_CAUSE_SECONDS = 2.0
 ATTEMPT = 1
 """A session has one attempt in this version: after a crash it ends, and the analyst submits again."""
 
@@ -271,11 +273,9 @@ class SessionRunner:
             self._move(Phase.CONTROLLING, f"step {step}")
 
     def _release(self, agreed: Agreed, transcript: str, computed: Computed) -> SessionMemory:
-        """Once more: is everything still valid and unchanged? Then the parts leave, all in one transaction."""
+        """Once every party agrees that everything is still valid, the parts leave, all in one transaction."""
         tools, plan = self._tools, agreed.plan
-        self._inbox.check()
-        check_unexpired(agreed.approvals, tools.clock())
-        check_unchanged(agreed, tools.work.documents(plan.purpose, plan.owners()))
+        self._wait_for_assent(agreed)
         if self._phase is Phase.SHARING and tools.member in plan.computers:
             self._move(Phase.COMPUTING, "shared steps done")
         run = RunOf(self._session, ATTEMPT, plan.digest(), transcript)
@@ -316,6 +316,26 @@ class SessionRunner:
         self._phase = Phase.RELEASING
         self._log.info("session", phase=self._phase, parts=len(parts))
         return memory
+
+    def _wait_for_assent(self, agreed: Agreed) -> None:
+        """Check once more that all this party approved still stands, and hear the same of every other party."""
+        tools, plan = self._tools, agreed.plan
+
+        def check() -> None:
+            self._inbox.check()
+            check_unexpired(agreed.approvals, tools.clock())
+            check_unchanged(agreed, tools.work.documents(plan.purpose, plan.owners()))
+
+        peers = Run(self._session, ATTEMPT, parties_of(plan), plan.computers).peers(tools.member)
+        with self._lock:
+            links = dict(self._links)
+        self._inbox.check()
+        try:
+            exchange_assent(links, tools.member, plan.computers, peers, check)
+        except PeerError:
+            self._inbox.check_within(_CAUSE_SECONDS)  # a peer that failed has told the coordinator why
+            raise
+        self._inbox.check()
 
     def _take_result(self, memory: SessionMemory, plan: Plan, keys: Mapping[str, PublicKey]) -> None:
         """Collect the computers' parts for this member, open them, and keep the result encrypted."""

@@ -116,8 +116,8 @@ def _strict(call: Call, parts: list[Range], columns: Columns) -> Range:
         names = ", ".join(f"`{name}`" for name in sorted(columns_of(call))) or "a constant"
         raise RequestError(
             "plans/capacity",
-            f"{operator} over {names} can reach a date {magnitude(bounds)} days from 1970, and dates end {FARTHEST_DAY} "
-            "days from it",
+            f"{operator} over {names} can reach a date {magnitude(bounds)} days from 1970, and dates end"
+            f" {FARTHEST_DAY} days from it",
             place=f"column {names}",
             remedy="move the date by fewer days",
         )

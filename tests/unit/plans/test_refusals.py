@@ -121,7 +121,10 @@ REFUSED = (
         "SELECT COUNT(*) FROM numbers WHERE day + CASE WHEN a > 900 THEN 3000000000 ELSE 0 END > DATE '2026-01-01'",
         "plans/capacity", "a date", "`day`",
     ),
-    ("SELECT COUNT(*) FROM numbers WHERE day - c * 1000000000 < DATE '2026-01-01'", "plans/capacity", "a date", "`day`"),
+    (
+        "SELECT COUNT(*) FROM numbers WHERE day - c * 1000000000 < DATE '2026-01-01'",
+        "plans/capacity", "a date", "`day`",
+    ),
     ("SELECT SUM(big * big * 100) FROM numbers", "plans/capacity", "`*`", "big"),
     ("SELECT COUNT(*) FROM numbers HAVING SUM(big) > 0", "plans/wide-comparison", "SUM", "HAVING"),
     ("SELECT SUM(amount_minor) FROM deposits", "plans/units", "SUM", "currency"),
