@@ -2,8 +2,9 @@
 
     python -m examples.aml.generate --out build/aml
 
-Every bank gets ``accounts`` and ``transactions`` (Parquet and CSV) as it would hold them: both banks hold an
-interbank row. A quarter of the customers have a second bank. Amounts are heavy-tailed integers in minor units.
+Every bank gets ``accounts`` and ``transactions`` as it would hold them: both banks hold an interbank row. Parquet
+files have the catalogue's words, the same rows as CSV those of a core banking system (``export``). A quarter of the
+customers have a second bank. Amounts are heavy-tailed integers in minor units.
 
 Planted, and written to ``truth.json``: customers whose cash deposits in the window reach the threshold over two or
 three banks and at no single one (``structuring``), customers who reach it at one bank alone (``single_bank``),
@@ -21,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+
+from examples.aml.export import exported_accounts, exported_transactions
 
 COUNTRIES = ("AT", "BE", "DE", "ES", "FI", "FR", "IE", "IT", "NL", "PT")
 COUNTRY_BELOW, COUNTRY_AT = "LI", "MT"
@@ -51,6 +54,22 @@ class Parameters:
     one_below: int = 10
     minimum_entities: int = 10
     seed: int = 2026
+
+    @classmethod
+    def of_size(
+        cls, customers: int, transactions: int, banks: tuple[str, ...] = banks, seed: int = seed
+    ) -> "Parameters":
+        """As many customers and transactions a bank, the kinds of transactions in the default's proportions."""
+        scale = transactions / cls.transactions_per_bank
+        return cls(
+            banks=banks,
+            customers_per_bank=customers,
+            transactions_per_bank=transactions,
+            deposits_per_bank=round(cls.deposits_per_bank * scale),
+            withdrawals_per_bank=round(cls.withdrawals_per_bank * scale),
+            transfers_per_pair=round(cls.transfers_per_pair * scale * 2 / max(1, len(banks) - 1)),
+            seed=seed,
+        )
 
 
 @dataclass
@@ -309,9 +328,10 @@ def generate(parameters: Parameters, out: Path) -> Truth:
     for bank in parameters.banks:
         folder = out / bank
         folder.mkdir(parents=True, exist_ok=True)
-        for name, frame in (("accounts", accounts[bank]), ("transactions", transactions[bank])):
-            frame.write_parquet(folder / f"{name}.parquet")
-            frame.write_csv(folder / f"{name}.csv", datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
+        accounts[bank].write_parquet(folder / "accounts.parquet")
+        transactions[bank].write_parquet(folder / "transactions.parquet")
+        exported_accounts(accounts[bank], parameters.banks).write_csv(folder / "accounts.csv")
+        exported_transactions(transactions[bank], parameters.banks).write_csv(folder / "transactions.csv")
     (out / "truth.json").write_text(json.dumps(asdict(truth), indent=1) + "\n")
     return truth
 
@@ -325,17 +345,8 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=Parameters.customers_per_bank, help="a bank")
     parser.add_argument("--transactions", type=int, default=Parameters.transactions_per_bank, help="a bank")
     given = parser.parse_args()
-    scale = given.transactions / Parameters.transactions_per_bank
     banks = tuple(given.banks.split(","))
-    parameters = Parameters(
-        banks=banks,
-        customers_per_bank=given.customers,
-        transactions_per_bank=given.transactions,
-        deposits_per_bank=round(Parameters.deposits_per_bank * scale),
-        withdrawals_per_bank=round(Parameters.withdrawals_per_bank * scale),
-        transfers_per_pair=round(Parameters.transfers_per_pair * scale * 2 / max(1, len(banks) - 1)),
-        seed=given.seed,
-    )
+    parameters = Parameters.of_size(given.customers, given.transactions, banks, given.seed)
     truth = generate(parameters, given.out)
     print(f"{len(parameters.banks)} banks in {given.out}, {len(truth.structuring)} structuring customers planted")
 

@@ -84,6 +84,17 @@ def alerts(connection: duckdb.DuckDBPyConnection, sql: str, key: str = "customer
     return found
 
 
+def found_alone(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, list[str]]:
+    """By member, the keys it would find by ``sql`` on its own rows, without the condition on several members."""
+    several = re.compile(r"\s+AND\s+COUNT\(DISTINCT member\(\)\)\s*>=\s*\d+")
+    holders = [row[0] for row in connection.execute("SELECT DISTINCT holder FROM deposits ORDER BY 1").fetchall()]
+    found = {}
+    for holder in holders:
+        own = several.sub("", sql).replace("FROM deposits", f"FROM (SELECT * FROM deposits WHERE holder = '{holder}')")  # noqa: S608  # the example's own text
+        found[holder] = [str(row[0]) for row in connection.execute(_plain(own)).fetchall()]
+    return found
+
+
 def _at_least(cell: Cell, minimum: int) -> bool:
     return isinstance(cell, int) and cell >= minimum
 
