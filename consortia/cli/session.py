@@ -42,15 +42,30 @@ def show(session: SessionArgument, profile: ProfileOption = None, json: JsonOpti
             note(f"ended because of {status.fault.party}: {status.fault.message} [{status.fault.code}]")
 
 
-@app.command(epilog=examples("consortia session results 3f9a", "consortia session results 3f9a --out alerts.csv"))
+@app.command(
+    epilog=examples(
+        "consortia session results 3f9a",
+        "consortia session results 3f9a --out alerts.csv",
+        "consortia session results 3f9a2c04b1d6e8f7a5930c1b2d4e6f80 --member",
+    )
+)
 def results(
-    session: SessionArgument, out: OutOption = None, profile: ProfileOption = None, json: JsonOption = False
+    session: SessionArgument,
+    member: Annotated[
+        bool, typer.Option("--member", help="What your member's node received in a session that others asked for.")
+    ] = False,
+    out: OutOption = None,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Print the results that this person may see: the own ones, and those at the own member's node.
 
-    Waits for the end of a session that still runs.
+    Waits for the end of a session that still runs. With --member it asks the node at once, by the whole session id.
     """
     consortium = connect(profile)
+    if member:
+        print_results(session, consortium.member_results(session), {}, out, json=json)
+        return
     with following(None) as on_event:
         consortium.follow(session, on_event)
     print_results(session, consortium.results(session), {}, out, json=json)

@@ -80,8 +80,16 @@ class Consortium:
         outcome = self.follow(found)
         results = dict(outcome.results)
         if any(receives(step, self._profile.person) for step in outcome.plan.steps):
-            results |= sessions.member_results(self.desk, found, outcome.plan, self._now)
+            results |= sessions.member_results(self.desk, found, self._now)
         return results
+
+    def member_results(self, session: str) -> dict[str, pl.DataFrame]:
+        """What the node of this person's member received in ``session``, whoever asked; by release step.
+
+        ``session`` is the whole id: a session that somebody else submitted is not in this profile. Raises
+        RequestError ``client/session-id``, and the node's own error if it holds nothing of it.
+        """
+        return sessions.member_results(self.desk, sessions.whole_id(session), self._now)
 
     def sessions(self, session: str = "") -> tuple[SessionStatus, ...]:
         """This person's sessions at the coordinator, the latest first."""

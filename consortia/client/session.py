@@ -6,6 +6,7 @@ session and plan, and a member's result only if its node signed the answer.
 
 import hashlib
 import io
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import polars as pl
 from consortia.client.archive import Archive, open_mail
 from consortia.client.line import Line
 from consortia.client.saved_plan import SavedPlan
-from consortia.control.answers import open_answer
+from consortia.control.answers import is_whole, open_answer
 from consortia.control.limits import ControlLimits
 from consortia.control.mailbox import Letter
 from consortia.control.messages import (
@@ -37,7 +38,7 @@ from consortia.control.messages import (
 )
 from consortia.control.parts import PartCollector
 from consortia.control.phases import Phase
-from consortia.errors import ConsortiaError, PolicyRefusal, ProtocolAbort
+from consortia.errors import ConsortiaError, PolicyRefusal, ProtocolAbort, RequestError
 from consortia.execution.decode import decode as decode_result
 from consortia.plans.model import Plan, Release
 from consortia.trust.certificates import COORDINATOR
@@ -49,6 +50,7 @@ from consortia.trust.trusted import TrustedSet
 
 Event = Accepted | Stage | Progress | Waiting
 OnEvent = Callable[[str, Event], None]
+_SESSION = re.compile(r"[0-9a-f]{32}")
 
 
 def silent(_session: str, _event: Event) -> None:
@@ -153,7 +155,7 @@ def status(desk: Desk, session: str = "") -> tuple[SessionStatus, ...]:
         return _status(desk, line, session)
 
 
-def member_results(desk: Desk, session: str, plan: Plan, now: Callable[[], datetime]) -> dict[str, pl.DataFrame]:
+def member_results(desk: Desk, session: str, now: Callable[[], datetime]) -> dict[str, pl.DataFrame]:
     """The results that the node of this person's member received, by release step.
 
     Raises the node's own error if it holds none or refuses, ProtocolAbort ``control/answer``.
@@ -170,11 +172,24 @@ def member_results(desk: Desk, session: str, plan: Plan, now: Callable[[], datet
     envelope = seal_document(request, (desk.profile.signing_key(),))
     with desk.line() as line:
         line.send(Kind.RESULTS_REQUEST, envelope, session)
-        letter = line.answer(Kind.RESULTS_ANSWER, session, desk.limits.silence_seconds)
-    answer = decode(ResultsAnswer, letter.body, letter.kind, member)
+        answers: list[ResultsAnswer] = []
+        while not is_whole(answers):
+            letter = line.answer(Kind.RESULTS_ANSWER, session, desk.limits.silence_seconds)
+            answers.append(decode(ResultsAnswer, letter.body, letter.kind, member))
     key = desk.trusted.node_key(member, now())
-    results = open_answer(answer, envelope, session, member, key, private)
-    return {step: pl.read_ipc(io.BytesIO(content)) for step, content in results.items() if _releases(plan, step)}
+    results = open_answer(answers, envelope, session, member, key, private)
+    return {step: pl.read_ipc(io.BytesIO(content)) for step, content in results.items()}
+
+
+def whole_id(session: str) -> str:
+    """``session`` if it is a whole session id; raises RequestError ``client/session-id``."""
+    if _SESSION.fullmatch(session) is None:
+        raise RequestError(
+            "client/session-id",
+            f"`{session}` is not a whole session id",
+            remedy="give all 32 digits, as the person who ran the query sees them",
+        )
+    return session
 
 
 def _status(desk: Desk, line: Line, session: str) -> tuple[SessionStatus, ...]:
@@ -239,10 +254,6 @@ def _own_steps(plan: Plan) -> tuple[str, ...]:
         for step in plan.steps
         if isinstance(step, Release) and any(recipient.person == plan.submitter for recipient in step.recipients)
     )
-
-
-def _releases(plan: Plan, step_id: str) -> bool:
-    return any(step.id == step_id and isinstance(step, Release) for step in plan.steps)
 
 
 def _ended(session: str, end: End | None) -> ConsortiaError:

@@ -15,6 +15,7 @@ node never acts on a plan hash that it did not compute.
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -71,6 +72,7 @@ class SessionRunner:
         self._lock = threading.Lock()
         self._links: dict[str, TcpChannel] = {}
         self._step = ""
+        self._shared_since: float | None = None
         self._claimed_plan = _NO_PLAN
         self._log = _LOG.bind(session=session, member=tools.member)
 
@@ -264,6 +266,8 @@ class SessionRunner:
     def _begin(self, plan: Plan, step: str) -> None:
         self._step = step
         self._inbox.check()
+        if self._shared_since is None:
+            self._shared_since = time.monotonic()  # the first frame of shared input leaves now
         kind = plan.step(step).kind
         if kind == "share":
             return
@@ -315,6 +319,8 @@ class SessionRunner:
         tools.control.flush()
         self._phase = Phase.RELEASING
         self._log.info("session", phase=self._phase, parts=len(parts))
+        if self._shared_since is not None:
+            self._log.info("secure-part", seconds=round(time.monotonic() - self._shared_since, 3))
         return memory
 
     def _wait_for_assent(self, agreed: Agreed) -> None:

@@ -15,6 +15,7 @@ from consortia.execution.estimate import estimate, plan_step
 from consortia.execution.executor import run_shared
 from consortia.execution.layout import shapes_of
 from consortia.execution.liveness import shared_steps
+from consortia.parties.data.identifiers import with_identifiers
 from consortia.parties.data.snapshots import SnapshotStore
 from consortia.parties.local.stage import committed_snapshots, run_local
 from consortia.parties.release import release
@@ -94,8 +95,10 @@ class Workshop:
         return Computed(_traffic(plan, ends, Transcript()))
 
     def open_result(self, plan: Plan, step: str, parts: Sequence[bytes]) -> bytes:
+        catalogue = self._catalogue(self._home.trusted())
+        frame = with_identifiers(decode(plan, step, parts), _key_columns(plan), self._store(), catalogue)
         buffer = io.BytesIO()
-        decode(plan, step, parts).write_ipc(buffer)
+        frame.write_ipc(buffer)
         return buffer.getvalue()
 
     def _compute(
@@ -141,6 +144,14 @@ def _documents(trusted: TrustedSet, world: PolicyWorld, owners: Sequence[str], p
     digests = world.digests(tuple(owners), purpose)
     policies = tuple(MemberDigest(member=owner, digest=digest) for owner, digest in digests.items())
     return Documents(trusted, trusted.require_catalogue().digest, policies)
+
+
+def _key_columns(plan: Plan) -> dict[str, str]:
+    """The key columns that a recipient can get, with their domains."""
+    columns = [
+        column for step in plan.steps if step.at == "recipient" or step.kind == "release" for column in step.columns
+    ]
+    return {column.name: column.type.domain for column in columns if column.type.kind == "key"}
 
 
 def _traffic(plan: Plan, ends: Ends, transcript: Transcript) -> tuple[StepTraffic, ...]:
