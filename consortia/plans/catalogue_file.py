@@ -25,7 +25,6 @@ Pure: text in, document out.
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Literal, cast, get_args
 
 import yaml
@@ -38,6 +37,7 @@ from consortia.plans.types import Bounds, ColumnType, Kind
 
 _TYPE = re.compile(r"^([a-z]+)(?:\(([a-z0-9_-]+)\))?$")
 _NUMBER = re.compile(r"^-?[0-9]+(_?[0-9]+)*$")
+_DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
 _NULL_DIGEST = "0" * 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -267,13 +267,15 @@ def _carried(entry: _Entry, kind: ColumnType) -> int:
         case "int":
             return entry.number()
         case "decimal":
-            try:
-                scaled = Decimal(text.replace("_", "")).scaleb(kind.scale)
-            except InvalidOperation as error:
-                raise entry.refuse(f"`{text}` is not a decimal number") from error
-            if not scaled.is_finite() or scaled != scaled.to_integral_value():
+            match = _DECIMAL.fullmatch(text.replace("_", ""))
+            if match is None:
+                raise entry.refuse(f"`{text}` is not a decimal number")
+            sign, whole, fraction = match.group(1), match.group(2), match.group(3) or ""
+            if fraction[kind.scale :].strip("0"):
                 raise entry.refuse(f"`{text}` has more than {kind.scale} decimal places")
-            return int(scaled)
+            # digits only: the arithmetic of Decimal would round beyond 28 of them
+            scaled = int(whole + fraction[: kind.scale].ljust(kind.scale, "0"))
+            return -scaled if sign else scaled
         case "date":
             try:
                 return (date.fromisoformat(text) - _EPOCH.date()).days

@@ -45,6 +45,11 @@ def test_bounds_become_carried_units_exactly() -> None:
     assert columns["tx_id"].bounds is None
 
 
+def test_a_decimal_bound_of_more_than_28_digits_is_not_rounded() -> None:
+    columns = read(TEXT.replace("90071992547409.93", "12345678901234567890123456789012.90")).tables[0].columns
+    assert columns[1].bounds == Bounds(lo=-50, hi=1234567890123456789012345678901290)
+
+
 def test_types_units_domains_and_order_are_taken_over() -> None:
     catalogue = read()
     table = catalogue.tables[0]
