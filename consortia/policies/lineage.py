@@ -38,6 +38,7 @@ Role = Literal[
     "rows",  # number of rows
     "members",  # number of members
     "selection",  # decides which rows a sum or count is made of
+    "gaps",  # is NULL in some of the rows that a sum or count is made of
 ]
 RowKinds = frozenset(("alert", "score"))
 
@@ -256,6 +257,9 @@ class _Reader:
         match aggregate.function:
             case "sum" | "count":
                 turned = {made for source in columns[aggregate.column] for made in _in(aggregate.function, source)}
+                if self._nullable(step, aggregate.column):
+                    values = [source for source in columns[aggregate.column] if source.role in ("value", "shape")]
+                    turned |= {replace(source, role="gaps") for source in values}
             case "count-rows":
                 # Rows that owners have grouped already are one a member (and group, and entity).
                 role: Role = "members" if self.aggregated_by_owner[step.id] else "rows"
@@ -265,6 +269,11 @@ class _Reader:
             case "count-members" | "has-member":
                 turned = {replace(source, role="members") for source in columns[""]}
         return frozenset(replace(source, trail=(*source.trail, step.id)) for source in turned)
+
+    def _nullable(self, step: AggregateStep, name: str) -> bool:
+        """Whether the column that is aggregated may hold NULL."""
+        found = next(column for column in self.plan.step(step.inputs[0]).columns if column.name == name)
+        return found.nullable
 
     def _release(self, step: Release, columns: Columns) -> None:
         names = [column.name for column in step.columns if column.name not in step.membership]
@@ -278,7 +287,7 @@ class _Reader:
                 identifying = True
             if roles & {"sum", "count", "entities", "rows", "members"}:
                 aggregated = True
-            if not roles <= {"count", "entities", "rows", "members", "selection"}:
+            if not roles <= {"count", "entities", "rows", "members", "selection", "gaps"}:
                 counts_only = False
         kind = ("score" if aggregated else "alert") if identifying else ("count" if counts_only else "aggregate")
         self.outputs.append(Output(step, kind, self.grouped[step.id] is not None))
@@ -290,6 +299,8 @@ class _Reader:
         if source.role == "constant":
             return  # a constant beside a value that is opened or compared tells nothing more
         operation, why = needed
+        if source.role == "gaps" and not why:
+            return  # where no contributors are counted, a NULL changes nothing
         column = "" if source.role in ("rows", "members", "member") else source.column
         self.wanted.add(Requirement(step_id, source.owner, source.table, column, operation, subject, source.trail, why))
 
@@ -315,6 +326,11 @@ BY_SELECTION = (
     " so a number could rest on one customer"
 )
 
+BY_GAPS = (
+    "it may be NULL, and customers without a value are counted as contributors,"
+    " so a number could rest on one customer; add WHERE ... IS NOT NULL"
+)
+
 
 def _selected(role: Role) -> tuple[str, str]:
     return ("member", BY_MEMBER) if role == "member" else ("filter", "")
@@ -327,6 +343,8 @@ def _released(role: Role, *, rows: bool) -> tuple[str, str]:
             return "member", BY_MEMBER
         case "selection":
             return "filter", "" if rows else BY_SELECTION
+        case "gaps":
+            return "filter", "" if rows else BY_GAPS
         case "value" | "shape" | "condition":
             return "alert" if rows else "group", ""
         case "sum" | "count" | "rows" | "constant":
@@ -343,6 +361,8 @@ def _compared(role: Role, *, rows: bool) -> tuple[str, str]:
             return "member", BY_MEMBER
         case "selection":
             return "filter", "" if rows else BY_SELECTION
+        case "gaps":
+            return "filter", "" if rows else BY_GAPS
         case "value" | "shape" | "condition":
             return "filter", ""
         case "members":

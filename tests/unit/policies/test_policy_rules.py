@@ -13,7 +13,7 @@ from consortia.policies.rules import ALL, leaks
 from consortia.policies.rules.base import Case, Finding, Rule
 from consortia.policies.verdicts import Decision, Reason
 from consortia.policies.world import PolicyWorld
-from tests.fixtures_catalogue import CATALOGUE, INT, STATISTICS, STRUCTURING
+from tests.fixtures_catalogue import BANKS, CATALOGUE, INT, STATISTICS, STRUCTURING
 from tests.policies_world import NOW, POLICY, decided, draft_of, loaded, make_card, make_world, rules_of
 
 
@@ -108,6 +108,18 @@ def test_a_sum_that_could_rest_on_one_customer_is_never_permitted_among_groups(a
     found = [reason for reason in reasons(decision) if reason.rule == "operations"]
     assert found
     assert all("picks out rows" in reason.text for reason in found)
+
+
+@pytest.mark.parametrize(
+    "aggregate", ["SUM(risk_score)", "COUNT(risk_score)", "AVG(risk_score)", "SUM(risk_score + 1)"]
+)
+def test_a_number_over_a_column_with_gaps_is_permitted_over_the_rows_with_a_value_alone(aggregate: str) -> None:
+    granted = tuple(loaded(name, ("operations: [sum, count]", "operations: [filter, sum, count]")) for name in BANKS)
+    sql = f"SELECT {aggregate} AS s, SUM(risk_score) AS t FROM accounts"
+    found = [reason.text for reason in reasons(decided(sql, *granted)) if reason.rule == "operations"]
+    assert found
+    assert all("without a value are counted as contributors" in text for text in found)
+    assert decided(f"{sql} WHERE risk_score IS NOT NULL", *granted).permitted
 
 
 def test_a_product_of_columns_picks_out_rows_too() -> None:
