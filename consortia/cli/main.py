@@ -6,47 +6,51 @@ Adding one is one line in NOUNS or VERBS. Every ConsortiaError becomes a text (o
 124 time-out, 130 cancelled.
 """
 
+import importlib
 from typing import Annotated, Any
 
 import typer
 import typer.core
+import typer.main
 
-from consortia.cli import (
-    catalogue,
-    coordinator,
-    data,
-    domain_key,
-    explain,
-    init,
-    manifest,
-    member,
-    output,
-    party,
-    person,
-    policy,
-    query,
-    session,
-)
-from consortia.cli import run as run_plan
+from consortia.cli import output
 from consortia.errors import ConsortiaError
 from consortia.version import __version__
 
-NOUNS = {
-    "member": member,
-    "person": person,
-    "manifest": manifest,
-    "catalogue": catalogue,
-    "domain-key": domain_key,
-    "data": data,
-    "policy": policy,
-    "coordinator": coordinator,
-    "party": party,
-    "session": session,
-}
-VERBS = {"init": init, "explain": explain, "query": query, "run": run_plan}
+NOUNS = (
+    "member",
+    "person",
+    "manifest",
+    "catalogue",
+    "domain-key",
+    "data",
+    "policy",
+    "coordinator",
+    "party",
+    "session",
+)
+VERBS = ("init", "explain", "query", "run")
 
 
 class _Group(typer.core.TyperGroup):
+    """Loads the module of a command when the command is named: a coordinator has no use for the engine's libraries."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # the library's signature
+        return [*VERBS, *NOUNS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # the library's signature
+        if cmd_name not in (*NOUNS, *VERBS):
+            return None
+        module = importlib.import_module(f"consortia.cli.{cmd_name.replace('-', '_')}")
+        if cmd_name in NOUNS:
+            made: Any = typer.main.get_group(module.app)
+        else:
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+            alone.command(cmd_name, epilog=output.examples(*module.EXAMPLES))(module.command)
+            made = typer.main.get_command(alone)
+        made.name = cmd_name
+        return made
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -78,12 +82,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-for _name, _noun in NOUNS.items():
-    app.add_typer(_noun.app, name=_name)
-for _name, _verb in VERBS.items():
-    app.command(_name, epilog=output.examples(*_verb.EXAMPLES))(_verb.command)
 
 
 def run() -> None:

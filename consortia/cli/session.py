@@ -13,7 +13,7 @@ from consortia.cli.queries import OutOption
 from consortia.client.consortium import connect
 from consortia.control.messages import SessionStatus
 
-app = typer.Typer(help="Runs of this person: list, show, results, cancel.", no_args_is_help=True)
+app = typer.Typer(help="Runs of this person: list, show, results, cancel.", no_args_is_help=True, rich_markup_mode=None)
 
 SessionArgument = Annotated[str, typer.Argument(help="The session's id, or its first letters.", show_default=False)]
 

@@ -1,6 +1,8 @@
 """A consortium set up by hand with the commands, as an operator's guide tells it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -186,14 +188,27 @@ def test_an_error_names_code_place_and_remedy_in_words(tmp_path: Path) -> None:
 def test_every_command_has_examples_and_json() -> None:
     def commands(group: Any, path: tuple[str, ...]) -> list[tuple[str, ...]]:
         found = []
-        for name, command in group.commands.items():
-            inner = getattr(command, "commands", None)
+        for name in group.list_commands(None):
+            command = group.get_command(None, name)
+            inner = getattr(command, "list_commands", None)
             found += commands(command, (*path, name)) if inner is not None else [(*path, name)]
         return found
 
     root: Any = typer.main.get_command(app)
-    assert set(root.commands) <= {*NOUNS, *VERBS}
-    for path in commands(root, ()):
+    found = commands(root, ())
+    assert {path[0] for path in found} == {*NOUNS, *VERBS}
+    assert len(found) > 30
+    for path in found:
         text = invoke(*path, "--help").output
         assert "--json" in text, path
         assert f"consortia {' '.join(path)}" in text.split("Examples:")[-1], path
+
+
+def test_a_coordinator_loads_no_engine() -> None:
+    code = (
+        "import sys\nfrom consortia.cli.main import app\n"
+        "try:\n    app(['coordinator', 'serve', '--help'])\nexcept SystemExit:\n    pass\n"
+        "assert not {'numpy', 'numba', 'polars', 'duckdb'} & set(sys.modules), 'an engine was loaded'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

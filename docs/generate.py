@@ -1,0 +1,49 @@
+"""Writes docs/reference/cli.md from the commands' own help: ``python docs/generate.py``. A test compares the two."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from typer.testing import CliRunner
+
+from consortia.cli.main import app
+
+TARGET = Path(__file__).parent / "reference" / "cli.md"
+HEAD = """\
+# The command line
+
+Made by `python docs/generate.py` from the commands' own `--help`; change it there.
+
+Results go to stdout, everything else to stderr. `--json` prints one JSON object, errors too. Exit codes: 0 done,
+1 failed, 2 wrong usage, 3 denied by policy, 4 all output suppressed, 5 peer unavailable, 6 budget exhausted,
+124 time-out, 130 cancelled.
+"""
+WIDTH = 110
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The path of every command, in the order of the help."""
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
+        if hasattr(command, "list_commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def reference() -> str:
+    """The whole page."""
+    runner = CliRunner()
+    pages = [HEAD]
+    for path in commands(typer.main.get_command(app)):
+        shown = runner.invoke(
+            app, [*path, "--help"], prog_name="consortia", terminal_width=WIDTH, max_content_width=WIDTH
+        )
+        text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())
+        pages.append(f"## consortia {' '.join(path)}\n\n```\n{text}\n```\n")
+    return "\n".join(pages)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(reference(), encoding="utf-8")
