@@ -54,13 +54,17 @@ def local_shape(draft: Draft) -> LocalShape:
     keys = tuple(named.name for named in projected)
     partials: list[Aggregate] = []
     merged: list[Aggregate] = []
+    # A key is shared as bits, so single rows that are grouped and summed by one column carry it twice.
+    own = 0 if draft.obligations.pre_aggregate else len(keys)
     for aggregate in query.aggregates:
         column = ""
         argument = _argument(aggregate, pre_aggregate=draft.obligations.pre_aggregate)
         if argument is not None:
-            column = next((named.name for named in projected if named.expression == argument), "")
+            column = next((named.name for named in projected[own:] if named.expression == argument), "")
             if not column:
-                column = names.fresh("value") if not isinstance(argument, Ref) else argument.column
+                column = argument.column if isinstance(argument, Ref) else ""
+                if not column or column in keys:
+                    column = names.fresh("value")
                 projected.append(Named(name=column, expression=argument))
         if aggregate.function in ("sum", "count", "count-rows"):
             partials.append(Aggregate(name=aggregate.name, function=aggregate.function, column=column))
