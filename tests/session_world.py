@@ -103,7 +103,7 @@ class Script:
     """What one member's work does: each entry is called at that point and may block, raise or change its argument."""
 
     review: Callable[[Review], Review] = lambda review: review
-    before_links: Callable[[], None] = lambda: None
+    local_stage: Callable[[], None] = lambda: None
     computing: Callable[[], None] = lambda: None
     documents: Callable[[Documents], Documents] = lambda documents: documents
 
@@ -128,8 +128,8 @@ class TokenWork:
 
     def run(self, plan: Plan, snapshots, connect: Callable[[], Ends], begin: Callable[[str], None]) -> Computed:
         me = self.home.member
-        self.script.before_links()
         ends = connect()
+        self.script.local_stage()
         for peer, channel in ends.channels.items():
             if peer in plan.computers:
                 channel.send("s0/token", me.encode())
@@ -283,7 +283,7 @@ class SessionWorld:
         config = PartyConfig(
             home=home.path,
             listen=endpoint,
-            limits=PartyLimits(connect_seconds=3, silence_seconds=5, control=LIMITS),
+            limits=PartyLimits(connect_seconds=3, silence_seconds=3, control=LIMITS),
             **settings,
         )
         node = PartyNode(config, home, TokenWork(home, self.plan, self.scripts[member]))

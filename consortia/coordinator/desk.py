@@ -40,9 +40,10 @@ from consortia.errors import ProtocolAbort, RequestError
 from consortia.ids import member_of
 from consortia.plans.concerned import outputs_of, parties_of
 from consortia.plans.model import Plan
-from consortia.trust.documents import Frozen
+from consortia.trust.certificates import TOLERANCE
+from consortia.trust.documents import Frozen, instant_text
 from consortia.trust.envelope import Envelope
-from consortia.trust.sessions import Denial, Submission
+from consortia.trust.sessions import Approval, Denial, Submission
 
 PresenceOf = Callable[[str], tuple[bool, bool]]
 """Whether a party is connected, and whether it was ever seen."""
@@ -90,6 +91,24 @@ class Desk:
         for effect in effects:
             self._carry_out(transaction, following, effect)
         self._store.update(transaction, state, cause, now)
+
+    def expiry(self, transaction: Connection, record: SessionRecord, now: datetime) -> sessions.Expired | None:
+        """The event that ends a session whose run has not begun when an approval is no longer valid."""
+        if record.state.phase not in (Phase.REVIEWING, Phase.HELD, Phase.APPROVED):
+            return None
+        for body in self._store.documents(transaction, record.state.session, Kind.APPROVAL):
+            approval = Approval.parse(Envelope.from_bytes(body).payload_bytes())
+            if now > approval.not_after + TOLERANCE:
+                fault = Fault(
+                    kind="PeerError",
+                    code="coordinator/expired",
+                    party=approval.party,
+                    message=f"the approval of `{approval.party}` ran out at {instant_text(approval.not_after)} "
+                    f"while the session was {record.state.phase}",
+                    remedy="run the analysis again",
+                )
+                return sessions.Expired(approval.party, fault)
+        return None
 
     def propose_again(self, transaction: Connection, member: str, instance: str, now: datetime) -> None:
         """A node of ``member`` is here with a mailbox of its own that is new: show it what waits for its answer.
@@ -156,40 +175,12 @@ class Desk:
         record = self._record(transaction, letter)
         if peer not in record.state.parties:
             raise _foreign(peer, letter)
-        event = self._event(peer, letter)
+        event = _event(peer, letter)
         if letter.kind in (Kind.APPROVAL, Kind.HELLO, Kind.PAIR_KEYS, Kind.SEAL, Kind.DENIAL):
             # Checked first, so that a second document of a kind never replaces the first.
             sessions.advance(record.state, event)
             self._store.keep_document(transaction, letter.session, letter.kind, peer, letter.body)
         self.apply(transaction, record, event, now)
-
-    def _event(self, peer: str, letter: Letter) -> Event:
-        match letter.kind:
-            case Kind.REVIEWING:
-                return sessions.Reviewing(peer)
-            case Kind.HOLD:
-                return sessions.Held(peer)
-            case Kind.RESUME:
-                return sessions.Resumed(peer)
-            case Kind.STAGE:
-                return sessions.Reached(peer, decode(Stage, letter.body, letter.kind, peer).stage)
-            case Kind.ABORT:
-                fault = decode(Fault, letter.body, letter.kind, peer)
-                return sessions.Failed(peer, fault.model_copy(update={"party": fault.party or peer}))
-            case Kind.DENIAL:
-                denial = Denial.parse(Envelope.from_bytes(letter.body).payload_bytes())
-                return sessions.Denied(
-                    peer,
-                    Fault(kind="PolicyRefusal", code=denial.code, party=peer, message="; ".join(denial.reasons)),
-                )
-            case Kind.APPROVAL | Kind.HELLO | Kind.PAIR_KEYS | Kind.SEAL:
-                Envelope.from_bytes(letter.body)
-                return _DOCUMENT_EVENTS[Kind(letter.kind)](peer)
-        raise ProtocolAbort(
-            "coordinator/unknown-kind",
-            f"`{peer}` sent a message `{letter.kind}`, which this coordinator does not take from a party",
-            remedy="run the same version of consortia everywhere",
-        )
 
     def _part(self, transaction: Connection, peer: str, letter: Letter, now: datetime) -> None:
         record = self._record(transaction, letter)
@@ -286,11 +277,42 @@ class Desk:
 
 
 _DOCUMENT_EVENTS: dict[Kind, Callable[[str], Event]] = {
-    Kind.APPROVAL: sessions.Approved,
     Kind.HELLO: sessions.Greeted,
     Kind.PAIR_KEYS: sessions.Keyed,
     Kind.SEAL: sessions.Sealed,
 }
+
+
+def _event(peer: str, letter: Letter) -> Event:
+    match letter.kind:
+        case Kind.REVIEWING:
+            return sessions.Reviewing(peer)
+        case Kind.HOLD:
+            return sessions.Held(peer)
+        case Kind.RESUME:
+            return sessions.Resumed(peer)
+        case Kind.STAGE:
+            return sessions.Reached(peer, decode(Stage, letter.body, letter.kind, peer).stage)
+        case Kind.ABORT:
+            fault = decode(Fault, letter.body, letter.kind, peer)
+            return sessions.Failed(peer, fault.model_copy(update={"party": fault.party or peer}))
+        case Kind.DENIAL:
+            denial = Denial.parse(Envelope.from_bytes(letter.body).payload_bytes())
+            return sessions.Denied(
+                peer,
+                Fault(kind="PolicyRefusal", code=denial.code, party=peer, message="; ".join(denial.reasons)),
+            )
+        case Kind.APPROVAL:
+            Approval.parse(Envelope.from_bytes(letter.body).payload_bytes())
+            return sessions.Approved(peer)
+        case Kind.HELLO | Kind.PAIR_KEYS | Kind.SEAL:
+            Envelope.from_bytes(letter.body)
+            return _DOCUMENT_EVENTS[Kind(letter.kind)](peer)
+    raise ProtocolAbort(
+        "coordinator/unknown-kind",
+        f"`{peer}` sent a message `{letter.kind}`, which this coordinator does not take from a party",
+        remedy="run the same version of consortia everywhere",
+    )
 
 
 def _cancelled(person: str) -> Fault:

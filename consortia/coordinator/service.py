@@ -145,9 +145,14 @@ class CoordinatorService(control_pb2_grpc.CoordinatorServicer):
                     began = self._began.setdefault(state.session, now)
                     presences = {party: self._presence(party, state.session) for party in state.parties}
                     fault = overdue(state, presences, began, now, self._limits)
-                    if fault is not None:
-                        _LOG.warning("session-ended", session=state.session, code=fault.code, party=fault.party)
-                        self._desk.apply(transaction, record, sessions.Failed(fault.party, fault), self._clock())
+                    event = (
+                        self._desk.expiry(transaction, record, self._clock())
+                        if fault is None
+                        else sessions.Failed(fault.party, fault)
+                    )
+                    if event is not None:
+                        _LOG.warning("session-ended", session=state.session, code=event.fault.code, party=event.party)
+                        self._desk.apply(transaction, record, event, self._clock())
                         continue
                     client = self._streams.get((state.submitter, record.instance))
                     waited = waiting_for(state, presences, began, now)

@@ -3,7 +3,7 @@
     proposed   the coordinator shows a signed submission
     reviewing  compile it here, decide, compare plan and leakage with what was submitted; deny or approve
     approved   verify all approvals, agree on keys bound to them
-    sharing    local stage, links, input on shares
+    sharing    links, local stage, input on shares
     computing, controlling   the shared steps
     releasing  after the last word of every party (``assent``): seal parts to recipients, take the own result, wait
     sealed     closing statement over journal head, transcript and commitments

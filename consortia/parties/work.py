@@ -80,7 +80,10 @@ class Work(Protocol):
         connect: Callable[[], Ends],
         begin: Callable[[str], None],
     ) -> Computed:
-        """Local stage on ``snapshots``, then ``connect``, input and shared steps; ``begin`` is told of each step."""
+        """``connect``, local stage on ``snapshots``, input and shared steps; ``begin`` is told of each step.
+
+        Links come first, so that their beats tell the others of a long local stage; data leaves after it.
+        """
         ...
 
     def open_result(self, plan: Plan, step: str, parts: Sequence[bytes]) -> bytes:

@@ -84,8 +84,9 @@ class Workshop:
         begin: Callable[[str], None],
     ) -> Computed:
         own = [step for step in plan.steps if isinstance(step, Share) and step.owner == self._member]
-        inputs = self._inputs(plan, own, snapshots)
+        # Links first: their beats tell the others that a long local stage is at work.
         ends = connect()
+        inputs = self._inputs(plan, own, snapshots)
         if self._member in plan.computers:
             return self._compute(plan, inputs, ends, begin)
         for step in own:

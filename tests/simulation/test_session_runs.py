@@ -143,7 +143,7 @@ def test_the_details_of_a_failure_over_an_owners_data_stay_at_the_owner(tmp_path
         raise OperatorError("data/bounds", secret, place="deposits.csv")
 
     with session_world(tmp_path) as world:
-        world.scripts["bank-b"].before_links = fail
+        world.scripts["bank-b"].local_stage = fail
         client = world.client()
         session = world.submit(client)
         end = client.end(session)
@@ -286,11 +286,7 @@ def test_another_analyst_can_neither_cancel_nor_see_a_session(tmp_path: Path) ->
 def test_long_local_work_is_not_silence(tmp_path: Path) -> None:
     limits = LIMITS.model_copy(update={"silence_seconds": 3.0})
     with session_world(tmp_path, limits=limits) as world:
-        world.scripts["bank-b"].before_links = lambda: time.sleep(5)
-        for script in world.scripts.values():
-            script.documents = lambda documents: documents
-        for member in ("bank-a", "bank-c"):
-            world.scripts[member].before_links = lambda: time.sleep(4)
+        world.scripts["bank-b"].local_stage = lambda: time.sleep(4.5)
         client = world.client()
         session = world.submit(client)
         assert client.end(session).phase is Phase.SEALED
@@ -427,3 +423,26 @@ def test_a_result_is_opened_by_the_submitter_alone(tmp_path: Path, name: str) ->
         with pytest.raises(ProtocolAbort, match="can't be opened"):
             world.parts(other, session)
         assert ANALYST in {letter.receiver for letter in client.letters if letter.kind == Kind.PART}
+
+
+def test_a_session_that_is_held_up_until_an_approval_runs_out_expires_everywhere(tmp_path: Path) -> None:
+    with session_world(tmp_path) as world:
+        release = threading.Event()
+
+        def slowly(review: Review) -> Review:
+            release.wait(10)
+            return review
+
+        world.scripts["bank-c"].review = slowly
+        client = world.client()
+        session = world.submit(client)
+        world.wait_phases(session, Phase.APPROVED, ("bank-a", "bank-b"))
+        service = world.server.service
+        clock = service._clock
+        service._clock = lambda: clock() + timedelta(minutes=15, seconds=301)
+        end = client.end(session)
+        release.set()
+        assert end.phase is Phase.EXPIRED
+        assert end.fault is not None
+        assert end.fault.code == "coordinator/expired"
+        world.wait_phases(session, Phase.EXPIRED)
