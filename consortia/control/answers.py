@@ -1,7 +1,8 @@
 """How an analyst fetches results from the own member's node through a coordinator that may read nothing.
 
 The request is signed by the person and holds a one-time key; the answer is sealed to that key, bound to the request,
-and its hash is signed by the node.
+and its hash is signed by the node. Its size would tell the number of rows, such as how many alerts a member has; so
+the content is filled up to a power of two, at least 64 KiB, before it is sealed.
 """
 
 import base64
@@ -19,6 +20,9 @@ from consortia.trust.keys import PublicKey
 from consortia.trust.sessions import ResultsReply, ResultsRequest
 from consortia.trust.verify import verify_by_one
 
+LEAST_BYTES = 64 * 1024
+"""Size of the content of a small answer."""
+
 
 class _Results(RootModel[dict[str, str]]):
     """Release step to result in base64."""
@@ -35,7 +39,7 @@ def sealed_answer(
 ) -> list[ResultsAnswer]:
     """At the node of ``member``: the answer, in pieces, to the verified ``request`` that came in ``envelope``."""
     clear = rfc8785.dumps({step: base64.b64encode(result).decode() for step, result in sorted(results.items())})
-    sealed = hpke.seal(request.result_key, clear, _info(request.session, envelope))
+    sealed = hpke.seal(request.result_key, _filled_up(clear), _info(request.session, envelope))
     reply = ResultsReply(
         session=request.session,
         party=member,
@@ -48,6 +52,11 @@ def sealed_answer(
         ResultsAnswer(document=signed, sealed=base64.b64encode(piece).decode(), index=index, count=len(pieces))
         for index, piece in enumerate(pieces)
     ]
+
+
+def _filled_up(clear: bytes) -> bytes:
+    """The same JSON with spaces behind it, so that its size is a power of two."""
+    return clear.ljust(max(LEAST_BYTES, 1 << (len(clear) - 1).bit_length()))
 
 
 def is_whole(answers: Sequence[ResultsAnswer]) -> bool:
