@@ -165,6 +165,7 @@ def moved(table: SharedTable, move: Callable[[Rows], Rows]) -> SharedTable:
 def cleared(engine: Engine, table: SharedTable, keep: Boolean) -> SharedTable:
     """Rows whose ``keep`` bit is 0 become invalid and zero everywhere. ``keep`` must imply the valid bit.
 
+    Rows stay where they are, cleared ones among the others, so the result does not count as sorted.
     Rounds: one for the planes; three more if there are arithmetic columns, and as many for wide ones.
     """
     planes = planes_of(table)[1:]
@@ -180,4 +181,4 @@ def cleared(engine: Engine, table: SharedTable, keep: Boolean) -> SharedTable:
         lengths = [table.length] * len(wide)
         broad = engine.narrow("wide-bit").bit_to_wide(keep)
         wide = split(engine.narrow("wide-values").multiply_wide(joined([broad] * len(wide)), joined(wide)), lengths)
-    return rebuilt(table, table.length, [keep, *kept], arithmetic, wide)
+    return replace(rebuilt(table, table.length, [keep, *kept], arithmetic, wide), order=())

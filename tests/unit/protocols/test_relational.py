@@ -11,7 +11,7 @@ from consortia.protocols.clear.engine import ClearEngine, value_words
 from consortia.protocols.relational.filter import AtLeast, control, first, own_rows
 from consortia.protocols.relational.group import Grouping, Measure, group
 from consortia.protocols.relational.order import order_by
-from consortia.protocols.relational.table import SharedColumn, SharedTable
+from consortia.protocols.relational.table import SharedColumn, SharedTable, cleared
 from consortia.protocols.relational.union import union
 
 
@@ -75,6 +75,10 @@ REFUSED: dict[str, tuple[str, Callable[[], object]]] = {
     "a group of rows whose order a partition has changed": (
         "relational/order",
         lambda: grouped(first(ClearEngine(), sorted_by_key(), KEYED.valid), SUM),
+    ),
+    "a group of sorted rows of which some were cleared": (
+        "relational/order",
+        lambda: grouped(cleared(ClearEngine(), sorted_by_key(), KEYED.valid), SUM),
     ),
     "a sum of codes": ("relational/sum", lambda: grouped(sorted_by_key(), replace(SUM, column="key"))),
     "a key of numbers": ("relational/key", lambda: order_by(ClearEngine(), KEYED, ["amount"])),
