@@ -1,7 +1,10 @@
 """A consortium in memory for tests of the control plane and of nodes: keys, certificates, manifest and cards."""
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+
+import structlog
 
 from consortia.control.identity import TlsIdentity
 from consortia.coordinator.directory import Directory
@@ -9,6 +12,9 @@ from consortia.trust.certificates import Identity, TlsPair, issue, make_root
 from consortia.trust.hpke import KemPrivateKey
 from consortia.trust.keys import PrivateKey
 from consortia.trust.manifest import Card, CoordinatorEntry, Manifest, Member, PersonEntry
+
+# Logs of nodes and coordinator would stand between the dots of a test run; what matters of them is asserted.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 CONSORTIUM = "test"
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -5,6 +5,7 @@ product; what is computed is one message over each link. ``liar`` may change eve
 coordinator's hands; ``Script`` changes what one member's work does.
 """
 
+import logging
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
 from sqlalchemy import MetaData
 
 from consortia.control.connection import ControlConnection, Receiver
@@ -42,6 +44,9 @@ from consortia.trust.hpke import KemPrivateKey
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
 from tests.consortium import Consortium, make_consortium
 from tests.fixtures_catalogue import CATALOGUE
+
+# Logs of nodes and coordinator would stand between the dots of a test run; what matters of them is asserted.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 ANALYST = "ana@bank-a"
 LEAKAGE = "1" * 64

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from consortia import __version__
 from consortia.cli.logs import configure_logs
 from consortia.cli.options import PassphraseOption
 from consortia.cli.output import JsonOption, emit, examples, note
@@ -23,6 +22,7 @@ from consortia.trust.certificates import COORDINATOR, Identity, check_certificat
 from consortia.trust.home import CoordinatorHome
 from consortia.trust.keyfiles import read_passphrase
 from consortia.trust.setup import init_coordinator
+from consortia.version import __version__
 
 app = typer.Typer(
     help="The coordinator: schedules sessions, carries sealed messages, is trusted with nothing.",
