@@ -87,6 +87,11 @@ def open_to_computer(n: int, shape: Shape, rank: int) -> Cost:
     return Cost(1, _at((rank + 2) % 3, size)) if size else NOTHING
 
 
+def open_flag() -> Cost:
+    """One bit to all three."""
+    return _same(1, WORD)
+
+
 def open_to_computers(n: int, shape: Shape) -> Cost:
     """One column to all three."""
     return _same(1, vector_bytes(n, shape))
@@ -98,6 +103,11 @@ def open_to_computers(n: int, shape: Shape) -> Cost:
 def multiply(n: int, bits: int = 64) -> Cost:
     """Products in Z_2^bits: 32, 64 or 128 (wide)."""
     return _same(1, n * bits // 8)
+
+
+def matrix_product(rows: int, inner: int, columns: int) -> Cost:
+    """Of (rows, inner) and (inner, columns): one reshare an output element; an empty sum is known to be zero."""
+    return _same(1, rows * columns * WORD) if inner else NOTHING
 
 
 def conjunction(n: int, bits: int) -> Cost:

@@ -19,10 +19,10 @@ from consortia.errors import InternalError
 from consortia.protocols import costs
 from consortia.protocols.costs import Cost
 from consortia.protocols.engine import ColumnShape
-from consortia.protocols.order import costs as order
+from consortia.protocols.order import costs as costs_of_order
 from consortia.protocols.order.compare import COMPARISON_BITS
 from consortia.protocols.order.partition import POSITIONS
-from consortia.protocols.shares import Arithmetic, Boolean, Rows, Vector, Wide, Words
+from consortia.protocols.shares import Arithmetic, Boolean, Permutation, Rows, Vector, Wide, Words
 from consortia.protocols.transcript import Opened
 
 
@@ -125,6 +125,13 @@ class CountedWide(_Shape, Wide):
     __slots__ = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CountedPermutation:
+    """A permutation's length."""
+
+    length: int
+
+
 class CountingEngine:
     """All three computers at once, without values. ``counts`` is shared by all narrowed engines of one run."""
 
@@ -183,6 +190,16 @@ class CountingEngine:
     def constant_boolean(self, values: Words, bits: int) -> Boolean:
         return CountedBoolean(values.shape[0], bits)
 
+    def constant_wide(self, values: Words) -> Wide:
+        return CountedWide(values.shape[0])
+
+    def open_flag(self, flag: Boolean, what: str) -> bool:
+        if (flag.length, flag.bits) != (1, 1):
+            raise InternalError("protocol/shape", f"one bit was expected, not {flag.length} of {flag.bits} planes")
+        self._add(costs.open_flag())
+        self._open(what, 1, self._computers)
+        return False
+
     def invert(self, x: Boolean) -> Boolean:
         return x
 
@@ -191,6 +208,15 @@ class CountingEngine:
     def multiply(self, x: Arithmetic, y: Arithmetic) -> Arithmetic:
         self._add(costs.multiply(_same(x, y)))
         return CountedArithmetic(x.length)
+
+    def inner_product(self, x: Arithmetic, y: Arithmetic) -> Arithmetic:
+        return self.matrix_product(x, y, 1, _same(x, y), 1)
+
+    def matrix_product(self, x: Arithmetic, y: Arithmetic, rows: int, inner: int, columns: int) -> Arithmetic:
+        if (x.length, y.length) != (rows * inner, inner * columns):
+            raise InternalError("protocol/shape", f"{x.length} and {y.length} values are no such matrices")
+        self._add(costs.matrix_product(rows, inner, columns))
+        return CountedArithmetic(rows * columns)
 
     def conjunction(self, x: Boolean, y: Boolean) -> Boolean:
         bits = max(x.bits, y.bits)
@@ -237,18 +263,41 @@ class CountingEngine:
 
     def shuffle(self, rows: Rows) -> Rows:
         shapes = _shapes(rows)
-        self._add(order.shuffle(_row_count(rows), shapes))
+        self._add(costs_of_order.shuffle(_row_count(rows), shapes))
         return rows
 
     def sort(self, keys: Boolean, rows: Rows) -> Rows:
-        self._add(order.sort(keys.length, keys.bits, _shapes(rows)))
-        if _shapes(rows):
-            self._open(COMPARISON_BITS, order.opened_bits(keys.length), self._computers)
-        return rows
+        return self._sort(keys, rows, keeping=False)
 
     def partition(self, bit: Boolean, rows: Rows) -> Rows:
-        self._add(order.partition(bit.length, _shapes(rows)))
-        if bit.length > 1 and _shapes(rows):
+        return self._partition(bit, rows, keeping=False)
+
+    def sort_keeping(self, keys: Boolean, rows: Rows) -> tuple[Rows, Permutation]:
+        return self._sort(keys, rows, keeping=True), CountedPermutation(keys.length)
+
+    def partition_keeping(self, bit: Boolean, rows: Rows) -> tuple[Rows, Permutation]:
+        return self._partition(bit, rows, keeping=True), CountedPermutation(bit.length)
+
+    def permutation(self, length: int) -> Permutation:
+        self._begin()
+        return CountedPermutation(length)
+
+    def permuted(self, order: Permutation, rows: Rows) -> Rows:
+        self._add(costs_of_order.permuted(order.length, _shapes(rows)))
+        return rows
+
+    def put_back(self, order: Permutation, rows: Rows) -> Rows:
+        return self.permuted(order, rows)
+
+    def _sort(self, keys: Boolean, rows: Rows, *, keeping: bool) -> Rows:
+        self._add(costs_of_order.sort(keys.length, keys.bits, _shapes(rows), keeping=keeping))
+        if _shapes(rows) or keeping:
+            self._open(COMPARISON_BITS, costs_of_order.opened_bits(keys.length), self._computers)
+        return rows
+
+    def _partition(self, bit: Boolean, rows: Rows, *, keeping: bool) -> Rows:
+        self._add(costs_of_order.partition(bit.length, _shapes(rows), keeping=keeping))
+        if bit.length > 1 and (_shapes(rows) or keeping):
             self._open(POSITIONS, bit.length, self._computers)
         return rows
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
-from consortia.protocols.shares import Arithmetic, Boolean, Rows, Vector, Wide, Words
+from consortia.protocols.shares import Arithmetic, Boolean, Permutation, Rows, Vector, Wide, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,36 @@ class Engine(Protocol):
         """Public values (n, ceil(bits/64)) as a sharing. Local."""
         ...
 
+    def constant_wide(self, values: Words) -> Wide:
+        """Public values (n, 2) as a sharing. Local."""
+        ...
+
     def invert(self, x: Boolean) -> Boolean:
         """Every bit flipped. Local."""
+        ...
+
+    def open_flag(self, flag: Boolean, what: str) -> bool:
+        """One bit of one row, opened to all computers and recorded as ``what``. One round, 8 bytes a party.
+
+        For checks whose outcome 1 stops the run: the counting engine, which has no values, answers False.
+        """
         ...
 
     # --- products and conversions -----------------------------------------------------------------------
 
     def multiply(self, x: Arithmetic, y: Arithmetic) -> Arithmetic:
         """Row by row, modulo 2^64. One round, 8 bytes a row and party."""
+        ...
+
+    def inner_product(self, x: Arithmetic, y: Arithmetic) -> Arithmetic:
+        """The sum of the products of the rows, one row, modulo 2^64. One round, 8 bytes a party."""
+        ...
+
+    def matrix_product(self, x: Arithmetic, y: Arithmetic, rows: int, inner: int, columns: int) -> Arithmetic:
+        """The matrix x (rows, inner) times y (inner, columns), all row by row in one vector, modulo 2^64.
+
+        One round, 8 bytes an *output* element and party.
+        """
         ...
 
     def conjunction(self, x: Boolean, y: Boolean) -> Boolean:
@@ -124,4 +146,24 @@ class Engine(Protocol):
 
     def partition(self, bit: Boolean, rows: Rows) -> Rows:
         """Rows whose bit is 1 first, order kept within both halves; nobody learns how many there are."""
+        ...
+
+    def sort_keeping(self, keys: Boolean, rows: Rows) -> tuple[Rows, Permutation]:
+        """As ``sort``, with the permutation that it applied: other rows can follow it, and these can be put back."""
+        ...
+
+    def partition_keeping(self, bit: Boolean, rows: Rows) -> tuple[Rows, Permutation]:
+        """As ``partition``, with the permutation that it applied."""
+        ...
+
+    def permutation(self, length: int) -> Permutation:
+        """A uniform permutation of ``length`` rows. Sends nothing."""
+        ...
+
+    def permuted(self, order: Permutation, rows: Rows) -> Rows:
+        """All columns in ``order``, under fresh masks. Two rounds; fewer than two rows send nothing."""
+        ...
+
+    def put_back(self, order: Permutation, rows: Rows) -> Rows:
+        """The inverse of ``permuted``, at the same cost."""
         ...

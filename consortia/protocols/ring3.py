@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 
 from consortia.errors import InternalError
+from consortia.protocols.arithmetic.matrix import matrix_product
 from consortia.protocols.arithmetic.multiply import multiply, multiply_wide
 from consortia.protocols.boolean.compare import equal, less_than
 from consortia.protocols.boolean.conjunction import conjunction
@@ -17,13 +18,14 @@ from consortia.protocols.conversion.bits import bit_to_arithmetic, bit_to_wide
 from consortia.protocols.conversion.sign import negative, zero
 from consortia.protocols.conversion.widen import widened
 from consortia.protocols.engine import ColumnShape
-from consortia.protocols.order.partition import partition
+from consortia.protocols.order.kept import KeptOrder, draw_order
+from consortia.protocols.order.partition import partition, partition_keeping
 from consortia.protocols.order.shuffle import shuffle
-from consortia.protocols.order.sort import sort
-from consortia.protocols.shares import Arithmetic, Boolean, Rows, Vector, Wide, Words
+from consortia.protocols.order.sort import sort, sort_keeping
+from consortia.protocols.shares import Arithmetic, Boolean, Permutation, Rows, Vector, Wide, Words
 from consortia.protocols.sharing.input import share_input
-from consortia.protocols.sharing.opening import open_to_computer, part
-from consortia.protocols.sharing.public import constant_arithmetic, constant_boolean, inverted
+from consortia.protocols.sharing.opening import open_flag, open_to_computer, part
+from consortia.protocols.sharing.public import constant_arithmetic, constant_boolean, constant_wide, inverted
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean, Ring3Wide
 
 Own = TypeVar("Own", Ring3Arithmetic, Ring3Boolean, Ring3Wide)
@@ -57,6 +59,12 @@ class Ring3Engine:
     def constant_boolean(self, values: Words, bits: int) -> Ring3Boolean:
         return constant_boolean(self.ctx, values, bits)
 
+    def constant_wide(self, values: Words) -> Ring3Wide:
+        return constant_wide(self.ctx, values)
+
+    def open_flag(self, flag: Boolean, what: str) -> bool:
+        return open_flag(self.ctx, own(flag, Ring3Boolean), what)
+
     def invert(self, x: Boolean) -> Ring3Boolean:
         return inverted(self.ctx, own(x, Ring3Boolean))
 
@@ -64,6 +72,12 @@ class Ring3Engine:
 
     def multiply(self, x: Arithmetic, y: Arithmetic) -> Ring3Arithmetic:
         return multiply(self.ctx, own(x, Ring3Arithmetic), own(y, Ring3Arithmetic))
+
+    def inner_product(self, x: Arithmetic, y: Arithmetic) -> Ring3Arithmetic:
+        return matrix_product(self.ctx, own(x, Ring3Arithmetic), own(y, Ring3Arithmetic), 1, x.length, 1)
+
+    def matrix_product(self, x: Arithmetic, y: Arithmetic, rows: int, inner: int, columns: int) -> Ring3Arithmetic:
+        return matrix_product(self.ctx, own(x, Ring3Arithmetic), own(y, Ring3Arithmetic), rows, inner, columns)
 
     def conjunction(self, x: Boolean, y: Boolean) -> Ring3Boolean:
         return conjunction(self.ctx, own(x, Ring3Boolean), own(y, Ring3Boolean))
@@ -105,9 +119,30 @@ class Ring3Engine:
     def partition(self, bit: Boolean, rows: Rows) -> Rows:
         return partition(self.ctx, own(bit, Ring3Boolean), rows)
 
+    def sort_keeping(self, keys: Boolean, rows: Rows) -> tuple[Rows, KeptOrder]:
+        return sort_keeping(self.ctx, own(keys, Ring3Boolean), rows)
+
+    def partition_keeping(self, bit: Boolean, rows: Rows) -> tuple[Rows, KeptOrder]:
+        return partition_keeping(self.ctx, own(bit, Ring3Boolean), rows)
+
+    def permutation(self, length: int) -> KeptOrder:
+        return draw_order(self.ctx, length)
+
+    def permuted(self, order: Permutation, rows: Rows) -> Rows:
+        return _own_order(order).apply(self.ctx, rows)
+
+    def put_back(self, order: Permutation, rows: Rows) -> Rows:
+        return _own_order(order).invert(self.ctx, rows)
+
 
 def own(x: Vector, kind: type[Own]) -> Own:
     """``x`` as a share of this engine. Raises InternalError ``protocol/foreign-share`` otherwise."""
     if not isinstance(x, kind):
         raise InternalError("protocol/foreign-share", f"a {type(x).__name__} is not a {kind.__name__}")
     return x
+
+
+def _own_order(order: Permutation) -> KeptOrder:
+    if not isinstance(order, KeptOrder):
+        raise InternalError("protocol/foreign-share", f"a {type(order).__name__} is no permutation of this engine")
+    return order

@@ -12,7 +12,7 @@ boolean ``(n, ceil(bits/64))`` with the low word first, wide ``(n, 2)`` with the
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Self
+from typing import NoReturn, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,3 +139,12 @@ class Rows:
     arithmetic: tuple[Arithmetic, ...] = ()
     boolean: tuple[Boolean, ...] = ()
     wide: tuple[Wide, ...] = ()
+
+
+class Permutation(Protocol):
+    """An order of rows that no party knows, to be applied and undone any number of times. Nothing in it is opened."""
+
+    @property
+    def length(self) -> int:
+        """Number of rows, public."""
+        ...

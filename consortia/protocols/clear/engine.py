@@ -8,6 +8,7 @@ declared width, a step path used twice) this one raises InternalError: wrong pla
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -26,7 +27,19 @@ from consortia.protocols.clear.vectors import (
     words_to_integers,
 )
 from consortia.protocols.engine import ColumnShape
-from consortia.protocols.shares import Arithmetic, Boolean, Rows, Vector, Wide, Words
+from consortia.protocols.shares import Arithmetic, Boolean, Permutation, Rows, Vector, Wide, Words
+
+
+@dataclass(frozen=True, slots=True)
+class ClearPermutation:
+    """``places[i]`` is the row that comes to stand at i."""
+
+    places: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        """Number of rows."""
+        return len(self.places)
 
 
 class ClearEngine:
@@ -91,6 +104,15 @@ class ClearEngine:
     def constant_boolean(self, values: Words, bits: int) -> Boolean:
         return _boolean(values, bits)
 
+    def constant_wide(self, values: Words) -> Wide:
+        return ClearWide(words_to_integers(values))
+
+    def open_flag(self, flag: Boolean, what: str) -> bool:  # noqa: ARG002  nothing is recorded in the clear
+        self._begin()
+        if flag.length != 1:
+            raise InternalError("protocol/shape", f"one bit is opened at a time, here are {flag.length}")
+        return bool(_bit(flag).values[0])
+
     def invert(self, x: Boolean) -> Boolean:
         plain = _bool(x)
         return ClearBoolean(plain.values ^ ((1 << plain.bits) - 1), plain.bits)
@@ -101,6 +123,18 @@ class ClearEngine:
         self._begin()
         same_length(x, y)
         return ClearArithmetic(_arith(x).values * _arith(y).values)
+
+    def inner_product(self, x: Arithmetic, y: Arithmetic) -> Arithmetic:
+        same_length(x, y)
+        return self.matrix_product(x, y, 1, x.length, 1)
+
+    def matrix_product(self, x: Arithmetic, y: Arithmetic, rows: int, inner: int, columns: int) -> Arithmetic:
+        self._begin()
+        left, right = _arith(x).values, _arith(y).values
+        if (left.size, right.size) != (rows * inner, inner * columns):
+            raise InternalError("protocol/shape", f"{left.size} and {right.size} values are no such matrices")
+        product = left.reshape(rows, inner) @ right.reshape(inner, columns)
+        return ClearArithmetic(product.reshape(-1))
 
     def conjunction(self, x: Boolean, y: Boolean) -> Boolean:
         self._begin()
@@ -159,21 +193,43 @@ class ClearEngine:
     # --- order ------------------------------------------------------------------------------------------
 
     def shuffle(self, rows: Rows) -> Rows:
-        self._begin()
-        length = _row_count(rows)
-        return _taken(rows, [int(place) for place in np.random.default_rng(length).permutation(length)])
+        order = self.permutation(_row_count(rows))
+        return _taken(rows, order.places)
 
     def sort(self, keys: Boolean, rows: Rows) -> Rows:
+        return self.sort_keeping(keys, rows)[0]
+
+    def partition(self, bit: Boolean, rows: Rows) -> Rows:
+        return self.partition_keeping(bit, rows)[0]
+
+    def sort_keeping(self, keys: Boolean, rows: Rows) -> tuple[Rows, ClearPermutation]:
         self._begin()
         values = _bool(keys).values
         _row_count(rows, keys.length)
-        return _taken(rows, sorted(range(keys.length), key=lambda place: cast("int", values[place])))
+        order = sorted(range(keys.length), key=lambda place: cast("int", values[place]))
+        return _taken(rows, order), ClearPermutation(tuple(order))
 
-    def partition(self, bit: Boolean, rows: Rows) -> Rows:
+    def partition_keeping(self, bit: Boolean, rows: Rows) -> tuple[Rows, ClearPermutation]:
         self._begin()
         values = _bit(bit).values
         _row_count(rows, bit.length)
-        return _taken(rows, sorted(range(bit.length), key=lambda place: 1 - cast("int", values[place])))
+        order = sorted(range(bit.length), key=lambda place: 1 - cast("int", values[place]))
+        return _taken(rows, order), ClearPermutation(tuple(order))
+
+    def permutation(self, length: int) -> ClearPermutation:
+        self._begin()
+        return ClearPermutation(tuple(int(place) for place in np.random.default_rng(length).permutation(length)))
+
+    def permuted(self, order: Permutation, rows: Rows) -> Rows:
+        self._begin()
+        _row_count(rows, order.length)
+        return _taken(rows, _order(order).places)
+
+    def put_back(self, order: Permutation, rows: Rows) -> Rows:
+        self._begin()
+        _row_count(rows, order.length)
+        places = _order(order).places
+        return _taken(rows, sorted(range(len(places)), key=places.__getitem__))
 
 
 def value_words(x: Vector) -> Words:
@@ -240,7 +296,13 @@ def _row_count(rows: Rows, length: int | None = None) -> int:
     return lengths.pop() if lengths else 0
 
 
-def _taken(rows: Rows, places: list[int]) -> Rows:
+def _order(order: Permutation) -> ClearPermutation:
+    if not isinstance(order, ClearPermutation):
+        raise InternalError("protocol/foreign-share", f"{order!r} is not a permutation of the clear engine")
+    return order
+
+
+def _taken(rows: Rows, places: Sequence[int]) -> Rows:
     def take(vector: Any) -> Any:
         return vector.taken(places)
 

@@ -19,17 +19,28 @@ def shuffle(n: int, shapes: Sequence[Shape]) -> Cost:
     return _moved(n, row_bytes(shapes))
 
 
-def partition(n: int, shapes: Sequence[Shape]) -> Cost:
-    """By one bit; ``shapes`` are the columns that move. Fewer than two rows cost nothing."""
-    if n < 2 or not shapes:
+def permuted(n: int, shapes: Sequence[Shape]) -> Cost:
+    """All columns in a kept order, or back from it. Fewer than two rows cost nothing."""
+    return shuffle(n, shapes) if n > 1 else NOTHING
+
+
+def partition(n: int, shapes: Sequence[Shape], *, keeping: bool = False) -> Cost:
+    """By one bit; ``shapes`` are the columns that move. Fewer than two rows cost nothing.
+
+    No columns cost nothing either, unless ``keeping`` the order is asked for: as in ``sort``.
+    """
+    if n < 2 or not (shapes or keeping):
         return NOTHING
     opening = Cost(1, (4 * n, 4 * n, 4 * n))
     return costs.bit_to_arithmetic(n, 32) + costs.multiply(n, 32) + _moved(n, 4 + row_bytes(shapes)) + opening
 
 
-def sort(n: int, key_bits: int, shapes: Sequence[Shape]) -> Cost:
-    """By keys of ``key_bits`` bits; ``shapes`` are the columns that move. Fewer than two rows cost nothing."""
-    if n < 2 or not shapes:
+def sort(n: int, key_bits: int, shapes: Sequence[Shape], *, keeping: bool = False) -> Cost:
+    """By keys of ``key_bits`` bits; ``shapes`` are the columns that move. Fewer than two rows cost nothing.
+
+    No columns cost nothing either, unless ``keeping`` the order is asked for: that costs the same and is always done.
+    """
+    if n < 2 or not (shapes or keeping):
         return NOTHING
     bits = key_bits + row_number_bits(n)
     total = _moved(n, row_bytes(shapes, extra_bits=bits))

@@ -18,10 +18,10 @@ from consortia.errors import InternalError, ProtocolAbort
 from consortia.protocols.arithmetic.multiply import multiply
 from consortia.protocols.context import Context
 from consortia.protocols.conversion.bits import bit_to_arithmetic
-from consortia.protocols.kernels.gather import gather_rows
+from consortia.protocols.order.kept import KeptOrder, draw_order, gathered
 from consortia.protocols.order.rows import RowLayout, layout_of, length_of, pack, unpack
 from consortia.protocols.order.shuffle import draw_permutation, permuted
-from consortia.protocols.shares import Rows, Words
+from consortia.protocols.shares import Rows
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
 
 Index = NDArray[np.int64]
@@ -31,13 +31,17 @@ POSITIONS = "positions of shuffled rows"
 
 def partition(ctx: Context, bit: Ring3Boolean, rows: Rows) -> Rows:
     """``rows`` with those whose ``bit`` (one plane) is 1 first, stable on both sides."""
+    _check(ctx, bit, rows)
+    return rows if layout_of(rows).words == 0 else partition_keeping(ctx, bit, rows)[0]
+
+
+def partition_keeping(ctx: Context, bit: Ring3Boolean, rows: Rows) -> tuple[Rows, KeptOrder]:
+    """As ``partition``, with the order of the rows; partitions even if no column is given."""
     length = bit.length
-    length_of(rows, length)
+    _check(ctx, bit, rows)
     content = layout_of(rows)
-    if bit.bits != 1:
-        raise InternalError("protocol/shape", f"a bit was expected, not {bit.bits} planes", place=ctx.step)
-    if length < 2 or content.words == 0:
-        return rows
+    if length < 2:
+        return rows, draw_order(ctx.narrow("draw"), length)
     layout = RowLayout(True, content.arithmetic, content.wide, content.boolean)
     position = positions(ctx, bit)
     packed = pack(layout, rows, length, position)
@@ -45,13 +49,14 @@ def partition(ctx: Context, bit: Ring3Boolean, rows: Rows) -> Rows:
     shuffled = permuted(ctx.narrow("shuffle"), permutation, layout, packed)
     places = _opened(ctx.narrow("open"), shuffled[0][:, 0].astype(np.uint32), shuffled[1][:, 0].astype(np.uint32))
     source = _inverse(places)
+    moved = unpack(layout, (gathered(shuffled[0], source), gathered(shuffled[1], source)))
+    return moved, KeptOrder(permutation, source)
 
-    def placed(matrix: Words) -> Words:
-        out = np.empty_like(matrix)
-        gather_rows(matrix, source, out)
-        return out
 
-    return unpack(layout, (placed(shuffled[0]), placed(shuffled[1])))
+def _check(ctx: Context, bit: Ring3Boolean, rows: Rows) -> None:
+    length_of(rows, bit.length)
+    if bit.bits != 1:
+        raise InternalError("protocol/shape", f"a bit was expected, not {bit.bits} planes", place=ctx.step)
 
 
 def positions(ctx: Context, bit: Ring3Boolean) -> Ring3Arithmetic:

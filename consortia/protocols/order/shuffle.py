@@ -93,7 +93,7 @@ def permuted(
 
     def part(component: int) -> Index:
         index = secret.parts[component]
-        return index if direction == "forward" else np.argsort(index)
+        return index if direction == "forward" else inverse_index(index)
 
     def mask(component: int, name: str) -> Words:
         return ctx.stream(component, name, shape, np.uint64)
@@ -129,6 +129,13 @@ def permuted(
         theirs = two.exchange({roles[1]: layout.message(mine)}, {roles[1]: form})[roles[1]]
         made = {far: kept, rest: combined(mine, layout.matrix(theirs), 1)}
     return made[ctx.rank], made[ctx.next]
+
+
+def inverse_index(index: Index) -> Index:
+    """The permutation that undoes ``index``."""
+    out = np.empty_like(index)
+    out[index] = np.arange(index.size)
+    return out
 
 
 def _component(first: int, second: int) -> int:

@@ -19,24 +19,30 @@ With probability below 1e-6 a sort needs more batches than are scheduled: these 
 import numpy as np
 
 from consortia.protocols.context import Context
-from consortia.protocols.kernels.gather import gather_rows
 from consortia.protocols.order.compare import OpenedComparisons
+from consortia.protocols.order.kept import KeptOrder, draw_order, gathered
 from consortia.protocols.order.rows import RowLayout, layout_of, length_of, pack, unpack
 from consortia.protocols.order.schedule import schedule
 from consortia.protocols.order.segments import Segments
 from consortia.protocols.order.shuffle import draw_permutation, permuted
-from consortia.protocols.shares import Rows, Words
+from consortia.protocols.shares import Rows
 from consortia.protocols.sharing.public import constant_boolean
 from consortia.protocols.sharing.ring3 import Ring3Boolean
 
 
 def sort(ctx: Context, keys: Ring3Boolean, rows: Rows) -> Rows:
     """``rows`` in stable ascending order of ``keys``, which are not among them unless given there too."""
+    length_of(rows, keys.length)
+    return rows if layout_of(rows).words == 0 else sort_keeping(ctx, keys, rows)[0]
+
+
+def sort_keeping(ctx: Context, keys: Ring3Boolean, rows: Rows) -> tuple[Rows, KeptOrder]:
+    """As ``sort``, with the order of the rows; sorts even if no column is given."""
     length = keys.length
     length_of(rows, length)
     content = layout_of(rows)
-    if length < 2 or content.words == 0:
-        return rows
+    if length < 2:
+        return rows, draw_order(ctx.narrow("draw"), length)
     number_bits = (length - 1).bit_length()
     numbers = constant_boolean(ctx, np.arange(length, dtype=np.uint64).reshape(-1, 1), number_bits)
     distinct = numbers.below(keys)
@@ -56,10 +62,5 @@ def sort(ctx: Context, keys: Ring3Boolean, rows: Rows) -> Rows:
         batch += 1
         segments.place(comparisons.less_than(ctx.narrow(f"batch-{batch}"), *segments.comparisons()))
     order = segments.order()
-
-    def ordered(matrix: Words) -> Words:
-        out = np.empty_like(matrix)
-        gather_rows(matrix, order, out)
-        return out
-
-    return unpack(layout, (ordered(shuffled[0]), ordered(shuffled[1])), skip=1)
+    moved = unpack(layout, (gathered(shuffled[0], order), gathered(shuffled[1], order)), skip=1)
+    return moved, KeptOrder(permutation, order)

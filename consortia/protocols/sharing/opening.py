@@ -74,6 +74,17 @@ def open_to_computers(ctx: Context, x: Vector) -> Words:
     return _clear(own, missing)
 
 
+def open_flag(ctx: Context, flag: Ring3Boolean, what: str) -> bool:
+    """One bit at all three computers, recorded as ``what``. Unlike other openings it may depend on data: say where."""
+    if (flag.length, flag.bits) != (1, 1):
+        raise InternalError("protocol/shape", f"one bit was expected, not {flag.length} of {flag.bits} planes")
+    ctx.record_opening(what, 1, ctx.computers)
+    missing = ctx.exchange({ctx.next: _without_padding(flag)}, {ctx.previous: (flag.first.shape, flag.first.dtype)})[
+        ctx.previous
+    ]
+    return bool(_clear(flag, missing)[0, 0])
+
+
 def kind_of(x: Ring3) -> str:
     """How the transcript names the kind of a value."""
     match x:

@@ -11,7 +11,7 @@ from consortia.protocols.context import Context
 from consortia.protocols.engine import ColumnShape
 from consortia.protocols.shares import Words
 from consortia.protocols.sharing.layout import component_from_clear
-from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
+from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean, Ring3Wide
 
 
 def constant_arithmetic(ctx: Context, values: Words) -> Ring3Arithmetic:
@@ -27,6 +27,13 @@ def constant_boolean(ctx: Context, values: Words, bits: int) -> Ring3Boolean:
     planes = component_from_clear(ColumnShape("boolean", bits), values, length)
     none = np.zeros_like(planes)
     return Ring3Boolean(planes if ctx.rank == 0 else none, planes if ctx.rank == 2 else none, length)
+
+
+def constant_wide(ctx: Context, values: Words) -> Ring3Wide:
+    """Public values (n, 2) in two's complement, low word first, as a sharing."""
+    values = component_from_clear(ColumnShape("wide"), values, values.shape[0])
+    none = np.zeros_like(values)
+    return Ring3Wide(values if ctx.rank == 0 else none, values if ctx.rank == 2 else none)
 
 
 def inverted(ctx: Context, x: Ring3Boolean) -> Ring3Boolean:

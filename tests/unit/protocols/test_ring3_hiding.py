@@ -15,6 +15,7 @@ import pytest
 from consortia.protocols.context import Context
 from consortia.protocols.conversion.bits import bit_to_arithmetic
 from consortia.protocols.engine import ColumnShape
+from consortia.protocols.shares import Rows
 from consortia.protocols.sharing.external import send_input
 from tests.world import World
 
@@ -50,6 +51,11 @@ def every_operation(engine, high):
     engine.narrow("bit-to-arithmetic").bit_to_arithmetic(b.planes(0, 1))
     engine.narrow("bit-to-wide").bit_to_wide(d.planes(0, 1))
     bit_to_arithmetic(engine.narrow("bit-to-position").ctx, b.planes(1, 2), np.uint32)
+    engine.narrow("inner-product").inner_product(a, c)
+    engine.narrow("matrix-product").matrix_product(a, c, N, 1, N)
+    rows, order = Rows((a,), (words,), (w,)), engine.narrow("permutation").permutation(N)
+    engine.narrow("permuted").permuted(order, rows)
+    engine.narrow("put-back").put_back(order, rows)
     return [engine.narrow(f"part-{i}").part(x) for i, x in enumerate((a, words, w))]
 
 
@@ -133,7 +139,7 @@ def both():
 def test_no_message_tells_zero_from_maximum(both):
     (zeros, _), (tops, _) = both
     assert zeros.keys() == tops.keys()
-    assert len({step.split("/")[0] for step, _, _ in zeros}) == 16  # every operation was heard
+    assert len({step.split("/")[0] for step, _, _ in zeros}) == 20  # every operation was heard
     assert telling(zeros) == []
     assert telling(tops) == []
     for key in zeros:
@@ -153,7 +159,7 @@ def zero_sums(ctx, shape, dtype):
 @pytest.mark.parametrize(
     ("mutant", "replacement", "caught"),
     [
-        ("zero_sum", zero_sums, {"multiply", "multiply-wide", "part-0", "part-2"}),
+        ("zero_sum", zero_sums, {"multiply", "multiply-wide", "matrix-product", "part-0", "part-2"}),
         ("zero_xor", lambda ctx, shape: np.zeros(shape, np.uint64), {"conjunction", "less-than", "equal", "part-1"}),
     ],
 )
