@@ -48,7 +48,9 @@ def run(
     configure_logs()
     settings = read_config(config)
     home = Home(settings.home, read_passphrase(passphrase_file))
-    node = PartyNode(settings, home, Workshop(home), new_mailbox=new_mailbox)
+    node = PartyNode(
+        settings, home, Workshop(home, memory_megabytes=settings.memory_megabytes), new_mailbox=new_mailbox
+    )
     probes = HealthServer(settings.health, lambda: node.connected, node.numbers()) if settings.health else None
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: threading.Thread(target=node.stop).start())

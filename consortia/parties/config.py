@@ -6,7 +6,7 @@ coordinator: ""              # host:port if another than the manifest's leads th
 health: 127.0.0.1:7191       # optional: /healthz, /readyz and /metrics over HTTP
 approval_minutes: 15         # how long this node's approvals are valid
 limits: {connect_seconds: 10, silence_seconds: 60, control: {closed_seconds: 8}}
-memory_megabytes: 1024       # a plan that is estimated to need more is refused
+memory_megabytes: 1024       # what the local stage's database may use; more is an error, and nothing is shared
 """
 
 from pathlib import Path
@@ -41,6 +41,7 @@ class PartyConfig(BaseModel):
     health: str = ""
     approval_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
     most_sessions: Annotated[int, Field(ge=1, le=1000)] = 8
+    memory_megabytes: Annotated[int, Field(ge=64, le=1 << 20)] = 1024
     limits: PartyLimits = PartyLimits()
 
 

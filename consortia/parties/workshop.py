@@ -8,6 +8,8 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import structlog
+
 from consortia.errors import OperatorError
 from consortia.execution.decode import decode
 from consortia.execution.encode import encode
@@ -17,12 +19,14 @@ from consortia.execution.layout import shapes_of
 from consortia.execution.liveness import shared_steps
 from consortia.parties.data.identifiers import with_identifiers
 from consortia.parties.data.snapshots import SnapshotStore
-from consortia.parties.local.stage import committed_snapshots, run_local
+from consortia.parties.local.database import Limits
+from consortia.parties.local.stage import DEFAULT_LIMITS, committed_snapshots, run_local
 from consortia.parties.release import release
 from consortia.parties.work import Computed, Documents, Ends, Review
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan, Share
-from consortia.policies.compiling import compile_analysis, refusal
+from consortia.policies.compiling import Compiled, compile_analysis, refusal
+from consortia.policies.own import OwnVerdict, decide_own
 from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
 from consortia.protocols.context import Context
@@ -35,12 +39,21 @@ from consortia.trust.home import Home
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
 from consortia.trust.trusted import TrustedSet
 
+_LOG = structlog.get_logger("consortia.parties")
+
 
 class Workshop:
     """``work.Work`` for the member of ``home``."""
 
-    def __init__(self, home: Home, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        home: Home,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        memory_megabytes: int = DEFAULT_LIMITS.memory_megabytes,
+    ) -> None:
         self._home = home
+        self._limits = Limits(memory_megabytes=memory_megabytes)
         self._member = home.member
         self._clock = clock
 
@@ -70,7 +83,18 @@ class Workshop:
                 f"{owner}: {reason.text} (rule {reason.rule})" for owner, reason in compiled.decision.denials()
             )
             return Review(documents, compiled.plan, "", denied.code, reasons or (denied.message,))
+        own = self._own_verdict(compiled, world)
+        if own.verdict == "deny":
+            # The text tells of this member's data, so others get the code and the log of this node the rest.
+            _LOG.warning("own-part-denies", code=own.code, text=own.text, remedy=own.remedy)
+            return Review(documents, compiled.plan, "", own.code, (f"{own.owner} can't take part now",))
         return Review(documents, compiled.plan, compiled.leakage.digest())
+
+    def _own_verdict(self, compiled: Compiled, world: PolicyWorld) -> OwnVerdict:
+        if self._member not in compiled.plan.owners():
+            return OwnVerdict(owner=self._member, verdict="permit")
+        registered = {stored.document.table for stored in self._store().all()}
+        return decide_own(compiled.decision, compiled.plan, self._member, world.catalogue, registered)
 
     def snapshots(self, plan: Plan) -> tuple[SnapshotRoot, ...]:
         trusted = self._home.trusted()
@@ -118,7 +142,10 @@ class Workshop:
         if not own:
             return {}
         catalogue = self._catalogue(self._home.trusted())
-        return {step.id: encode(step, run_local(plan, step.id, self._store(), snapshots, catalogue)) for step in own}
+        return {
+            step.id: encode(step, run_local(plan, step.id, self._store(), snapshots, catalogue, self._limits))
+            for step in own
+        }
 
     def _store(self) -> SnapshotStore:
         return SnapshotStore(self._home.path / "snapshots")

@@ -1,5 +1,6 @@
 """The whole thing as separate processes: right answers, and what each person sees when something dies."""
 
+import shutil
 import threading
 import time
 from collections import defaultdict
@@ -13,14 +14,14 @@ from consortia.client import session as sessions
 from consortia.client.consortium import Query
 from consortia.control import messages
 from consortia.control.phases import Phase
-from consortia.errors import ConsortiaError, PeerError
+from consortia.errors import ConsortiaError, PeerError, PolicyRefusal
 from consortia.trust.domain_keys import HashDomain, hash_keys
 from tests.e2e_cluster import PURPOSE, Cluster, prepare, running
 
 pytestmark = pytest.mark.processes
 
 BY_COUNTRY = (
-    "SELECT country, COUNT(*) AS n, SUM(amount) AS total, AVG(amount) AS mean, COUNT(flag) AS flags "
+    "SELECT country, COUNT(*) AS n, SUM(amount) AS total, AVG(amount) AS mean "
     "FROM visits GROUP BY country ORDER BY country"
 )
 ALERTS = (
@@ -45,7 +46,7 @@ def expected_by_country(cluster: Cluster) -> list[tuple]:
         with localcontext() as context:
             context.prec = 60
             mean = (Decimal(total) / len(members)).quantize(Decimal("0.000001"), ROUND_HALF_UP)
-        rows.append((country, len(members), total, mean, sum(row[3] is not None for row in members), False))
+        rows.append((country, len(members), total, mean, False))
     return rows
 
 
@@ -199,6 +200,16 @@ def test_a_party_that_was_never_started_is_named_within_ten_seconds(tmp_path: Pa
         with pytest.raises(PeerError, match="bank-c"):
             client.follow(session)
         assert time.monotonic() - started < 10
+
+
+def test_an_owner_without_data_denies_by_code_alone_and_says_why_in_its_own_log(tmp_path: Path) -> None:
+    prepared = prepare(tmp_path, count=20, max_rows=60)
+    shutil.rmtree(prepared.world.home("bank-b").path / "snapshots")
+    with running(prepared) as cluster:
+        with pytest.raises(PolicyRefusal, match="bank-b") as caught:
+            query(cluster, BY_COUNTRY).collect()
+        assert "snapshot" not in str(caught.value)
+        assert "no snapshot is registered of visits" in cluster.log("bank-b")
 
 
 def test_a_result_can_be_fetched_after_the_terminal_closed(cluster: Cluster) -> None:
