@@ -33,7 +33,7 @@ from consortia.parties.work import Work
 from consortia.trust.certificates import Identity, check_certificate
 from consortia.trust.envelope import Envelope
 from consortia.trust.home import Home
-from consortia.trust.keys import PublicKey
+from consortia.trust.keys import PublicKey, short
 from consortia.trust.trusted import TrustedSet
 from consortia.version import __version__
 
@@ -57,7 +57,7 @@ class PartyNode:
         self._clock = clock
         trusted = home.trusted()
         signer = home.node_key()
-        _check_card(trusted, self.member, signer.public, clock())
+        _check_card(home, trusted, self.member, signer.public, clock())
         tls = _tls(home, trusted, self.member, clock())
         key = results_key(home.path / "keys" / "results.key")
         self._store = Store(home.path / "node.sqlite")
@@ -319,11 +319,14 @@ class PartyNode:
             return bool(self._store.mailbox.pending(transaction, 0))
 
 
-def _check_card(trusted: TrustedSet, member: str, key: PublicKey, now: datetime) -> None:
-    if trusted.node_key(member, now) != key:
+def _check_card(home: Home, trusted: TrustedSet, member: str, key: PublicKey, now: datetime) -> None:
+    registered = trusted.node_key(member, now)
+    if registered != key:
         raise OperatorError(
             "parties/own-key",
-            f"the node key in this home is not the one in the accepted card of `{member}`",
+            f"the node key in this home has the fingerprint {short(key.key_id)}; registered in the accepted card "
+            f"of `{member}` is {short(registered.key_id)}",
+            place=str(home.path / "keys" / "node.pem"),
             remedy="accept the newest card with `consortia member accept`, or restore keys/node.pem",
         )
 
