@@ -72,7 +72,7 @@ class Grouping:
         return self.unique and (not self.entity or self.entity in self.keys)
 
 
-_Quantity = tuple[str, str]
+Quantity = tuple[str, str]
 """A running sum and what it is of: (rows, ""), (sum, column), (wide, column), (known, column), (entities, members),
 (of, member) as counts of rows, (parity, member) as an exclusive or of marks."""
 
@@ -84,9 +84,9 @@ def group(engine: Engine, table: SharedTable, grouping: Grouping) -> SharedTable
     boundary = ends(engine.narrow("ends"), table, grouping.keys, grouping.entity) if _needs_ends(grouping) else None
     running = _running(_increments(engine, table, grouping, boundary, wanted))
     if grouping.keys and boundary is not None:
-        groups, values = _last_rows(engine, table, grouping, boundary.group, running)
+        groups, values = last_rows(engine, table, grouping, boundary.group, running)
     else:
-        groups, values = _whole(engine, table, running)
+        groups, values = whole(engine, table, running)
     return _measured(engine, groups, values, table, grouping)
 
 
@@ -106,13 +106,13 @@ def _needs_ends(grouping: Grouping) -> bool:
     return bool(grouping.keys) or any(measure.function == "count-entities" for measure in grouping.measures)
 
 
-def _quantities(table: SharedTable, grouping: Grouping) -> list[_Quantity]:
+def _quantities(table: SharedTable, grouping: Grouping) -> list[Quantity]:
     """What has to be summed up for the measures, each once, in order of first use."""
     found = [quantity for measure in grouping.measures for quantity in _read_by(measure, table, grouping)]
     return list(dict.fromkeys(found))
 
 
-def _read_by(measure: Measure, table: SharedTable, grouping: Grouping) -> list[_Quantity]:
+def _read_by(measure: Measure, table: SharedTable, grouping: Grouping) -> list[Quantity]:
     match measure.function:
         case "sum":
             total = ("wide" if measure.wide else "sum", measure.column)
@@ -132,21 +132,21 @@ def _read_by(measure: Measure, table: SharedTable, grouping: Grouping) -> list[_
             return [_presence(grouping, name) for name in table.members if name not in measure.excluding]
 
 
-def _known(table: SharedTable, column: str) -> _Quantity:
+def _known(table: SharedTable, column: str) -> Quantity:
     """What counts the non-NULL values of a column: all rows if it has no NULL."""
     return ("rows", "") if table.column(column).validity is None else ("known", column)
 
 
-def _presence(grouping: Grouping, member: str) -> _Quantity:
+def _presence(grouping: Grouping, member: str) -> Quantity:
     return ("parity" if grouping.unique_in_group else "of", member)
 
 
 def _increments(
-    engine: Engine, table: SharedTable, grouping: Grouping, boundary: Ends | None, wanted: Sequence[_Quantity]
-) -> dict[_Quantity, Vector]:
+    engine: Engine, table: SharedTable, grouping: Grouping, boundary: Ends | None, wanted: Sequence[Quantity]
+) -> dict[Quantity, Vector]:
     """What each row adds to each quantity. All bits that are summed become arithmetic in one batch."""
-    found: dict[_Quantity, Vector] = {}
-    bits: dict[_Quantity, Boolean] = {}
+    found: dict[Quantity, Vector] = {}
+    bits: dict[Quantity, Boolean] = {}
     for quantity in wanted:
         match quantity:
             case ("sum", name):
@@ -167,7 +167,7 @@ def _increments(
 
 
 def _counted_bit(
-    engine: Engine, table: SharedTable, grouping: Grouping, boundary: Ends | None, quantity: _Quantity
+    engine: Engine, table: SharedTable, grouping: Grouping, boundary: Ends | None, quantity: Quantity
 ) -> Boolean:
     """The bit of each row that the quantity counts."""
     match quantity:
@@ -201,8 +201,8 @@ def _wide(engine: Engine, table: SharedTable, name: str) -> Wide:
     raise InternalError("relational/sum", f"`{name}` is summed and must be shared as arithmetic or wide")
 
 
-def _running(increments: Mapping[_Quantity, Vector]) -> dict[_Quantity, Vector]:
-    running: dict[_Quantity, Vector] = {}
+def _running(increments: Mapping[Quantity, Vector]) -> dict[Quantity, Vector]:
+    running: dict[Quantity, Vector] = {}
     for quantity, vector in increments.items():
         match vector:
             case Boolean():
@@ -212,14 +212,17 @@ def _running(increments: Mapping[_Quantity, Vector]) -> dict[_Quantity, Vector]:
     return running
 
 
-def _as_columns(values: Mapping[_Quantity, Vector]) -> dict[str, SharedColumn]:
+def _as_columns(values: Mapping[Quantity, Vector]) -> dict[str, SharedColumn]:
     return {"/".join(quantity): SharedColumn(vector, 0, 0) for quantity, vector in values.items()}
 
 
-def _last_rows(
-    engine: Engine, table: SharedTable, grouping: Grouping, last: Boolean, running: Mapping[_Quantity, Vector]
-) -> tuple[SharedTable, dict[_Quantity, Vector]]:
-    """The groups' last rows in front: their keys, and differences of running sums; all else cleared."""
+def last_rows(
+    engine: Engine, table: SharedTable, grouping: Grouping, last: Boolean, running: Mapping[Quantity, Vector]
+) -> tuple[SharedTable, dict[Quantity, Vector]]:
+    """The groups' last rows in front: their keys, and differences of running sums; all else cleared.
+
+    The groups are in the order of the table, as far as the keys by which it was sorted are kept.
+    """
     keys = {f"key/{name}": table.column(name) for name in grouping.keys if name in grouping.keep}
     carried = SharedTable(table.length, {**keys, **_as_columns(running)}, last)
     front = moved(carried, lambda rows: engine.narrow("partition").partition(last, rows)).cut(grouping.rows)
@@ -230,7 +233,9 @@ def _last_rows(
     clean = cleared(engine.narrow("clear"), replace(front, columns=columns), front.valid)
     groups = {name: clean.columns[f"key/{name}"] for name in grouping.keys if name in grouping.keep}
     values = {quantity: clean.columns["/".join(quantity)].value for quantity in running}
-    return SharedTable(clean.length, groups, clean.valid), values
+    order = table.order[: len(grouping.keys)]
+    kept = order if all(name in groups for name in order) else ()
+    return SharedTable(clean.length, groups, clean.valid, order=kept), values
 
 
 def _differences(vector: Vector) -> Vector:
@@ -245,9 +250,9 @@ def _differences(vector: Vector) -> Vector:
             raise InternalError("relational/group", f"{vector!r} has no differences")
 
 
-def _whole(
-    engine: Engine, table: SharedTable, running: Mapping[_Quantity, Vector]
-) -> tuple[SharedTable, dict[_Quantity, Vector]]:
+def whole(
+    engine: Engine, table: SharedTable, running: Mapping[Quantity, Vector]
+) -> tuple[SharedTable, dict[Quantity, Vector]]:
     """One group of all rows: the last value of each running sum."""
     last = table.length - 1
     values = {quantity: vector.rows(last, last + 1) for quantity, vector in running.items()}
@@ -257,7 +262,7 @@ def _whole(
 def _measured(
     engine: Engine,
     groups: SharedTable,
-    values: Mapping[_Quantity, Vector],
+    values: Mapping[Quantity, Vector],
     table: SharedTable,
     grouping: Grouping,
 ) -> SharedTable:
@@ -276,7 +281,7 @@ class _Measuring:
         self,
         engine: Engine,
         length: int,
-        values: Mapping[_Quantity, Vector],
+        values: Mapping[Quantity, Vector],
         table: SharedTable,
         grouping: Grouping,
     ) -> None:
@@ -285,8 +290,8 @@ class _Measuring:
         self._values = values
         self._table = table
         self._grouping = grouping
-        self._planes: dict[_Quantity, Boolean] = {}
-        self._numbers: dict[_Quantity, Arithmetic] = {}
+        self._planes: dict[Quantity, Boolean] = {}
+        self._numbers: dict[Quantity, Arithmetic] = {}
 
     def column(self, measure: Measure) -> SharedColumn:
         value: Vector
@@ -308,7 +313,7 @@ class _Measuring:
                 value = self._members(measure.excluding)
         return SharedColumn(value, measure.lo, measure.hi, validity)
 
-    def _present(self, quantity: _Quantity) -> Boolean:
+    def _present(self, quantity: Quantity) -> Boolean:
         """One plane: the count is not zero."""
         if quantity not in self._planes:
             value = self._values[quantity]
