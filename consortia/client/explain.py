@@ -64,11 +64,13 @@ def _verdict_lines(verdict: Verdict) -> list[str]:
 
 
 def _off(compiled: Compiled, world: PolicyWorld) -> list[str]:
-    found = []
+    """A line for each rule that is off at an owner; owners at which it is off alike stand together."""
+    owners: dict[str, list[str]] = {}
     for verdict in compiled.decision.verdicts:
         for loaded in world.policies_of(verdict.owner, compiled.plan.purpose):
-            found += [f"{verdict.owner}: {rule.words} ({rule.rule}: off)" for rule in off_rules(loaded.policy)]
-    return list(dict.fromkeys(found))
+            for rule in off_rules(loaded.policy):
+                owners.setdefault(f"{rule.words} ({rule.rule}: off)", []).append(verdict.owner)
+    return [f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in owners.items()]
 
 
 def _cost_lines(estimate: Estimate) -> list[str]:

@@ -225,6 +225,7 @@ def main() -> None:
     started = time.monotonic()
     root = given.out / "demo"
     shutil.rmtree(root, ignore_errors=True)
+    (given.out / "demo.json").unlink(missing_ok=True)
     data = root / "data"
     try:
         numbers = run(root, data, Parameters.of_size(given.customers, given.transactions), started)
@@ -273,7 +274,7 @@ def run(root: Path, data: Path, parameters: Parameters, started: float) -> dict[
     }
     title("6. The same questions on the pooled files, in plain DuckDB and Python integers")
     verdict = "equal to the last digit" if not demo.differences else "DIFFERENT"
-    say(f"{verdict}; {numbers['seconds']} s in all, {numbers['processes']} processes over the network, ")
+    say(f"{verdict}; {numbers['seconds']} s in all, {numbers['processes']} processes over the network,")
     say(f"a node used at most {memory / 2**20:.0f} MiB; bytes and rounds exactly as declared before the run")
     return numbers
 
