@@ -113,12 +113,20 @@ class PartCollector:
         return all(self._whole(step, computer) for step in self.steps for computer in self.computers)
 
     def open(
-        self, session: str, plan: str, keys: Mapping[str, PublicKey], private: hpke.KemPrivateKey
+        self,
+        session: str,
+        plan: str,
+        keys: Mapping[str, PublicKey],
+        private: hpke.KemPrivateKey,
+        *,
+        transcript: str | None = None,
     ) -> dict[str, list[bytes]]:
         """The parts in clear by release step, in the order of ``computers``.
 
-        ``keys`` are the computers' node keys. Raises ProtocolAbort ``control/part`` naming the computer at fault:
-        a part that it did not sign, of another run than the others', or that is not what it committed to.
+        ``keys`` are the computers' node keys; ``transcript`` that of the run, where the recipient was a party of it
+        (a person was not, and can only compare the parts with each other).
+        Raises ProtocolAbort ``control/part`` naming the computer at fault: a part that it did not sign, of another
+        run than the others' or the recipient's, or that is not what it committed to.
         """
         opened: dict[str, list[bytes]] = {}
         runs: set[RunOf] = set()
@@ -130,6 +138,8 @@ class PartCollector:
                 opened[step].append(part)
         if any(run.session != session or run.plan != plan for run in runs) or len(runs) != 1:
             raise _refused("the computers' parts are of different runs, or of another plan than the submitted one")
+        if transcript is not None and any(run.transcript != transcript for run in runs):
+            raise _refused("the computers' parts are of another run than the one in which this member took part")
         return opened
 
     def _whole(self, step: str, computer: str) -> bool:

@@ -21,11 +21,11 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from consortia.control.mailbox import Letter
-from consortia.control.messages import Collected, Empty, Fault, Kind, Part, Progress, Proposal, Stage, decode
+from consortia.control.messages import Collected, Empty, Kind, Progress, Proposal, Stage, decode
 from consortia.control.messages import End as EndBody
-from consortia.control.parts import Output, PartCollector, RunOf, sealed_pieces
-from consortia.control.phases import ENDS, MOVES, Phase
-from consortia.errors import ConsortiaError, InternalError, PeerError, PolicyRefusal, ProtocolAbort, RequestError
+from consortia.control.parts import Output, RunOf, sealed_pieces
+from consortia.control.phases import Phase
+from consortia.errors import ConsortiaError, InternalError, PeerError, ProtocolAbort
 from consortia.parties.agreement import agree, greet, offer, verified_submission
 from consortia.parties.approval import Terms, build_approval, check_unexpired, verify_approvals
 from consortia.parties.assent import exchange_assent
@@ -37,8 +37,9 @@ from consortia.parties.checks import (
     check_unchanged,
     concerned_cards,
 )
+from consortia.parties.ending import NO_DIGEST, close_with_statement, ended, fail, is_closed
 from consortia.parties.inbox import SessionEnded, SessionInbox
-from consortia.parties.results import encrypt
+from consortia.parties.own_result import take_result
 from consortia.parties.store import SessionMemory
 from consortia.parties.tools import Tools
 from consortia.parties.transport.key_schedule import LinkKeys
@@ -52,10 +53,9 @@ from consortia.trust.documents import Frozen
 from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.hpke import KemPrivateKey
 from consortia.trust.keys import PublicKey
-from consortia.trust.sessions import Approval, Denial, Seal, Submission
+from consortia.trust.sessions import Approval, Submission
 
 _LOG = structlog.get_logger("consortia.parties")
-_NO_PLAN = "0" * 64
 _CAUSE_SECONDS = 2.0
 ATTEMPT = 1
 """A session has one attempt in this version: after a crash it ends, and the analyst submits again."""
@@ -73,7 +73,7 @@ class SessionRunner:
         self._links: dict[str, TcpChannel] = {}
         self._step = ""
         self._shared_since: float | None = None
-        self._claimed_plan = _NO_PLAN
+        self._claimed_plan = NO_DIGEST
         self._log = _LOG.bind(session=session, member=tools.member)
 
     def deliver(self, letter: Letter) -> None:
@@ -137,7 +137,7 @@ class SessionRunner:
         with tools.store.begin() as transaction:
             memory = tools.store.memory(transaction, self._session)
             kept = tools.store.results(transaction, self._session)
-            sealed = any(leaf.kind == "seal" for leaf, _ in tools.store.journal.entries(transaction, self._session))
+            sealed = is_closed(tools, transaction, self._session)
         if memory.outputs and not kept:
             proposal = decode(Proposal, self._inbox.take(Kind.PROPOSAL, self._phase).body, Kind.PROPOSAL, COORDINATOR)
             trusted = tools.work.documents().trusted
@@ -344,23 +344,7 @@ class SessionRunner:
         self._inbox.check()
 
     def _take_result(self, memory: SessionMemory, plan: Plan, keys: Mapping[str, PublicKey]) -> None:
-        """Collect the computers' parts for this member, open them, and keep the result encrypted."""
-        tools = self._tools
-        if plan.digest() != memory.plan:
-            raise ProtocolAbort("parties/plan-shown", "the plan of the results is not the one that this node approved")
-        collector = PartCollector(tools.member, memory.outputs, memory.computers)
-        while not collector.complete:
-            letter = self._inbox.take(Kind.PART, self._phase)
-            collector.add(letter.sender, decode(Part, letter.body, letter.kind, letter.sender))
-        private = KemPrivateKey.load(tools.result_key_path(self._session))
-        parts = collector.open(self._session, plan.digest(), keys, private)
-        encrypted = {
-            step: encrypt(tools.results_key, self._session, step, tools.work.open_result(plan, step, of_step))
-            for step, of_step in parts.items()
-        }
-        with tools.store.begin() as transaction:
-            tools.store.keep_results(transaction, self._session, encrypted)
-        self._log.info("results-stored", outputs=len(encrypted))
+        take_result(self._tools, memory, plan, keys, lambda: self._inbox.take(Kind.PART, self._phase))
 
     def _seal(self, memory: SessionMemory) -> None:
         """Wait until all parts are delivered, sign the closing statement, and wait for everybody's."""
@@ -368,21 +352,7 @@ class SessionRunner:
         self._inbox.take(Kind.RELEASED, self._phase)
         now = tools.clock()
         with tools.store.begin() as transaction:
-            seal = Seal(
-                session=self._session,
-                attempt=memory.attempt,
-                party=tools.member,
-                plan=memory.plan or _NO_PLAN,
-                transcript=memory.transcript or _NO_PLAN,
-                outcome="released",
-                commitments=memory.commitments,
-                traffic=memory.traffic,
-                journal_head=tools.store.journal.head(transaction),
-            )
-            signed = seal_document(seal, (tools.signer,))
-            tools.store.journal.append(
-                transaction, session=self._session, kind="seal", payload=signed.to_bytes(), now=now, once=True
-            )
+            signed = close_with_statement(tools, transaction, memory, now)
             tools.control.post(transaction, Kind.SEAL, signed, self._session)
         tools.control.flush()
         self._drop_links(cleanly=True)
@@ -403,56 +373,12 @@ class SessionRunner:
     def _fail(self, error: ConsortiaError) -> None:
         """Deny before the approval, abort after it, and tell the others; the own log gets the details."""
         self._log.warning("session-failed", phase=self._phase, **error.as_dict())
-        tools, now = self._tools, self._tools.clock()
-        denies = self._phase in (Phase.PROPOSED, Phase.REVIEWING)
-        with tools.store.begin() as transaction:
-            if self._phase in ENDS:
-                return
-            if denies:
-                signed = seal_document(self._denial(error), (tools.signer,))
-                tools.store.move(transaction, self._session, Phase.DENIED, error.code, now)
-                tools.store.journal.append(
-                    transaction, session=self._session, kind="denial", payload=signed.to_bytes(), now=now
-                )
-                tools.control.post(transaction, Kind.DENIAL, signed, self._session)
-            else:
-                fault = Fault.of(error, tools.member)
-                tools.store.move(transaction, self._session, Phase.ABORTED, error.code, now)
-                tools.store.journal.append(
-                    transaction, session=self._session, kind="abort", payload=fault.model_dump_json().encode(), now=now
-                )
-                tools.control.post(transaction, Kind.ABORT, fault, self._session)
-        tools.control.flush()
-        self._phase = Phase.DENIED if denies else Phase.ABORTED
-
-    def _denial(self, error: ConsortiaError) -> Denial:
-        public = isinstance(error, RequestError | PolicyRefusal | PeerError | ProtocolAbort)
-        fault = Fault.of(error, self._tools.member)
-        if isinstance(error, Refused):
-            reasons = error.reasons
-        else:
-            reasons = (str(error).removeprefix(f"{error.code}: ") if public else fault.message,)
-        return Denial(
-            session=self._session,
-            party=self._tools.member,
-            plan=self._claimed_plan,
-            code=error.code,
-            reasons=reasons,
-        )
+        self._phase = fail(self._tools, self._session, error, self._claimed_plan)
 
     def _close(self, end: EndBody) -> None:
-        """The coordinator ended the session: note it, unless it contradicts what this node knows."""
-        tools, now = self._tools, self._tools.clock()
-        target = end.phase if end.phase in MOVES[self._phase] else Phase.ABORTED
-        cause = end.fault.code if end.fault is not None else str(end.phase)
-        with tools.store.begin() as transaction:
-            tools.store.move(transaction, self._session, target, cause, now)
-            tools.store.journal.append(
-                transaction, session=self._session, kind="end", payload=end.model_dump_json().encode(), now=now
-            )
-        self._phase = target
-        fault = end.fault.model_dump() if end.fault is not None else {}
-        self._log.info("session-ended", phase=target, cause=cause, **{f"fault_{key}": fault[key] for key in fault})
+        self._phase = ended(self._tools, self._session, end)
+        fault = {f"fault_{key}": value for key, value in end.fault.model_dump().items()} if end.fault else {}
+        self._log.info("session-ended", phase=self._phase, told=end.phase, **fault)
 
     def _drop_links(self, *, cleanly: bool = False) -> None:
         with self._lock:

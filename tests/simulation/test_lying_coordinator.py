@@ -15,9 +15,9 @@ from consortia.coordinator.service import CoordinatorService
 from consortia.errors import ConsortiaError, ProtocolAbort
 from consortia.parties.work import Documents, Review
 from consortia.plans.model import Plan
-from consortia.trust.envelope import seal_document
+from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.keys import PrivateKey
-from consortia.trust.sessions import Approval
+from consortia.trust.sessions import Approval, Seal
 from tests.session_world import Client, SessionWorld, session_world
 
 Lie = Callable[[str, Letter], Letter | None]
@@ -240,6 +240,46 @@ def test_a_part_that_the_coordinator_altered_or_exchanged_is_refused_by_the_reci
             world.parts(client, session)
         assert isinstance(refused.value, ProtocolAbort)
         assert refused.value.code == "control/part"
+
+
+def ending_instead_of(kind: Kind, told: Phase) -> Lie:
+    def lie(_peer: str, letter: Letter) -> Letter:
+        return Letter(Kind.END, letter.session, encode(End(phase=told))) if letter.kind == kind else letter
+
+    return lie
+
+
+def closing_statements(world: SessionWorld, member: str, session: str) -> list[Seal]:
+    store = world.nodes[member]._store
+    with store.begin() as transaction:
+        entries = store.journal.entries(transaction, session)
+    return [
+        Seal.parse(Envelope.from_bytes(payload).payload_bytes()) for leaf, payload in entries if leaf.kind == "seal"
+    ]
+
+
+@pytest.mark.parametrize("told", [Phase.SEALED, Phase.ABORTED, Phase.DENIED])
+def test_once_its_parts_left_a_node_closes_the_session_as_released_whatever_the_coordinator_calls_it(
+    tmp_path: Path, told: Phase
+) -> None:
+    lie = ending_instead_of(Kind.RELEASED, told)
+    with session_world(tmp_path, service=type("ThisLiar", (Liar,), {"lie": staticmethod(lie)})) as world:
+        session = world.submit(world.client())
+        world.wait_phases(session, Phase.SEALED)
+        for member in world.nodes:
+            (seal,) = closing_statements(world, member, session)
+            assert (seal.outcome, seal.code, len(seal.commitments)) == ("released", str(told), 1)
+
+
+@pytest.mark.parametrize("told", [Phase.SEALED, Phase.SHARING])
+def test_before_its_parts_left_no_word_of_the_coordinator_makes_a_session_sealed_or_lets_it_stay_open(
+    tmp_path: Path, told: Phase
+) -> None:
+    lie = ending_instead_of(Kind.HELLOS, told)
+    with session_world(tmp_path, service=type("ThisLiar", (Liar,), {"lie": staticmethod(lie)})) as world:
+        session = world.submit(world.client())
+        world.wait_phases(session, Phase.ABORTED)
+        assert not any(closing_statements(world, member, session) for member in world.nodes)
 
 
 def test_a_party_whose_catalogue_differs_denies_and_names_the_first_differing_step(tmp_path: Path) -> None:

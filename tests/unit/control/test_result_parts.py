@@ -86,6 +86,15 @@ def test_parts_that_all_belong_to_another_session_are_refused() -> None:
         opened(collector(**replaced))
 
 
+def test_parts_that_agree_with_each_other_but_not_with_the_run_that_the_recipient_knows_are_refused() -> None:
+    other = RunOf(RUN.session, 1, PLAN, "9" * 64)
+    replaced = {name.replace("-", "_"): pieces(name, other) for name in COMPUTERS}
+    with pytest.raises(ProtocolAbort, match="another run") as refused:
+        collector(**replaced).open(RUN.session, PLAN, PUBLIC, PRIVATE, transcript=T2)
+    assert refused.value.code == "control/part"
+    assert collector().open(RUN.session, PLAN, PUBLIC, PRIVATE, transcript=T2)
+
+
 def test_a_part_that_another_computer_signed_is_refused() -> None:
     with pytest.raises(ProtocolAbort):
         opened(collector(bank_b=pieces("bank-c")))

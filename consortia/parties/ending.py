@@ -1,0 +1,124 @@
+"""How a session ends at this node: by its closing statement, a denial, an abort, or an end that the coordinator tells.
+
+What is written down is what happened here, not what was told. Before its parts left, a session that does not go on is
+denied, expired or aborted, and nothing of this node can be opened. From ``releasing`` on the parts are on their way
+and nobody can call them back: whatever then fails, and whatever the coordinator calls it, the session is ``sealed``
+here, and the closing statement in the journal says ``released``, with the code of what went wrong. So ``releasing``
+and ``sealed`` together are exactly the sessions whose parts left this node.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from consortia.control.messages import End, Fault, Kind
+from consortia.control.phases import ENDS, MOVES, Phase
+from consortia.errors import ConsortiaError, PeerError, PolicyRefusal, ProtocolAbort, RequestError
+from consortia.parties.checks import Refused
+from consortia.parties.store import SessionMemory
+from consortia.parties.tools import Tools
+from consortia.trust.envelope import Envelope, seal_document
+from consortia.trust.sessions import Denial, Seal
+
+NO_DIGEST = "0" * 64
+"""In place of a digest that was never known: a plan before it was compiled, a transcript before keys were agreed."""
+
+
+def close_with_statement(
+    tools: Tools, transaction: Connection, memory: SessionMemory, now: datetime, code: str = ""
+) -> Envelope:
+    """Sign the closing statement over what this node released, and append it to the journal; ``code`` if it failed."""
+    seal = Seal(
+        session=memory.session,
+        attempt=memory.attempt,
+        party=tools.member,
+        plan=memory.plan or NO_DIGEST,
+        transcript=memory.transcript or NO_DIGEST,
+        outcome="released",
+        code=code,
+        commitments=memory.commitments,
+        traffic=memory.traffic,
+        journal_head=tools.store.journal.head(transaction),
+    )
+    signed = seal_document(seal, (tools.signer,))
+    tools.store.journal.append(
+        transaction, session=memory.session, kind="seal", payload=signed.to_bytes(), now=now, once=True
+    )
+    return signed
+
+
+def is_closed(tools: Tools, transaction: Connection, session: str) -> bool:
+    """Whether the closing statement of the session stands in the journal."""
+    return any(leaf.kind == "seal" for leaf, _ in tools.store.journal.entries(transaction, session))
+
+
+def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str) -> Phase:
+    """End the session with ``error`` and tell the others; the phase in which it has ended."""
+    now = tools.clock()
+    with tools.store.begin() as transaction:
+        current = _current(tools, transaction, session)
+        if current in ENDS:
+            return current
+        if current in (Phase.PROPOSED, Phase.REVIEWING):
+            target = Phase.DENIED
+            signed = seal_document(_denial(tools, session, error, claimed_plan), (tools.signer,))
+            tools.store.journal.append(transaction, session=session, kind="denial", payload=signed.to_bytes(), now=now)
+            tools.control.post(transaction, Kind.DENIAL, signed, session)
+        else:
+            fault = Fault.of(error, tools.member)
+            target = last_phase(current, Phase.ABORTED)
+            kind = "abort" if target is Phase.ABORTED else "failed-after-release"
+            _close_if_released(tools, transaction, session, current, error.code, now)
+            tools.store.journal.append(
+                transaction, session=session, kind=kind, payload=fault.model_dump_json().encode(), now=now
+            )
+            tools.control.post(transaction, Kind.ABORT, fault, session)
+        tools.store.move(transaction, session, target, error.code, now)
+    tools.control.flush()
+    return target
+
+
+def ended(tools: Tools, session: str, end: End) -> Phase:
+    """Note that the coordinator ended the session; the phase in which it has ended here."""
+    now = tools.clock()
+    cause = end.fault.code if end.fault is not None else str(end.phase)
+    with tools.store.begin() as transaction:
+        current = _current(tools, transaction, session)
+        if current in ENDS:
+            return current
+        target = last_phase(current, end.phase)
+        _close_if_released(tools, transaction, session, current, cause, now)
+        tools.store.move(transaction, session, target, cause, now)
+        tools.store.journal.append(
+            transaction, session=session, kind="end", payload=end.model_dump_json().encode(), now=now
+        )
+    return target
+
+
+def last_phase(current: Phase, told: Phase) -> Phase:
+    """How a session that is ``current`` here ends when it is ``told`` to be over as ``told``. Pure."""
+    if current is Phase.RELEASING:
+        return Phase.SEALED
+    return told if told in ENDS and told in MOVES[current] else Phase.ABORTED
+
+
+def _close_if_released(
+    tools: Tools, transaction: Connection, session: str, current: Phase, code: str, now: datetime
+) -> None:
+    if current is Phase.RELEASING and not is_closed(tools, transaction, session):
+        close_with_statement(tools, transaction, tools.store.memory(transaction, session), now, code)
+
+
+def _current(tools: Tools, transaction: Connection, session: str) -> Phase:
+    """Where the session stands by the database: in memory the last move may be missing if it was cut short."""
+    return tools.store.phase(transaction, session) or Phase.ABORTED
+
+
+def _denial(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str) -> Denial:
+    public = isinstance(error, RequestError | PolicyRefusal | PeerError | ProtocolAbort)
+    if isinstance(error, Refused):
+        reasons = error.reasons
+    else:
+        told = str(error).removeprefix(f"{error.code}: ") if public else Fault.of(error, tools.member).message
+        reasons = (told,)
+    return Denial(session=session, party=tools.member, plan=claimed_plan, code=error.code, reasons=reasons)
