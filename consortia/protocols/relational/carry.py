@@ -22,8 +22,8 @@ def carried(engine: Engine, first: Boolean, rows: Rows) -> Rows:
     Rounds 8; bytes those of a partition and a shuffle of the columns.
     """
     at_end, order = engine.narrow("partition").partition_keeping(engine.invert(first), rows)
-    back = engine.narrow("back").put_back(order, _changes(at_end))
-    return _running(back)
+    back = engine.narrow("back").put_back(order, changes(at_end))
+    return running(back)
 
 
 def same_as_previous(engine: Engine, key: Boolean) -> Boolean:
@@ -86,7 +86,8 @@ def slice_of(rows: Rows, start: int, stop: int) -> Rows:
     )
 
 
-def _changes(rows: Rows) -> Rows:
+def changes(rows: Rows) -> Rows:
+    """Each row minus (exclusive or) the one above. Local."""
     return Rows(
         tuple(column - column.shifted(1) for column in rows.arithmetic),
         tuple(column ^ column.shifted(1) for column in rows.boolean),
@@ -94,7 +95,8 @@ def _changes(rows: Rows) -> Rows:
     )
 
 
-def _running(rows: Rows) -> Rows:
+def running(rows: Rows) -> Rows:
+    """Running sums, exclusive ors for boolean columns. Local."""
     return Rows(
         tuple(column.prefix_sums() for column in rows.arithmetic),
         tuple(column.prefix_xors() for column in rows.boolean),
