@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from consortia.errors import InternalError
 from consortia.protocols import costs
+from consortia.protocols.boolean.networks import Network
 from consortia.protocols.costs import Cost
 from consortia.protocols.engine import ColumnShape
+from consortia.protocols.fixed import costs as costs_of_fixed
 from consortia.protocols.order import costs as costs_of_order
 from consortia.protocols.order.compare import COMPARISON_BITS
 from consortia.protocols.order.partition import POSITIONS
@@ -240,6 +242,43 @@ class CountingEngine:
     def multiply_wide(self, bit: Wide, x: Wide) -> Wide:
         self._add(costs.multiply(_same(bit, x), 128))
         return CountedWide(x.length)
+
+    def multiply_truncate(self, x: Arithmetic, y: Arithmetic, fraction: int, *, exact: bool = False) -> Arithmetic:
+        self._add(costs_of_fixed.multiply_truncate(_same(x, y), fraction, exact=exact))
+        return CountedArithmetic(x.length)
+
+    def matrix_product_truncate(
+        self,
+        x: Arithmetic,
+        y: Arithmetic,
+        rows: int,
+        inner: int,
+        columns: int,
+        fraction: int,
+        *,
+        exact: bool = False,
+    ) -> Arithmetic:
+        if (x.length, y.length) != (rows * inner, inner * columns):
+            raise InternalError("protocol/shape", f"{x.length} and {y.length} values are no such matrices")
+        length = rows * columns
+        self._add(costs_of_fixed.multiply_truncate(length if inner else 0, fraction, exact=exact))
+        return CountedArithmetic(length)
+
+    def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> Arithmetic:
+        self._add(costs_of_fixed.truncate(x.length, fraction, exact=exact))
+        return CountedArithmetic(x.length)
+
+    def decompose(self, x: Arithmetic, bits: int, network: Network = "sklansky") -> Boolean:
+        self._add(costs_of_fixed.decompose(x.length, bits, network))
+        return CountedBoolean(x.length, bits)
+
+    def compose(self, x: Boolean, network: Network | None = None) -> Arithmetic:
+        self._add(costs_of_fixed.compose(x.length, x.bits, network))
+        return CountedArithmetic(x.length)
+
+    def filled(self, x: Boolean, network: Network = "sklansky") -> Boolean:
+        self._add(costs_of_fixed.filled(x.length, x.bits, network))
+        return CountedBoolean(x.length, x.bits)
 
     # --- comparisons ------------------------------------------------------------------------------------
 

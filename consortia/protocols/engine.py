@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
+from consortia.protocols.boolean.networks import Network
 from consortia.protocols.shares import Arithmetic, Boolean, Permutation, Rows, Vector, Wide, Words
 
 
@@ -111,6 +112,48 @@ class Engine(Protocol):
 
     def multiply_wide(self, bit: Wide, x: Wide) -> Wide:
         """A wide value times 0 or 1 (or any wide value), modulo 2^128. One round."""
+        ...
+
+    def multiply_truncate(self, x: Arithmetic, y: Arithmetic, fraction: int, *, exact: bool = False) -> Arithmetic:
+        """Row by row floor((x y + e) / 2^fraction), e uniform in [0, 2^fraction), for |x y| < 2^62, fraction 1 to 62.
+
+        Off by less than one unit and right in the mean; two computers know e (docs/limits.md). ``exact``: e = 0.
+        Two rounds, and 32 + fraction/2 bytes a row over all parties; exact about seven rounds and 39 bytes more.
+        """
+        ...
+
+    def matrix_product_truncate(
+        self,
+        x: Arithmetic,
+        y: Arithmetic,
+        rows: int,
+        inner: int,
+        columns: int,
+        fraction: int,
+        *,
+        exact: bool = False,
+    ) -> Arithmetic:
+        """``matrix_product`` with its sums divided as in ``multiply_truncate``; every |sum| < 2^62."""
+        ...
+
+    def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> Arithmetic:
+        """Row by row floor((x + e) / 2^fraction) as in ``multiply_truncate``, for |x| < 2^62. Two rounds."""
+        ...
+
+    def decompose(self, x: Arithmetic, bits: int, network: Network = "sklansky") -> Boolean:
+        """The low ``bits`` planes of x in two's complement, for any x. 1 + ceil(log2 bits) rounds by ``sklansky``."""
+        ...
+
+    def compose(self, x: Boolean, network: Network | None = None) -> Arithmetic:
+        """The unsigned value of up to 64 planes.
+
+        Two rounds and 16 + 8 bits bytes a row over all parties; by an adder with ``network`` 8 rounds and fewer bytes
+        from 20 planes on.
+        """
+        ...
+
+    def filled(self, x: Boolean, network: Network = "sklansky") -> Boolean:
+        """Plane j is the OR of the planes j and above."""
         ...
 
     # --- comparisons ------------------------------------------------------------------------------------

@@ -11,10 +11,14 @@ from typing import Self, TypeVar
 from consortia.errors import InternalError
 from consortia.protocols.arithmetic.matrix import matrix_product
 from consortia.protocols.arithmetic.multiply import multiply, multiply_wide
+from consortia.protocols.arithmetic.truncate import matrix_product_truncate, multiply_truncate, truncate
 from consortia.protocols.boolean.compare import equal, less_than
 from consortia.protocols.boolean.conjunction import conjunction
+from consortia.protocols.boolean.networks import Network
+from consortia.protocols.boolean.prefix import filled
 from consortia.protocols.context import Context
 from consortia.protocols.conversion.bits import bit_to_arithmetic, bit_to_wide
+from consortia.protocols.conversion.numbers import compose, decompose
 from consortia.protocols.conversion.sign import negative, zero
 from consortia.protocols.conversion.widen import widened
 from consortia.protocols.engine import ColumnShape
@@ -93,6 +97,35 @@ class Ring3Engine:
 
     def multiply_wide(self, bit: Wide, x: Wide) -> Ring3Wide:
         return multiply_wide(self.ctx, own(bit, Ring3Wide), own(x, Ring3Wide))
+
+    def multiply_truncate(self, x: Arithmetic, y: Arithmetic, fraction: int, *, exact: bool = False) -> Ring3Arithmetic:
+        return multiply_truncate(self.ctx, own(x, Ring3Arithmetic), own(y, Ring3Arithmetic), fraction, exact=exact)
+
+    def matrix_product_truncate(
+        self,
+        x: Arithmetic,
+        y: Arithmetic,
+        rows: int,
+        inner: int,
+        columns: int,
+        fraction: int,
+        *,
+        exact: bool = False,
+    ) -> Ring3Arithmetic:
+        left, right = own(x, Ring3Arithmetic), own(y, Ring3Arithmetic)
+        return matrix_product_truncate(self.ctx, left, right, (rows, inner, columns), fraction, exact=exact)
+
+    def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> Ring3Arithmetic:
+        return truncate(self.ctx, own(x, Ring3Arithmetic), fraction, exact=exact)
+
+    def decompose(self, x: Arithmetic, bits: int, network: Network = "sklansky") -> Ring3Boolean:
+        return decompose(self.ctx, own(x, Ring3Arithmetic), bits, network)
+
+    def compose(self, x: Boolean, network: Network | None = None) -> Ring3Arithmetic:
+        return compose(self.ctx, own(x, Ring3Boolean), network)
+
+    def filled(self, x: Boolean, network: Network = "sklansky") -> Ring3Boolean:
+        return filled(self.ctx, own(x, Ring3Boolean), network)
 
     # --- comparisons ------------------------------------------------------------------------------------
 

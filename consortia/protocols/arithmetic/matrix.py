@@ -30,11 +30,16 @@ def matrix_product(
     if rows * columns == 0 or inner == 0:
         return Ring3Arithmetic(np.zeros(rows * columns, np.uint64), np.zeros(rows * columns, np.uint64))
     plus, minus = ctx.zero_sum((rows * columns,), np.uint64)
-    own = (plus - minus).reshape(rows, columns)
-    _add(x.first.reshape(rows, inner), (y.first + y.second).reshape(inner, columns), own)
-    _add(x.second.reshape(rows, inner), y.first.reshape(inner, columns), own)
-    flat = own.reshape(-1)
+    flat = plus - minus
+    add_own_products(x, y, flat.reshape(rows, columns))
     return Ring3Arithmetic(flat, ctx.reshare(flat))
+
+
+def add_own_products(x: Ring3Arithmetic, y: Ring3Arithmetic, out: Words) -> None:
+    """Add this computer's part of X Y, without a mask, to ``out`` (rows, columns)."""
+    rows, columns = out.shape
+    _add(x.first.reshape(rows, -1), (y.first + y.second).reshape(-1, columns), out)
+    _add(x.second.reshape(rows, -1), y.first.reshape(-1, columns), out)
 
 
 def _add(x: Words, y: Words, out: Words) -> None:

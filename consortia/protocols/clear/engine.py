@@ -7,6 +7,7 @@ declared width, a step path used twice) this one raises InternalError: wrong pla
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,11 +15,13 @@ from typing import Any, cast
 import numpy as np
 
 from consortia.errors import InternalError
+from consortia.protocols.boolean.networks import Network
 from consortia.protocols.clear.vectors import (
     WIDE_MODULUS,
     ClearArithmetic,
     ClearBoolean,
     ClearWide,
+    Integers,
     integers,
     integers_to_words,
     same_length,
@@ -166,6 +169,60 @@ class ClearEngine:
         same_length(bit, x)
         return ClearWide(_wide(bit).values * _wide(x).values)
 
+    def multiply_truncate(self, x: Arithmetic, y: Arithmetic, fraction: int, *, exact: bool = False) -> Arithmetic:
+        self._begin()
+        same_length(x, y)
+        return self._truncated(_integers(x) * _integers(y), fraction, exact=exact)
+
+    def matrix_product_truncate(
+        self,
+        x: Arithmetic,
+        y: Arithmetic,
+        rows: int,
+        inner: int,
+        columns: int,
+        fraction: int,
+        *,
+        exact: bool = False,
+    ) -> Arithmetic:
+        self._begin()
+        left, right = _integers(x), _integers(y)
+        if (left.size, right.size) != (rows * inner, inner * columns):
+            raise InternalError("protocol/shape", f"{left.size} and {right.size} values are no such matrices")
+        products = left.reshape(rows, inner, 1) * right.reshape(1, inner, columns)
+        return self._truncated(products.sum(axis=1, initial=0).reshape(-1), fraction, exact=exact)
+
+    def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> Arithmetic:
+        self._begin()
+        return self._truncated(_integers(x), fraction, exact=exact)
+
+    def _truncated(self, values: Integers, fraction: int, *, exact: bool) -> Arithmetic:
+        """floor((value + e) / 2^fraction); e follows from the step path, so that runs can be repeated."""
+        if not 1 <= fraction <= 62:
+            raise InternalError("protocol/range", f"a division by 2^{fraction} is not defined")
+        if any(abs(value) >= 1 << 62 for value in values):
+            raise InternalError("protocol/range", "a value to be truncated reaches 2^62", place=self._path)
+        if not exact:
+            draw = np.random.default_rng(zlib.crc32(self._path.encode()))
+            values = values + draw.integers(0, 1 << fraction, len(values), np.uint64).astype(np.object_)
+        return ClearArithmetic(integers_to_words((values >> fraction) % (1 << 64), 1)[:, 0])
+
+    def decompose(self, x: Arithmetic, bits: int, network: Network = "sklansky") -> Boolean:  # noqa: ARG002
+        self._begin()
+        if not 1 <= bits <= 64:
+            raise InternalError("protocol/range", f"{bits} bits are not a range of Z_2^64")
+        return ClearBoolean(_integers(x) % (1 << bits), bits)
+
+    def compose(self, x: Boolean, network: Network | None = None) -> Arithmetic:  # noqa: ARG002
+        self._begin()
+        if not 1 <= x.bits <= 64:
+            raise InternalError("protocol/shape", f"{x.bits} planes are no number of Z_2^64")
+        return ClearArithmetic(integers_to_words(_bool(x).values, 1)[:, 0])
+
+    def filled(self, x: Boolean, network: Network = "sklansky") -> Boolean:  # noqa: ARG002
+        self._begin()
+        return ClearBoolean(integers([(1 << int(value).bit_length()) - 1 for value in _bool(x).values]), x.bits)
+
     # --- comparisons ------------------------------------------------------------------------------------
 
     def negative(self, x: Arithmetic, bits: int) -> Boolean:
@@ -268,6 +325,11 @@ def _wide(x: Wide) -> ClearWide:
     if not isinstance(x, ClearWide):
         raise InternalError("protocol/foreign-share", f"{x!r} is not a wide vector of the clear engine")
     return x
+
+
+def _integers(x: Arithmetic) -> Integers:
+    """The signed values, as Python integers."""
+    return _arith(x).values.view(np.int64).astype(np.object_)
 
 
 def _bit(x: Boolean) -> ClearBoolean:

@@ -19,12 +19,13 @@ from consortia.protocols.boolean.carry import carry_out
 from consortia.protocols.boolean.compare import equal
 from consortia.protocols.context import Context
 from consortia.protocols.kernels.planes import planes_from_words, words_of
+from consortia.protocols.shares import Words
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
 
 
 def negative(ctx: Context, x: Ring3Arithmetic, bits: int) -> Ring3Boolean:
     """One plane: x < 0, for |x| < 2^(bits-1), 1 <= bits <= 64."""
-    a, c = _as_planes(ctx, x, bits, negated=False)
+    a, c = as_planes(ctx, x, bits, negated=False)
     top = a.planes(bits - 1, bits) ^ c.planes(bits - 1, bits)
     if bits == 1 or x.length == 0:
         return top
@@ -33,29 +34,37 @@ def negative(ctx: Context, x: Ring3Arithmetic, bits: int) -> Ring3Boolean:
 
 def zero(ctx: Context, x: Ring3Arithmetic, bits: int) -> Ring3Boolean:
     """One plane: x == 0, for |x| < 2^(bits-1), 1 <= bits <= 64."""
-    a, c = _as_planes(ctx, x, bits, negated=True)
+    a, c = as_planes(ctx, x, bits, negated=True)
     return equal(ctx, a, c)
 
 
-def _as_planes(ctx: Context, x: Ring3Arithmetic, bits: int, *, negated: bool) -> tuple[Ring3Boolean, Ring3Boolean]:
+def as_planes(ctx: Context, x: Ring3Arithmetic, bits: int, *, negated: bool) -> tuple[Ring3Boolean, Ring3Boolean]:
     """The low ``bits`` planes of x0 + x1, and of x2 (or of -x2), as sharings."""
     if not 1 <= bits <= 64:
         raise InternalError("protocol/range", f"{bits} bits are not a range of Z_2^64", place=ctx.step)
-    shape = (bits, words_of(x.length))
-    none = np.zeros(shape, np.uint64)
+    none = np.zeros((bits, words_of(x.length)), np.uint64)
     if x.length == 0:
         return Ring3Boolean(none, none, 0), Ring3Boolean(none, none, 0)
-    step = ctx.narrow("planes")
+    a = shared_by_first(ctx.narrow("planes"), x.first + x.second if ctx.rank == 0 else None, x.length, bits)
     if ctx.rank == 0:
-        a1 = step.stream(1, "a1", shape, np.uint64)
-        a0 = planes_from_words(x.first + x.second, bits) ^ a1
-        step.exchange({2: a0}, {})
-        return Ring3Boolean(a0, a1, x.length), Ring3Boolean(none, none, x.length)
+        return a, Ring3Boolean(none, none, x.length)
     own = x.second if ctx.rank == 1 else x.first
     c = planes_from_words(np.zeros_like(own) - own if negated else own, bits)
+    return a, Ring3Boolean(none, c, x.length) if ctx.rank == 1 else Ring3Boolean(c, none, x.length)
+
+
+def shared_by_first(ctx: Context, values: Words | None, length: int, bits: int) -> Ring3Boolean:
+    """The low ``bits`` planes of what computer 0 alone knows (None elsewhere), as a sharing (a0, a1, 0)."""
+    shape = (bits, words_of(length))
+    none = np.zeros(shape, np.uint64)
+    if values is not None:
+        a1 = ctx.stream(1, "a1", shape, np.uint64)
+        a0 = planes_from_words(values, bits) ^ a1
+        ctx.exchange({2: a0}, {})
+        return Ring3Boolean(a0, a1, length)
     if ctx.rank == 1:
-        a1 = step.stream(1, "a1", shape, np.uint64)
-        step.exchange({}, {})
-        return Ring3Boolean(a1, none, x.length), Ring3Boolean(none, c, x.length)
-    a0 = step.exchange({}, {0: (shape, np.uint64)})[0]
-    return Ring3Boolean(none, a0, x.length), Ring3Boolean(c, none, x.length)
+        a1 = ctx.stream(1, "a1", shape, np.uint64)
+        ctx.exchange({}, {})
+        return Ring3Boolean(a1, none, length)
+    a0 = ctx.exchange({}, {0: (shape, np.uint64)})[0]
+    return Ring3Boolean(none, a0, length)
