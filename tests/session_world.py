@@ -126,7 +126,10 @@ class TokenWork:
 
     def review(self, submission: Submission) -> Review:
         documents = self.documents(submission.purpose, self.plan.owners())
-        return self.script.review(Review(documents, self.plan, LEAKAGE))
+        return self.script.review(Review(documents, self.plan, LEAKAGE, tables=self._tables()))
+
+    def _tables(self) -> dict[str, tuple[str, ...]]:
+        return dict.fromkeys(self.plan.owners(), ("deposits",))
 
     def snapshots(self, plan: Plan) -> tuple[SnapshotRoot, ...]:
         return (SnapshotRoot(table="deposits", root="3" * 64),)

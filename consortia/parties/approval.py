@@ -6,7 +6,7 @@ terms. So a coordinator can drop, forge, replay or exchange approvals, or show p
 gets a refusal that names party and field. Pure: keys and time are arguments; single use is the journal's business.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,11 +68,16 @@ def build_approval(
 
 
 def verify_approvals(
-    own: Approval, plan: Plan, envelopes: Sequence[Envelope], keys: Mapping[str, PublicKey], now: datetime
+    own: Approval,
+    tables: Mapping[str, Collection[str]],
+    envelopes: Sequence[Envelope],
+    keys: Mapping[str, PublicKey],
+    now: datetime,
 ) -> dict[str, Approval]:
     """All approvals of the session, by party, each found to state what ``own`` states.
 
-    ``keys`` are the node keys of exactly the parties of ``plan``, from their cards. Raises ProtocolAbort
+    ``tables`` are the tables of data that the plan needs from each owner, by owner; ``keys`` the node keys of exactly
+    the parties of the plan, from their cards. Raises ProtocolAbort
     ``parties/approval-set`` (a party is missing, double or a stranger), ``parties/approval-signature``,
     ``parties/approval-differs`` (naming party and first differing field), ``parties/approval-own`` (the own one is
     not the one that was signed here), ``parties/approval-expired`` or ``parties/approval-snapshots``.
@@ -89,7 +94,7 @@ def verify_approvals(
     for party in sorted(approvals):
         approval = approvals[party]
         _check_equal(own, approval)
-        _check_own_fields(approval, plan, now)
+        _check_own_fields(approval, tables.get(party, ()), now)
     if approvals[own.party] != own:
         raise _refused(
             "parties/approval-own", "the approval shown as this node's own is not the one that it signed", own.party
@@ -143,7 +148,7 @@ def _check_equal(own: Approval, other: Approval) -> None:
             )
 
 
-def _check_own_fields(approval: Approval, plan: Plan, now: datetime) -> None:
+def _check_own_fields(approval: Approval, tables: Collection[str], now: datetime) -> None:
     check_unexpired({approval.party: approval}, now)
     if approval.not_after > now + LONGEST_VALIDITY + TOLERANCE:
         raise _refused(
@@ -153,18 +158,19 @@ def _check_own_fields(approval: Approval, plan: Plan, now: datetime) -> None:
             approval.party,
             "not_after",
         )
-    committed = tuple(root.table for root in approval.snapshots)
-    if approval.party in plan.owners() and not committed:
+    committed = sorted(root.table for root in approval.snapshots)
+    if committed != sorted(tables):
         raise _refused(
             "parties/approval-snapshots",
-            f"`{approval.party}` commits to no snapshot of its data",
+            f"`{approval.party}` commits to snapshots of {_listed(committed)}, "
+            f"the plan needs {_listed(sorted(tables))}",
             approval.party,
             "snapshots",
         )
-    if len(set(committed)) != len(committed):
-        raise _refused(
-            "parties/approval-snapshots", f"`{approval.party}` commits to a table twice", approval.party, "snapshots"
-        )
+
+
+def _listed(tables: Sequence[str]) -> str:
+    return ", ".join(tables) or "no table"
 
 
 def _refused(code: str, message: str, party: str, field: str = "") -> ProtocolAbort:

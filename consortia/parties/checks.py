@@ -6,8 +6,9 @@ Before the release: the documents in force then against those now.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from consortia.errors import PolicyRefusal, ProtocolAbort, RequestError
+from consortia.errors import ConsortiaError, PolicyRefusal, ProtocolAbort, RequestError
 from consortia.parties.work import Documents, Review
 from consortia.plans.concerned import parties_of
 from consortia.plans.differ import first_difference
@@ -84,8 +85,11 @@ def check_plan(submission: Submission, review: Review, shown: Plan) -> None:
         )
 
 
-def check_unchanged(agreed: Agreed, now: Documents) -> None:
-    """Raise ProtocolAbort ``parties/changed-before-release`` if a document was replaced, revoked or expired since."""
+def check_unchanged(agreed: Agreed, now: Documents, at: datetime) -> None:
+    """Raise ProtocolAbort ``parties/changed-before-release`` if a document was replaced, revoked or expired since.
+
+    Every card that the run rests on is judged again ``at`` this instant: a computer that owns no data too.
+    """
     before = agreed.documents
     concerned = concerned_cards(now, agreed.plan, agreed.submission)
     for name, mine, theirs in (
@@ -101,9 +105,23 @@ def check_unchanged(agreed: Agreed, now: Documents) -> None:
                 place=name,
                 remedy="run the analysis again under the documents now in force",
             )
+    for member in sorted(_concerned(agreed.plan, agreed.submission)):
+        try:
+            now.trusted.card(member, at)
+        except ConsortiaError as error:
+            raise ProtocolAbort(
+                "parties/changed-before-release",
+                f"{error.message}, so nothing is released",
+                place=f"card of {member}",
+                remedy=error.remedy,
+            ) from error
 
 
 def concerned_cards(documents: Documents, plan: Plan, submission: Submission) -> tuple[MemberDigest, ...]:
     """The digests of the cards of all parties and of the submitter's member, sorted by member."""
-    concerned = {*parties_of(plan), submission.submitter.partition("@")[2]}
+    concerned = _concerned(plan, submission)
     return tuple(card for card in documents.trusted.card_digests() if card.member in concerned)
+
+
+def _concerned(plan: Plan, submission: Submission) -> set[str]:
+    return {*parties_of(plan), submission.submitter.partition("@")[2]}

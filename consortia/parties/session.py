@@ -209,7 +209,7 @@ class SessionRunner:
         collected = decode(Collected, self._inbox.take(Kind.APPROVALS, self._phase).body, Kind.APPROVALS, COORDINATOR)
         now = tools.clock()
         keys = {party: review.documents.trusted.node_key(party, now) for party in parties_of(review.plan)}
-        approvals = verify_approvals(own, review.plan, collected.documents, keys, now)
+        approvals = verify_approvals(own, review.tables, collected.documents, keys, now)
         envelopes = {Approval.parse(item.payload_bytes()).party: item for item in collected.documents}
         with tools.store.begin() as transaction:
             for party in sorted(envelopes):
@@ -330,7 +330,7 @@ class SessionRunner:
         def check() -> None:
             self._inbox.check()
             check_unexpired(agreed.approvals, tools.clock())
-            check_unchanged(agreed, tools.work.documents(plan.purpose, plan.owners()))
+            check_unchanged(agreed, tools.work.documents(plan.purpose, plan.owners()), tools.clock())
 
         peers = Run(self._session, ATTEMPT, parties_of(plan), plan.computers).peers(tools.member)
         with self._lock:

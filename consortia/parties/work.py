@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from consortia.parties.release import ResultPart
@@ -25,13 +25,17 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a submission compiles to here. ``denials`` are public reasons; empty if every owner permits."""
+    """What a submission compiles to here. ``denials`` are public reasons; empty if every owner permits.
+
+    ``tables`` are the tables of data that the plan needs from each owner, to which its approval must commit.
+    """
 
     documents: Documents
     plan: Plan
     leakage: str
     denial_code: str = ""
     denials: tuple[str, ...] = ()
+    tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from consortia.execution.liveness import shared_steps
 from consortia.parties.data.identifiers import with_identifiers
 from consortia.parties.data.snapshots import SnapshotStore
 from consortia.parties.local.database import Limits
-from consortia.parties.local.stage import DEFAULT_LIMITS, committed_snapshots, run_local
+from consortia.parties.local.stage import DEFAULT_LIMITS, committed_snapshots, run_local, tables_needed
 from consortia.parties.release import release
 from consortia.parties.work import Computed, Documents, Ends, Review
 from consortia.plans.catalogue import Catalogue
@@ -88,7 +88,9 @@ class Workshop:
             # The text tells of this member's data, so others get the code and the log of this node the rest.
             _LOG.warning("own-part-denies", code=own.code, text=own.text, remedy=own.remedy)
             return Review(documents, compiled.plan, "", own.code, (f"{own.owner} can't take part now",))
-        return Review(documents, compiled.plan, compiled.leakage.digest())
+        plan = compiled.plan
+        tables = {owner: tables_needed(plan, owner, world.catalogue) for owner in plan.owners()}
+        return Review(documents, plan, compiled.leakage.digest(), tables=tables)
 
     def _own_verdict(self, compiled: Compiled, world: PolicyWorld) -> OwnVerdict:
         if self._member not in compiled.plan.owners():

@@ -56,6 +56,9 @@ TERMS = Terms(
 )
 
 
+TABLES = dict.fromkeys(OWNERS, ("deposits",))
+
+
 def approval(party: str, terms: Terms = TERMS, until: datetime = NOW + timedelta(minutes=15)) -> Approval:
     root = SnapshotRoot(table="deposits", root="7" * 64)
     return build_approval(terms, party=party, not_after=until, snapshots=(root,), result_key="ab" * 8)
@@ -70,7 +73,7 @@ def all_signed(**replaced: Envelope) -> list[Envelope]:
 
 
 def check(envelopes: list[Envelope], now: datetime = NOW) -> dict[str, Approval]:
-    return verify_approvals(approval("bank-a"), PLAN, envelopes, PUBLIC, now)
+    return verify_approvals(approval("bank-a"), TABLES, envelopes, PUBLIC, now)
 
 
 def refusal(envelopes: list[Envelope], now: datetime = NOW) -> ProtocolAbort:
@@ -187,8 +190,20 @@ def test_an_approval_that_expires_before_the_release_is_found_then() -> None:
         check_unexpired(approvals, NOW + timedelta(minutes=21))
 
 
-def test_an_owner_must_commit_to_its_data_once_a_table() -> None:
+def test_an_owner_must_commit_to_exactly_the_tables_that_the_plan_needs_from_it_once_each() -> None:
     root = SnapshotRoot(table="deposits", root="7" * 64)
-    for snapshots in ((), (root, root)):
-        other = approval("bank-d").model_copy(update={"snapshots": snapshots})
-        assert refusal(all_signed(bank_d=signed(other))).code == "parties/approval-snapshots"
+    other = SnapshotRoot(table="accounts", root="8" * 64)
+    for snapshots in ((), (root, root), (other,), (other, root)):
+        wrong = approval("bank-d").model_copy(update={"snapshots": snapshots})
+        error = refusal(all_signed(bank_d=signed(wrong)))
+        assert error.code == "parties/approval-snapshots"
+        assert error.place == "approval of bank-d, snapshots"
+
+
+def test_a_party_that_owns_nothing_in_the_plan_commits_to_nothing() -> None:
+    needed = {owner: tables for owner, tables in TABLES.items() if owner != "bank-c"}
+    none = signed(approval("bank-c").model_copy(update={"snapshots": ()}))
+    own = approval("bank-a")
+    assert set(verify_approvals(own, needed, all_signed(bank_c=none), PUBLIC, NOW)) == set(OWNERS)
+    with pytest.raises(ProtocolAbort, match="the plan needs no table"):
+        verify_approvals(own, needed, all_signed(), PUBLIC, NOW)
