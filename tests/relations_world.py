@@ -35,13 +35,13 @@ class Col:
 
     @property
     def shape(self) -> ColumnShape:
-        widths = {"arithmetic": 64, "wide": 128, "boolean": max(1, (self.hi - self.lo).bit_length())}
-        return ColumnShape(self.domain, widths[self.domain])
+        width = max(1, (self.hi - self.lo).bit_length()) if self.domain == "boolean" else 64
+        return ColumnShape(self.domain, width)
 
     def words(self, rows: Sequence[Row]) -> np.ndarray:
         base = self.lo if self.domain == "boolean" else 0
         values = [0 if row is None or row[self.name] is None else row[self.name] - base for row in rows]
-        words = words_from_integers(values, self.shape.bits)
+        words = words_from_integers(values, 128 if self.domain == "wide" else self.shape.bits)
         return words[:, 0].copy() if self.domain == "arithmetic" else words
 
 
