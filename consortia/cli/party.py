@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from consortia.cli.logs import configure_logs
@@ -14,6 +15,7 @@ from consortia.control.health import HealthServer
 from consortia.parties.config import read_config
 from consortia.parties.node import PartyNode
 from consortia.parties.workshop import Workshop
+from consortia.protocols.kernels.__main__ import compile_all
 from consortia.trust.home import Home
 from consortia.trust.keyfiles import read_passphrase
 
@@ -48,6 +50,9 @@ def run(
     configure_logs()
     settings = read_config(config)
     home = Home(settings.home, read_passphrase(passphrase_file))
+    if home.member in home.trusted().manifest.computers:
+        count, seconds = compile_all()  # before it listens, so that no run waits for the compiler
+        structlog.get_logger("consortia.parties").info("kernels-ready", kernels=count, seconds=round(seconds, 1))
     node = PartyNode(
         settings, home, Workshop(home, memory_megabytes=settings.memory_megabytes), new_mailbox=new_mailbox
     )
