@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import rfc8785
 from pydantic import RootModel, ValidationError
 
-from consortia.control.messages import ResultsAnswer
+from consortia.control.messages import Base64, ResultsAnswer
 from consortia.errors import ProtocolAbort
 from consortia.trust import hpke
 from consortia.trust.envelope import Envelope, Signer, seal_document
@@ -24,7 +24,7 @@ LEAST_BYTES = 64 * 1024
 """Size of the content of a small answer."""
 
 
-class _Results(RootModel[dict[str, str]]):
+class _Results(RootModel[dict[str, Base64]]):
     """Release step to result in base64."""
 
 

@@ -9,11 +9,12 @@ stored them, delivered again after a reconnection, applied once. Sequence 0 is f
 """
 
 import base64
+import binascii
 from enum import StrEnum
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import rfc8785
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from consortia import errors
 from consortia.control.phases import Phase
@@ -59,6 +60,18 @@ class Kind(StrEnum):
     SEAL = "seal"  # party -> coordinator: Envelope of Seal
     ABORT = "abort"  # party -> coordinator: Fault
     END = "end"  # coordinator -> parties and client: End
+
+
+def _base64(text: str) -> str:
+    try:
+        base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("no base64") from error
+    return text
+
+
+Base64 = Annotated[str, AfterValidator(_base64)]
+"""Bytes in a body, judged when the body is read: what is no base64 is ``control/malformed``."""
 
 
 class Empty(Frozen):
@@ -182,7 +195,7 @@ class Part(Frozen):
     recipient: Name | Person
     index: int
     count: int
-    piece: str
+    piece: Base64
 
     def sealed(self) -> bytes:
         """The bytes of this piece."""
@@ -232,7 +245,7 @@ class ResultsAnswer(Frozen):
     """
 
     document: Envelope | None = None
-    sealed: str = ""
+    sealed: Base64 = ""
     index: int = 0
     count: int = 1
     fault: Fault | None = None

@@ -154,6 +154,8 @@ def _quotient(call: Call, a: Bounds, b: Bounds, scales: list[int]) -> Bounds:
         return Bounds(lo=min(0, *corners), hi=max(0, *corners))
     # rounding moves a quotient by less than one unit of the last place; a divisor is at least one carried unit
     size = magnitude(a) * int(10 ** (call.type.scale - scales[0] + scales[1]))
+    # the owner's database scales the dividend before it divides, so that must fit too, however large the divisor
+    checked(Bounds(lo=-size, hi=size), "the scaled dividend of `/`", columns_of(call))
     least = min((abs(d) for d in (b.lo, b.hi)), default=1) if b.lo > 0 or b.hi < 0 else 1
     size = size // max(1, least) + 1
     return Bounds(lo=-size if a.lo < 0 or b.lo < 0 else 0, hi=size)

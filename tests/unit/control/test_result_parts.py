@@ -1,11 +1,12 @@
 """Result parts: sealed, signed, in pieces; each way of changing one is refused by the recipient."""
 
 import base64
+import json
 import secrets
 
 import pytest
 
-from consortia.control.messages import Part
+from consortia.control.messages import Part, ResultsAnswer, decode
 from consortia.control.parts import Output, PartCollector, RunOf, sealed_pieces
 from consortia.errors import ProtocolAbort
 from consortia.trust.hpke import KemPrivateKey
@@ -107,6 +108,17 @@ def test_an_altered_piece_is_refused() -> None:
     altered[1] = altered[1].model_copy(update={"piece": base64.b64encode(data).decode()})
     with pytest.raises(ProtocolAbort, match="not the one it signed"):
         opened(collector(bank_b=altered))
+
+
+@pytest.mark.parametrize("text", ["A", "AA=A", "%%%%", "é", "AAAA\n"])
+def test_a_body_whose_bytes_are_no_base64_is_malformed_where_it_is_read(text: str) -> None:
+    part = pieces("bank-b")[0]
+    for field, body in (("piece", part), ("sealed", ResultsAnswer(sealed=part.piece))):
+        told = json.dumps({**body.model_dump(mode="json"), field: text}).encode()
+        with pytest.raises(ProtocolAbort) as refused:
+            decode(type(body), told, "part", "bank-b")
+        assert (refused.value.code, refused.value.place) == ("control/malformed", field)
+        assert text not in refused.value.message
 
 
 def test_pieces_of_two_parts_are_not_mixed() -> None:
