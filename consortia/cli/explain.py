@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from consortia.cli.options import ProfileOption
-from consortia.cli.output import JsonOption, emit, escape, note
+from consortia.cli.output import JsonOption, emit, note
 from consortia.cli.queries import FileOption, PurposeOption, SqlArgument, sql_text
 from consortia.client.consortium import connect
 from consortia.client.explain import explanation_dict, explanation_text
@@ -36,7 +36,7 @@ def command(
     belief = consortium.belief
     emit(
         explanation_dict(query.compiled, belief.world, belief.not_in_force),
-        escape(explanation_text(query.compiled, belief.world, belief.not_in_force)),
+        explanation_text(query.compiled, belief.world, belief.not_in_force),
         json=json,
     )
     if not query.compiled.permitted:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from consortia.cli.output import console, note
+from consortia.cli.output import console, note, visible
 from consortia.client.session import Event, OnEvent
 from consortia.control import messages
 from consortia.plans.cost import Estimate
@@ -20,7 +20,7 @@ def following(estimate: Estimate | None) -> Iterator[OnEvent]:
         yield _Lines()
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed:,.0f}/{task.total:,.0f} rounds, {task.fields[sent]:,} bytes"),
         TimeElapsedColumn(),
@@ -32,9 +32,9 @@ def following(estimate: Estimate | None) -> Iterator[OnEvent]:
         def show(session: str, event: Event) -> None:
             match event:
                 case messages.Progress(party=party, rounds=rounds, sent=sent):
-                    progress.update(task, completed=rounds, sent=sent, description=f"computing ({party})")
+                    progress.update(task, completed=rounds, sent=sent, description=visible(f"computing ({party})"))
                 case _:
-                    progress.update(task, description=_words(session, event))
+                    progress.update(task, description=visible(_words(session, event)))
 
         yield show
 

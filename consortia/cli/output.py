@@ -6,12 +6,14 @@ a width, so that other programs read whole lines.
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from consortia.errors import ConsortiaError
 
@@ -35,25 +37,39 @@ def emit(value: Mapping[str, Any], text: RenderableType, *, json: bool) -> None:
     if json:
         _print_json(value, sys.stdout)
     else:
-        console(sys.stdout).print(text)
+        console(sys.stdout).print(visible(text) if isinstance(text, str) else text, markup=False)
 
 
 def note(text: str) -> None:
     """Tell the person something that is not the result: progress, the next command, a warning."""
-    console(sys.stderr).print(text, markup=False)
+    console(sys.stderr).print(visible(text), markup=False)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """A plain table; cells are text and are never read as markup."""
-    made = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    columns = (Column(header=Text(visible(header))) for header in headers)
+    made = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        made.add_row(*(escape(cell) for cell in row))
+        made.add_row(*(Text(visible(cell)) for cell in row))
     return made
 
 
-def escape(text: str) -> str:
-    """Text in which no bracket is markup."""
-    return text.replace("[", r"\[")
+def visible(text: str) -> str:
+    r"""``text`` in which what does not show is written out: terminals obey such characters, and some come from peers.
+
+    Control and format characters (escape sequences, backspace, reordering of a line) become ``\x1b`` and the like;
+    line feeds stay.
+    """
+    return "".join(character if _shows(character) else _written_out(character) for character in text)
+
+
+def _shows(character: str) -> bool:
+    category = unicodedata.category(character)
+    return character == "\n" or not (category.startswith("C") or category in ("Zl", "Zp"))
+
+
+def _written_out(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def examples(*commands: str) -> str:
@@ -66,9 +82,15 @@ def report(error: ConsortiaError, context: typer.Context) -> None:
     if context.meta.get(_JSON_WANTED):
         _print_json({"error": error.as_dict()}, sys.stderr)
         return
-    place = f"\n  where:  {error.place}" if error.place else ""
-    remedy = f"\n  remedy: {error.remedy}" if error.remedy else ""
-    note(f"error: {error.message} [{error.code}]{place}{remedy}")
+    message, place, remedy = (_indented(text) for text in (error.message, error.place, error.remedy))
+    where = f"\n  where:  {place}" if place else ""
+    what_to_do = f"\n  remedy: {remedy}" if remedy else ""
+    note(f"error: {message} [{error.code}]{where}{what_to_do}")
+
+
+def _indented(text: str) -> str:
+    """Further lines stand deeper than those that ``report`` writes, so that no text passes for another field."""
+    return text.replace("\n", "\n    ")
 
 
 def console(stream: Any) -> Console:
@@ -83,4 +105,6 @@ def _print_json(value: Mapping[str, Any], stream: Any) -> None:
 
 
 def _dumps(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    r"""``value`` as JSON with letters of all languages as they are and what does not show as ``\u...``."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    return "".join(character if _shows(character) else json.dumps(character)[1:-1] for character in text)

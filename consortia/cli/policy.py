@@ -15,7 +15,7 @@ from consortia.cli.options import (
     now,
     open_profile,
 )
-from consortia.cli.output import JsonOption, emit, escape, examples, note, table
+from consortia.cli.output import JsonOption, emit, examples, note, table
 from consortia.errors import ConsortiaError
 from consortia.plans.catalogue import Catalogue
 from consortia.policies.explain import explain as explain_page
@@ -94,7 +94,7 @@ def explain(file: FileArgument, json: JsonOption = False) -> None:
             "fingerprint": loaded.digest,
             "sentences": [{"section": s.section, "text": s.text, "rule": s.rule} for s in sentences(loaded)],
         },
-        escape(explain_page(loaded).rstrip("\n")),
+        explain_page(loaded).rstrip("\n"),
         json=json,
     )
 
