@@ -23,9 +23,7 @@ from consortia.policies.language import parse
 from consortia.protocols.context import Context
 from tests.fixtures_catalogue import BANK, BANKS, COUNTRY, CUSTOMER, INT, column
 from tests.pooled_banks import Banks
-from tests.simulation.test_lying_coordinator import (
-    test_a_forged_approval_is_refused_by_its_signature as forged_approval,
-)
+from tests.unit.parties.test_approvals import test_an_approval_signed_by_anybody_else_is_refused as forged_approval
 from tests.unit.policies.test_policy_enforcement import (
     test_a_policy_in_which_an_unenforced_rule_is_in_effect_by_its_text_is_refused_naming_it as unenforced_rule,
 )
