@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import consortia
 from consortia.cli.main import app
 from consortia.client.saved_plan import SavedPlan, read_plan, write_plan
+from consortia.control.limits import ControlLimits
 from consortia.errors import ConsortiaError, OperatorError, PolicyRefusal, RequestError
 from tests.e2e_cluster import PURPOSE, Cluster, prepare
 
@@ -101,7 +102,7 @@ def test_without_a_profile_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_coordinator_that_is_not_there_is_named_with_its_address(cluster: Cluster) -> None:
-    client = cluster.client()
+    client = consortia.connect(cluster.world.profile("ana@bank-a").path, limits=ControlLimits(welcome_seconds=1))
     with pytest.raises(ConsortiaError, match=r"127\.0\.0\.1"):
         client.submit(client.sql(QUERY, purpose=PURPOSE).saved())
 
