@@ -167,6 +167,16 @@ def test_null_keys_of_the_unique_side_are_no_duplicates_and_lend_nothing():
     assert rows == [{"p": 0, "v": 5}, {"p": None, "v": None}, {"p": 1, "v": None}, None]
 
 
+def test_a_row_with_a_null_key_behind_all_others_disturbs_no_match():
+    """Its canonical zero equals another row's key in the last segment, where its columns would count as a change."""
+    value = Col("v", 0, 9, domain="arithmetic")
+    keys = Col("k", 0, 15), Col("b", 0, 3, nullable=True)
+    unique = Given((*keys, value), [{"k": 3, "b": 1, "v": 5}, {"k": 9, "b": 0, "v": 1}, {"k": 9, "b": None, "v": 7}])
+    probe = Given((Col("p", 0, 15), Col("q", 0, 3)), [{"p": 3, "q": 1}, {"p": 4, "q": 0}])
+    rows = answers(program(Join("inner", (("q", "b"), ("p", "k")), {"v": "v"})), probe, unique)
+    assert rows == [{"p": 3, "q": 1, "v": 5}, None]
+
+
 WORD = (Col("word", 0, 25),)
 A, B = Given(WORD, [{"word": 1}, {"word": 1}]), Given(WORD, [{"word": 1}, {"word": 1}, {"word": 1}], "beta")
 
