@@ -14,6 +14,9 @@ and what to do next. Texts are lower case, without a full stop, with the user's 
 About an owner's data, other parties are told ``public()`` only: code and party, never the details.
 """
 
+import traceback
+from collections.abc import Iterator
+from pathlib import PurePath
 from typing import ClassVar
 
 
@@ -85,3 +88,31 @@ class ProtocolAbort(ConsortiaError):
 
 class InternalError(ConsortiaError):
     """An invariant of this program does not hold: a defect of ours, please report it."""
+
+
+def unexpected(error: BaseException) -> dict[str, list[str]]:
+    """What a log may hold of an exception that nobody foresaw: types and places in the code, of its causes too.
+
+    Never its text, an argument or a local variable: libraries quote the values that they stumble over.
+    """
+    chain = list(_chain(error))
+    return {
+        "types": [type(one).__name__ for one in chain],
+        "places": [place for one in chain for place in _places(one)],
+    }
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """``error`` and what it came from, outermost first."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _places(error: BaseException) -> Iterator[str]:
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = "/".join(PurePath(frame.f_code.co_filename).parts[-2:])
+        yield f"{file}:{line} {frame.f_code.co_name}"

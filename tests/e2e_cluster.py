@@ -246,9 +246,15 @@ class Cluster:
 
 
 def prepare(
-    folder: Path, *, owners_only: Sequence[str] = (), count: int = 120, max_rows: int = 200, minimum: int = 5
+    folder: Path,
+    *,
+    owners_only: Sequence[str] = (),
+    count: int = 120,
+    max_rows: int = 200,
+    minimum: int = 5,
+    rows: dict[str, list[Row]] | None = None,
 ) -> Cluster:
-    """Homes, documents, policies and data of a consortium; nothing runs yet."""
+    """Homes, documents, policies and data (``rows``, else drawn) of a consortium; nothing runs yet."""
     now = datetime.now(UTC).replace(microsecond=0)
     members = ("bank-a", "bank-b", "bank-c")
     everybody = (*members, *owners_only)
@@ -262,7 +268,7 @@ def prepare(
         coordinator=f"127.0.0.1:{ports['coordinator']}",
         now=now,
     )
-    rows = make_rows(everybody, count)
+    rows = rows or make_rows(everybody, count)
     (folder / "schema.yaml").write_text(SCHEMA)
     for owner in everybody:
         _register(world, owner, rows[owner], folder)

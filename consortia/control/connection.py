@@ -33,7 +33,15 @@ from consortia.control.messages import (
     decode,
     encode,
 )
-from consortia.errors import ConsortiaError, InternalError, NoProgress, PeerError, ProtocolAbort, RequestError
+from consortia.errors import (
+    ConsortiaError,
+    InternalError,
+    NoProgress,
+    PeerError,
+    ProtocolAbort,
+    RequestError,
+    unexpected,
+)
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.documents import Frozen
 from consortia.wire import control_pb2, control_pb2_grpc
@@ -220,7 +228,7 @@ class ControlConnection:
             except ConsortiaError as error:
                 return error
             except Exception as error:  # noqa: BLE001  # a stream that fails is opened again, whatever the reason
-                _LOG.exception("stream-failed")
+                _LOG.error("stream-failed", **unexpected(error))
                 return InternalError("control/internal", f"the stream failed by an unexpected {type(error).__name__}")
             finally:
                 outgoing.put(None)

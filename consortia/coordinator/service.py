@@ -38,7 +38,7 @@ from consortia.coordinator.directory import Directory
 from consortia.coordinator.roster import Roster
 from consortia.coordinator.store import Store
 from consortia.coordinator.watch import Presence, overdue, waiting_for
-from consortia.errors import ConsortiaError, InternalError, OperatorError, PeerError, ProtocolAbort
+from consortia.errors import ConsortiaError, InternalError, OperatorError, PeerError, ProtocolAbort, unexpected
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.documents import Frozen
 from consortia.wire import control_pb2, control_pb2_grpc
@@ -229,7 +229,7 @@ class CoordinatorService(control_pb2_grpc.CoordinatorServicer):
             _LOG.warning("stream-ended", peer=stream.peer, code=error.code, message=error.message)
             stream.fault = _fault(error)
         except Exception as error:  # noqa: BLE001  # one stream's failure must not take the reader's trace with it
-            _LOG.exception("stream-failed", peer=stream.peer)
+            _LOG.error("stream-failed", peer=stream.peer, **unexpected(error))
             stream.fault = _fault(InternalError("coordinator/internal", f"an unexpected {type(error).__name__}"))
         finally:
             stream.end()
@@ -347,8 +347,8 @@ def serve(service: CoordinatorService, listen: str, tls: TlsIdentity, limits: Co
         while not stopping.wait(_WATCH_SECONDS):
             try:
                 service.watch_once()
-            except Exception:  # noqa: BLE001  # without this clock no session would ever end by itself
-                _LOG.exception("watch-failed")
+            except Exception as error:  # noqa: BLE001  # without this clock no session would ever end by itself
+                _LOG.error("watch-failed", **unexpected(error))
 
     threading.Thread(target=watch, name="watch", daemon=True).start()
     return RunningServer(port, server, service, stopping)

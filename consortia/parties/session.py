@@ -25,7 +25,7 @@ from consortia.control.messages import Collected, Empty, Kind, Progress, Proposa
 from consortia.control.messages import End as EndBody
 from consortia.control.parts import Output, RunOf, sealed_pieces
 from consortia.control.phases import Phase
-from consortia.errors import ConsortiaError, InternalError, PeerError, ProtocolAbort
+from consortia.errors import ConsortiaError, InternalError, PeerError, ProtocolAbort, unexpected
 from consortia.parties.agreement import agree, greet, offer, verified_submission
 from consortia.parties.approval import Terms, build_approval, check_unexpired, verify_approvals
 from consortia.parties.assent import exchange_assent
@@ -110,7 +110,7 @@ class SessionRunner:
         except ConsortiaError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001  # whatever it is, the others must be told and nothing be opened
-            self._log.exception("internal-error")
+            self._log.error("internal-error", **unexpected(error))
             self._fail(InternalError("parties/internal", f"an unexpected {type(error).__name__}"))
         finally:
             self._drop_links()

@@ -132,3 +132,13 @@ def test_nothing_names_a_machine_or_a_registry() -> None:
     words = re.compile("|".join(folders + hosts))
     wrong = [str(path) for path in project_texts() if words.search(path.read_text(errors="replace"))]
     assert not wrong
+
+
+@pytest.mark.parametrize("path", list(sources()), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_log_takes_the_text_of_an_exception(path: Path) -> None:
+    """Texts of libraries quote data values: logs take ``errors.unexpected``, types and places."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            logs = isinstance(node.func, ast.Attribute) and node.func.attr == "exception"
+            assert not logs, f"line {node.lineno}"
+            assert not [keyword for keyword in node.keywords if keyword.arg in ("exc_info", "stack_info")]
