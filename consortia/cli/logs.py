@@ -8,7 +8,6 @@ import sys
 
 import structlog
 
-
 PROCESSORS = (
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,

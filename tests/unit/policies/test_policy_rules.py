@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from consortia.errors import RequestError
 from consortia.plans.expressions import Call, Ref
 from consortia.plans.model import Filter, Plan, Recipient, Release, Step
 from consortia.policies.decide import decide
@@ -200,6 +201,24 @@ def test_numbers_go_to_the_person_who_asks_alone(member: str, person: str | None
 def test_a_member_that_may_submit_and_not_receive_is_denied_the_numbers() -> None:
     decision = decided(STATISTICS, loaded("bank-a", ("recipients: [bank-a, bank-b]", "recipients: [bank-b]")))
     assert rules_of(decision) == {"recipients"}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT COUNT(*) AS n FROM deposits GROUP BY customer_key",
+        "SELECT country, SUM(amount_minor) AS s FROM deposits WHERE currency = 'EUR' GROUP BY customer_key, country",
+    ],
+)
+def test_groups_of_one_contributor_whose_every_cell_would_be_suppressed_are_denied_and_not_run(sql: str) -> None:
+    # the privacy unit is an identifier, whoever writes the policy, and an identifier is never a key of numbers
+    assert "operations" in rules_of(decided(sql))
+    with pytest.raises(RequestError, match="class identifier"):
+        loaded("bank-a", ("{class: identifier, operations: [alert, count]}", "{class: free, operations: [group]}"))
+    with pytest.raises(RequestError, match="identifier"):
+        loaded(
+            "bank-a", ("{class: identifier, operations: [alert, count]}", "{class: identifier, operations: [group]}")
+        )
 
 
 def test_one_members_part_alone_never_has_enough_members() -> None:
