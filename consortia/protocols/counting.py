@@ -105,6 +105,9 @@ class _Shape:
             raise InternalError("protocol/shape", f"planes {start} to {stop} of a value of {self._bits} bits")
         return self._of(self._length, stop - start)
 
+    def reversed_planes(self) -> Self:
+        return self
+
     def below(self, high: Self) -> Self:
         return self._of(self._length, self._bits + high.bits)
 
@@ -177,7 +180,7 @@ class CountingEngine:
         if rank is None:
             self.counts.sent[self._path, owner] += sum(cost.owner_bytes)
         made: dict[str, Any] = {"arithmetic": CountedArithmetic, "boolean": CountedBoolean, "wide": CountedWide}
-        return [made[shape.domain](length, shape.bits) for shape in shapes]
+        return [made[shape.domain](length, shape.bits if shape.domain == "boolean" else 64) for shape in shapes]
 
     def part(self, x: Vector) -> Words:  # noqa: ARG002
         raise InternalError("protocol/counting", "shapes hold no values that could be opened")

@@ -10,7 +10,7 @@ import numpy as np
 
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.comparisons import fill, fill_planes
-from consortia.protocols.shares import Arithmetic, Boolean, Rows
+from consortia.protocols.shares import Arithmetic, Boolean, Rows, Wide
 
 
 def carried(engine: Engine, first: Boolean, rows: Rows) -> Rows:
@@ -69,12 +69,24 @@ def any_of(engine: Engine, bits: Sequence[Boolean]) -> list[Boolean]:
 
 def with_zeros(engine: Engine, rows: Rows, count: int) -> Rows:
     """All columns and behind them ``count`` rows of zeros. Local."""
-    broad = engine.constant_wide(np.zeros((count, 2), np.uint64)) if rows.wide else None
     return Rows(
         tuple(column.concatenated([fill(engine, count, 0)]) for column in rows.arithmetic),
         tuple(extended(engine, column, count) for column in rows.boolean),
-        tuple(column.concatenated([broad]) for column in rows.wide if broad is not None),
+        tuple(column.concatenated([_wide_zeros(engine, count)]) for column in rows.wide),
     )
+
+
+def behind_zeros(engine: Engine, rows: Rows, count: int) -> Rows:
+    """``count`` rows of zeros and behind them all columns. Local."""
+    return Rows(
+        tuple(fill(engine, count, 0).concatenated([column]) for column in rows.arithmetic),
+        tuple(fill_planes(engine, count, 0, column.bits).concatenated([column]) for column in rows.boolean),
+        tuple(_wide_zeros(engine, count).concatenated([column]) for column in rows.wide),
+    )
+
+
+def _wide_zeros(engine: Engine, count: int) -> Wide:
+    return engine.constant_wide(np.zeros((count, 2), np.uint64))
 
 
 def slice_of(rows: Rows, start: int, stop: int) -> Rows:

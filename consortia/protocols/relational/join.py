@@ -70,33 +70,39 @@ def join(engine: Engine, probe: SharedTable, unique: SharedTable, spec: Join) ->
     Raises RequestError ``relational/many-to-many`` if an inner or left join finds a key twice in ``unique``, and
     InternalError ``relational/join`` if keys or names do not fit.
     """
-    _check(probe, unique, spec)
-    usable = _known(engine.narrow("probe-known"), probe, [left for left, _ in spec.on])
-    usable_unique = _known(engine.narrow("unique-known"), unique, [right for _, right in spec.on])
-    payload = _payload(engine, unique, usable_unique, spec)
+    check_join(probe, unique, spec)
+    usable = known_keys(engine.narrow("probe-known"), probe, [left for left, _ in spec.on])
+    usable_unique = known_keys(engine.narrow("unique-known"), unique, [right for _, right in spec.on])
+    payload = taken_columns(engine, unique, usable_unique, spec)
     found = _found(engine, probe, unique, usable_unique, payload, spec)
     match = engine.narrow("match").conjunction(found.valid, usable)
+    if spec.kind == "not-in":
+        keep = _not_in(engine.narrow("not-in"), probe, unique, match, spec.on[0])
+        return cleared(engine.narrow("clear"), probe, keep)
+    return with_columns(engine, probe, found, match, spec)
+
+
+def with_columns(engine: Engine, probe: SharedTable, found: SharedTable, match: Boolean, spec: Join) -> SharedTable:
+    """The result of a join, row by row, once it is known what was ``found`` and which rows ``match``."""
+    step = engine.narrow("clear")
     match spec.kind:
-        case "semi":
-            return cleared(engine.narrow("clear"), probe, match)
-        case "anti":
-            return cleared(engine.narrow("clear"), probe, probe.valid ^ match)
-        case "not-in":
-            keep = _not_in(engine.narrow("not-in"), probe, unique, match, spec.on[0])
-            return cleared(engine.narrow("clear"), probe, keep)
         case "inner":
-            whole = replace(probe, columns={**probe.columns, **found.columns})
-            return cleared(engine.narrow("clear"), whole, match)
+            return cleared(step, replace(probe, columns={**probe.columns, **found.columns}), match)
         case "left":
-            taken = cleared(engine.narrow("clear"), found, match)
+            taken = cleared(step, found, match)
             nullable = {
                 name: column if column.validity is not None else replace(column, validity=match)
                 for name, column in taken.columns.items()
             }
             return replace(probe, columns={**probe.columns, **nullable})
+        case "anti":
+            return cleared(step, probe, probe.valid ^ match)
+        case _:
+            return cleared(step, probe, match)
 
 
-def _check(probe: SharedTable, unique: SharedTable, spec: Join) -> None:
+def check_join(probe: SharedTable, unique: SharedTable, spec: Join) -> None:
+    """Raise InternalError ``relational/join`` or ``relational/key`` if names or keys do not fit."""
     if not spec.on:
         raise InternalError("relational/join", "a join names no key")
     if spec.take and spec.kind not in ("inner", "left"):
@@ -113,7 +119,7 @@ def _check(probe: SharedTable, unique: SharedTable, spec: Join) -> None:
             raise InternalError("relational/join", f"keys `{left}` and `{right}` count from different lower bounds")
 
 
-def _known(engine: Engine, table: SharedTable, keys: Sequence[str]) -> Boolean:
+def known_keys(engine: Engine, table: SharedTable, keys: Sequence[str]) -> Boolean:
     """One plane: the row is valid and none of its keys is NULL (a validity bit implies the valid bit)."""
     planes = [table.column(key).validity for key in keys]
     known = [plane for plane in planes if plane is not None]
@@ -123,7 +129,7 @@ def _known(engine: Engine, table: SharedTable, keys: Sequence[str]) -> Boolean:
     return bit
 
 
-def _payload(engine: Engine, unique: SharedTable, usable: Boolean, spec: Join) -> SharedTable:
+def taken_columns(engine: Engine, unique: SharedTable, usable: Boolean, spec: Join) -> SharedTable:
     """The columns to take under their new names, zero where the row is not usable; ``usable`` is the valid bit."""
     columns = {name: unique.column(source) for name, source in spec.take.items()}
     taken = SharedTable(unique.length, columns, usable)
@@ -147,7 +153,7 @@ def _found(
     mark = record.planes(0, 1)
     if spec.kind in ("inner", "left"):
         if not spec.unique_checked:
-            _refuse_duplicates(engine, mark, same)
+            refuse_duplicates(engine, mark, same)
     else:
         record = engine.narrow("first").conjunction(mark, engine.invert(same))
     here = Rows(in_order.arithmetic, (record,), in_order.wide)
@@ -164,17 +170,21 @@ def _common_keys(engine: Engine, probe: SharedTable, unique: SharedTable, spec: 
     for left, right in spec.on:
         upper, lower = key_planes(unique, right), key_planes(probe, left)
         bits = max(upper.bits, lower.bits)
-        columns.append(_widened(engine, upper, bits).concatenated([_widened(engine, lower, bits)]))
+        columns.append(widened(engine, upper, bits).concatenated([widened(engine, lower, bits)]))
     return packed(columns)
 
 
-def _widened(engine: Engine, planes: Boolean, bits: int) -> Boolean:
+def widened(engine: Engine, planes: Boolean, bits: int) -> Boolean:
+    """The same values in ``bits`` planes. Local."""
     missing = bits - planes.bits
     return planes if missing == 0 else planes.below(fill_planes(engine, planes.length, 0, missing))
 
 
-def _refuse_duplicates(engine: Engine, mark: Boolean, same: Boolean) -> None:
-    """A usable row of ``unique`` that is not the first of its segment has another one above it."""
+def refuse_duplicates(engine: Engine, mark: Boolean, same: Boolean) -> None:
+    """Open whether a usable row of ``unique`` is not the first of its segment, so has another one above it.
+
+    Raises RequestError ``relational/many-to-many`` if so, at all computers.
+    """
     repeated = engine.narrow("repeated").conjunction(mark, same)
     (any_repeated,) = any_of(engine.narrow("any"), [repeated])
     if engine.narrow("open").open_flag(any_repeated, DUPLICATES):

@@ -169,3 +169,9 @@ def test_more_than_one_bit_is_no_flag(kind):
         engine.open_flag(engine.constant_boolean(np.zeros((2, 1), np.uint64), 1), "a check")
     with pytest.raises(InternalError, match="protocol/shape"):
         World(1, silence=2).run(lambda e: e.open_flag(e.constant_boolean(np.zeros((2, 1), np.uint64), 1), "a check"))
+
+
+def test_a_wide_column_is_one_shape_however_its_bits_are_declared():
+    counting = CountingEngine(World.computers)
+    (given,) = counting.narrow("in").input("alpha", 2, [ColumnShape("wide", 128)], None)
+    assert (given - counting.constant_wide(np.zeros((2, 2), np.uint64))).length == 2
