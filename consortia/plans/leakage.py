@@ -138,11 +138,26 @@ def _session(plan: Plan, everybody: tuple[str, ...]) -> list[LeakageEntry]:
         LeakageEntry(
             kind="outcome", step="", who=everybody,
             what="whether each party approves, denies or aborts, with the public reason",
-            detail="a static reason follows from plan and policies; of an owner's data only a code is told",
+            detail="a static reason follows from plan and policies; of an owner's data only a code is told, but whether"
+            " there is one can depend on them: `local/memory` where they come near what the owner's machine allows",
         ),
         LeakageEntry(
             kind="coordinator", step="", who=(COORDINATOR,),
             what="the query, plan, policies, verdicts, approvals, padded sizes, times, and sizes of sealed results",
             detail="it holds no share, no key and no result",
         ),
+        *(
+            LeakageEntry(
+                kind="coordinator", step="", who=(COORDINATOR,),
+                what=f"the size of the result that analysts of {member} fetch from its node, within a factor of two",
+                detail="it is filled up to a power of two, at least 64 KiB; the number of rows is about as well known",
+            )
+            for member in _receiving_members(plan)
+        ),
     ]  # fmt: skip
+
+
+def _receiving_members(plan: Plan) -> tuple[str, ...]:
+    """Members whose node keeps a result for its own analysts, sorted."""
+    releases = [step for step in plan.steps if isinstance(step, Release)]
+    return tuple(sorted({to.member for step in releases for to in step.recipients if to.person is None}))

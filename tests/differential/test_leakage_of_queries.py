@@ -32,3 +32,5 @@ def test_the_report_is_the_declared_cost_and_every_release(sql: str) -> None:
     results = [entry.who for entry in entries if entry.kind == "result"]
     releases = [step for step in plan.steps if isinstance(step, Release)]
     assert results == [(r.person or r.member,) for step in releases for r in step.recipients]
+    fetched = {entry.what.split(" of ")[2].split()[0] for entry in entries if "factor of two" in entry.what}
+    assert fetched == {r.member for step in releases for r in step.recipients if r.person is None}
