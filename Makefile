@@ -4,7 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test test-slow lint kernels proto clean
+# what `make bench` measures: ids of workloads or their first parts, numbers of rows, names of peers; empty: all
+WORKLOADS :=
+SIZES :=
+PEERS :=
+
+.PHONY: setup demo bench test test-slow lint kernels proto clean
 
 setup: $(READY)
 
@@ -17,6 +22,9 @@ $(READY): pyproject.toml
 
 demo: setup ## three banks, a coordinator and an analyst answer one question, as separate processes
 	$(BIN)/python -m examples.aml.demo
+
+bench: setup ## our engine beside others; WORKLOADS=sort SIZES=10000,100000 PEERS=spu measures a part
+	$(BIN)/python -m benchmarks --workloads "$(WORKLOADS)" --sizes "$(SIZES)" --peers "$(PEERS)"
 
 test: setup ## the whole suite, under ten minutes on two cores
 	$(BIN)/python -m pytest -n 2 -m "not slow"

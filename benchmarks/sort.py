@@ -6,26 +6,23 @@ all three computers, rounds, comparisons a row. Sizes and results are checked.
 """
 
 import multiprocessing
-import socket
 import sys
+import tempfile
 import threading
 import time
 from multiprocessing.synchronize import Barrier
 
 import numpy as np
 
-from consortia.parties.transport.frames import Direction
-from consortia.parties.transport.links import Limits, TcpChannel
+from benchmarks.engines.ours import meet, sent_bytes
 from consortia.protocols.context import Context
 from consortia.protocols.engine import ColumnShape
 from consortia.protocols.kernels.planes import planes_from_words, words_of
 from consortia.protocols.order import costs
 from consortia.protocols.order.schedule import schedule
 from consortia.protocols.order.sort import sort
-from consortia.protocols.randomness import Randomness
 from consortia.protocols.shares import Rows
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
-from consortia.protocols.transcript import Transcript
 from tests.world import World, by_rank
 
 SIZES = ((100, 64), (1_000, 64), (30_000, 113), (100_000, 64), (1_000_000, 64))
@@ -77,46 +74,29 @@ def by_threads(table: Table) -> str:
 
 
 def by_processes(table: Table) -> str:
-    """Three processes, sealed links over socket pairs."""
+    """Three processes, sealed links over TCP."""
     fork = multiprocessing.get_context("fork")
-    sockets = {(i, (i + 1) % 3): socket.socketpair() for i in range(3)}
-    for ends in sockets.values():
-        for end in ends:
-            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-                end.setsockopt(socket.SOL_SOCKET, option, 1 << 20)
     start, answers = fork.Barrier(3), fork.SimpleQueue()
-    processes = [fork.Process(target=_computer, args=(rank, table, sockets, start, answers)) for rank in range(3)]
-    for process in processes:
-        process.start()
-    got = sorted((answers.get() for _ in processes), key=lambda answer: answer[0])
-    for process in processes:
-        process.join()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [(rank, table, folder, start, answers) for rank in range(3)]
+        processes = [fork.Process(target=_computer, args=own) for own in arguments]
+        for process in processes:
+            process.start()
+        got = sorted((answers.get() for _ in processes), key=lambda answer: answer[0])
+        for process in processes:
+            process.join()
     return table.line("processes", max(a[1] for a in got), [a[2] for a in got], sum(a[3] for a in got))
 
 
-def _computer(rank: int, table: Table, sockets: dict, start: Barrier, answers: multiprocessing.SimpleQueue) -> None:
-    def direction(sender: int, receiver: int) -> Direction:
-        return Direction(bytes([3 * sender + receiver]) * 32, b"iv" * 6, bytes(16), 1, sender, receiver)
-
-    channels = {}
-    for (left, right), ends in sockets.items():
-        for mine, other, end in ((left, right, ends[0]), (right, left, ends[1])):
-            if mine == rank:
-                limits = Limits(silence=600.0)
-                channels[NAMES[other]] = TcpChannel(
-                    NAMES[other], end, direction(mine, other), direction(other, mine), limits
-                )
-    seeds = [bytes([component]) * 32 for component in range(3)]
-    randomness = Randomness(rank, seeds[rank], seeds[(rank + 1) % 3])
-    ctx = Context(rank, NAMES, channels, randomness, Transcript())
+def _computer(rank: int, table: Table, folder: str, start: Barrier, answers: multiprocessing.SimpleQueue) -> None:
+    ctx = meet(rank, folder)
     for attempt in ("first", "second"):
-        before = sum(sum(channel.sent.values()) for channel in channels.values())
+        before = sent_bytes(ctx)
         start.wait()
         began = time.perf_counter()
         out = table.sorted_by(ctx.narrow(attempt))
         seconds = time.perf_counter() - began
-    sent = sum(sum(channel.sent.values()) for channel in channels.values()) - before
-    answers.put((rank, seconds, out.first, sent))
+    answers.put((rank, seconds, out.first, sent_bytes(ctx) - before))
     start.wait()
 
 

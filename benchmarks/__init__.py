@@ -1,0 +1,1 @@
+"""Measurements of our engine and of others beside it: ``make bench``."""

@@ -1,0 +1,91 @@
+"""``python -m benchmarks``, behind ``make bench``: measure, write ``build/bench.json`` and the page."""
+
+import argparse
+import contextlib
+import datetime as dt
+import json
+import time
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.cluster import ROOT
+from benchmarks.engines.ours_programs import PROGRAMS, SETTINGS
+from benchmarks.measure import Limits, Measurement, Missing, enough_memory
+from benchmarks.page import page
+from benchmarks.peers import OURS, Engine, NotInstalled, interpreter, version
+from benchmarks.peers import selected as selected_peers
+from benchmarks.workloads import selected as selected_workloads
+
+VERSIONS = {
+    OURS: ("numpy", "numba", "cryptography"),
+    "spu": ("spu", "jax", "numpy"),
+    "crypten": ("crypten", "torch", "numpy"),
+    "mpyc": ("mpyc", "gmpy2", "uvloop", "numpy"),
+}
+
+OUR_ENGINE = Engine(
+    OURS,
+    "`consortia.protocols.ring3`: replicated shares, passive security, one of three may be curious; Python with NumPy "
+    "and Numba kernels",
+    "benchmarks.engines.ours",
+    dict.fromkeys(PROGRAMS, 1 << 60),
+    SETTINGS,
+)
+
+
+def main() -> None:
+    """Parse, measure, write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--workloads", default="", help="ids or their first parts, comma-separated; all by default")
+    parser.add_argument(
+        "--sizes", default="", help="numbers of rows, comma-separated; those of each workload by default"
+    )
+    parser.add_argument("--peers", default=None, help="spu, crypten, mpyc, or none; all by default")
+    parser.add_argument("--limit", type=float, default=100.0, help="seconds that one run may be expected to take")
+    parser.add_argument("--minutes", type=float, default=60.0, help="after so long nothing new starts")
+    parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="where the rows go")
+    parser.add_argument("--page", type=Path, default=None, help="write the page here, also if only a part is measured")
+    chosen = parser.parse_args()
+
+    works = selected_workloads(chosen.workloads)
+    sizes = [int(float(word)) for word in chosen.sizes.replace(",", " ").split()]
+    peers = selected_peers(chosen.peers)
+    limits = Limits(chosen.limit, time.monotonic() + 60 * chosen.minutes)
+    measurement = Measurement(limits, lambda line: print(line, flush=True))
+    engines = [OUR_ENGINE, *peers]
+    with contextlib.closing(measurement):
+        for work in works:
+            for n in sizes or work.sizes:
+                measurement.workload(work, n, engines)
+        for work in works:
+            for n in () if sizes else work.own_sizes:
+                if work.name not in PROGRAMS:
+                    continue
+                if enough_memory(work, n, measurement.rows):
+                    measurement.workload(work, n, [OUR_ENGINE])
+                else:
+                    measurement.missing.append(Missing(work.name, n, OURS, "it would not fit into free memory"))
+    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+    chosen.json.write_text(json.dumps([row.as_json() for row in measurement.rows], indent=1) + "\n", encoding="utf-8")
+    whole = not (chosen.workloads or sizes or chosen.peers)
+    target = chosen.page or (ROOT / "docs" / "benchmarks.md" if whole else None)
+    if target is not None:
+        date = dt.datetime.now(dt.UTC).date().isoformat()
+        text = page(measurement.rows, measurement.missing, {**machine.described(), **versions(engines)}, engines, date)
+        target.write_text(text, encoding="utf-8")
+        print(f"page: {target}")
+    print(f"rows: {chosen.json}")
+
+
+def versions(engines: list[Engine]) -> dict[str, str]:
+    """What is installed of each engine."""
+    found = {}
+    for engine in engines:
+        with contextlib.suppress(NotInstalled, OSError):
+            installed = version(interpreter(engine), VERSIONS[engine.name])
+            found[engine.name] = ", ".join(f"{name} {number}" for name, number in installed.items())
+    return found
+
+
+if __name__ == "__main__":
+    main()

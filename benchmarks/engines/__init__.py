@@ -1,0 +1,1 @@
+"""One module an engine: what one of its three processes does with each workload."""

@@ -1,0 +1,267 @@
+"""The workloads as programs of our engine: shares in, shares out."""
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.party import Job
+from benchmarks.workloads import BATCH, EPOCHS, FEATURES, GROUPS, Arrays, batches, side
+from consortia.protocols.boolean.networks import Network
+from consortia.protocols.engine import Engine
+from consortia.protocols.kernels.planes import planes_from_words, words_from_planes
+from consortia.protocols.relational.group import Grouping, Measure, group
+from consortia.protocols.relational.join import Join, join
+from consortia.protocols.relational.order import order_by
+from consortia.protocols.relational.table import SharedColumn, SharedTable
+from consortia.protocols.ring3 import Ring3Engine
+from consortia.protocols.shares import Rows, Vector
+from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
+
+Shares = dict[str, Vector]
+Program = Callable[[Ring3Engine], Shares]
+
+ARITHMETIC, BOOLEAN = "arithmetic shares", "boolean shares"
+SKLANSKY, BRENT_KUNG = "Sklansky adder", "Brent-Kung adder"
+FRACTION = 20
+"""Fraction bits of fixed-point numbers."""
+SLOPE, CUBE = 14, 16
+"""Fraction bits of the cubic sigmoid's argument and of its cubic coefficient."""
+SIGN = np.uint64(1 << 63)
+
+SETTINGS = {
+    "less-than": (BOOLEAN, ARITHMETIC),
+    "equality": (BOOLEAN, ARITHMETIC),
+    "bits": (SKLANSKY, BRENT_KUNG),
+}
+"""Workloads that are measured in several ways; all others in one, whose name is empty."""
+
+
+class Dealer:
+    """Shares of clear values, dealt alike by all three processes; each keeps its own two components."""
+
+    def __init__(self, job: Job, rank: int) -> None:
+        self._job, self._rank = job, rank
+
+    def _component(self, name: str, index: int, shape: tuple[int, ...]) -> np.ndarray:
+        seed = hashlib.sha256(f"{self._job.workload} {self._job.n} {name} {index}".encode()).digest()
+        return np.random.default_rng(list(seed)).integers(0, 1 << 64, shape, np.uint64, endpoint=False)
+
+    def arithmetic(self, name: str, values: np.ndarray) -> Ring3Arithmetic:
+        """A sharing of 64-bit integers."""
+        clear = np.ascontiguousarray(values).view(np.uint64).reshape(-1)
+        a, b = (self._component(name, index, clear.shape) for index in range(2))
+        parts = (a, b, clear - a - b)
+        return Ring3Arithmetic(parts[self._rank], parts[(self._rank + 1) % 3])
+
+    def boolean(self, name: str, values: np.ndarray, bits: int) -> Ring3Boolean:
+        """A sharing of unsigned values of ``bits`` bits."""
+        planes = planes_from_words(np.ascontiguousarray(values).view(np.uint64), bits)
+        a, b = (self._component(name, index, planes.shape) for index in range(2))
+        parts = (a, b, planes ^ a ^ b)
+        return Ring3Boolean(parts[self._rank], parts[(self._rank + 1) % 3], values.size)
+
+
+def program(job: Job, rank: int) -> Program:
+    """The program of a job over this party's shares of its inputs."""
+    return PROGRAMS[job.workload](Dealer(job, rank), job.inputs(), job)
+
+
+def ordered(values: np.ndarray) -> np.ndarray:
+    """Signed integers as unsigned ones in the same order."""
+    return values.view(np.uint64) ^ SIGN
+
+
+def _multiply(deal: Dealer, given: Arrays, _: Job) -> Program:
+    x, y = deal.arithmetic("x", given["x"]), deal.arithmetic("y", given["y"])
+    return lambda engine: {"out": engine.multiply(x, y)}
+
+
+def _less_than(deal: Dealer, given: Arrays, job: Job) -> Program:
+    if job.setting == ARITHMETIC:
+        a, b = deal.arithmetic("x", given["x"]), deal.arithmetic("y", given["y"])
+        return lambda engine: {"out": engine.negative(a - b, 64)}
+    x, y = deal.boolean("x", ordered(given["x"]), 64), deal.boolean("y", ordered(given["y"]), 64)
+    return lambda engine: {"out": engine.less_than(x, y)}
+
+
+def _equality(deal: Dealer, given: Arrays, job: Job) -> Program:
+    if job.setting == ARITHMETIC:
+        a, b = deal.arithmetic("x", given["x"]), deal.arithmetic("y", given["y"])
+        return lambda engine: {"out": engine.zero(a - b, 64)}
+    x, y = deal.boolean("x", given["x"], 64), deal.boolean("y", given["y"], 64)
+    return lambda engine: {"out": engine.equal(x, y)}
+
+
+def _sort(bits: int) -> Callable[[Dealer, Arrays, Job], Program]:
+    def make(deal: Dealer, given: Arrays, _: Job) -> Program:
+        lowest = np.int64(-(1 << (bits - 1)))
+        keys = deal.boolean("x", given["x"] - lowest, bits)
+        return lambda engine: {"out": engine.sort(keys, Rows(boolean=(keys,))).boolean[0]}
+
+    return make
+
+
+def _group_by(bits: int, groups: Callable[[int], int]) -> Callable[[Dealer, Arrays, Job], Program]:
+    def make(deal: Dealer, given: Arrays, job: Job) -> Program:
+        keys = deal.boolean("keys", given["keys"], bits)
+        values = deal.arithmetic("values", given["values"])
+        valid = deal.boolean("valid", np.ones(job.n, np.uint64), 1)
+        columns = {"keys": SharedColumn(keys, 0, (1 << bits) - 1), "values": SharedColumn(values, 0, 999)}
+        table = SharedTable(job.n, columns, valid)
+        total = Measure("sums", "sum", 0, 999 * job.n, "values")
+        grouping = Grouping(("keys",), (total,), groups(job.n), ("keys",))
+
+        def run(engine: Engine) -> Shares:
+            ordered_table = order_by(engine.narrow("order"), table, ("keys",))
+            found = group(engine.narrow("group"), ordered_table, grouping)
+            return {"keys": found.column("keys").value, "sums": found.column("sums").value, "valid": found.valid}
+
+        return run
+
+    return make
+
+
+def _join(deal: Dealer, given: Arrays, _: Job) -> Program:
+    def side_of(key: str, value: str) -> SharedTable:
+        n = given[key].size
+        columns = {
+            key: SharedColumn(deal.boolean(key, given[key], 64), 0, (1 << 64) - 1),
+            value: SharedColumn(deal.arithmetic(value, given[value]), 0, 999),
+        }
+        return SharedTable(n, columns, deal.boolean(f"{key} valid", np.ones(n, np.uint64), 1))
+
+    probe, unique = side_of("left", "amount"), side_of("right", "score")
+    spec = Join("inner", (("left", "right"),), {"score": "score"})
+
+    def run(engine: Engine) -> Shares:
+        found = join(engine, probe, unique, spec)
+        names = {"keys": "left", "amount": "amount", "score": "score"}
+        return {**{name: found.column(column).value for name, column in names.items()}, "valid": found.valid}
+
+    return run
+
+
+def _fixed(values: np.ndarray, fraction: int) -> np.ndarray:
+    return np.rint(values * (1 << fraction)).astype(np.int64)
+
+
+def _multiply_truncate(deal: Dealer, given: Arrays, _: Job) -> Program:
+    x = deal.arithmetic("x", _fixed(given["x"], FRACTION))
+    y = deal.arithmetic("y", _fixed(given["y"], FRACTION))
+    return lambda engine: {"out": engine.multiply_truncate(x, y, FRACTION)}
+
+
+def _bits(deal: Dealer, given: Arrays, job: Job) -> Program:
+    x = deal.arithmetic("x", given["x"])
+    network: Network = "brent-kung" if job.setting == BRENT_KUNG else "sklansky"
+    return lambda engine: {"out": engine.decompose(x, 64, network)}
+
+
+Activation = Callable[[Engine, Ring3Arithmetic], Ring3Arithmetic]
+
+
+def _cubic(engine: Engine, u: Ring3Arithmetic) -> Ring3Arithmetic:
+    """0.5 + u (0.197 - 0.004 u^2) of u with ``SLOPE`` fraction bits, in ``FRACTION``: three rounds.
+
+    The square is not truncated: with |u| < 16 everything stays below 2^62.
+    """
+    square = engine.narrow("square").multiply(u, u)
+    scale = 2 * SLOPE + CUBE
+    inner = constant(engine, u.length, round(0.197 * (1 << scale))) - square.scaled(round(0.004 * (1 << CUBE)))
+    product = engine.narrow("cube").multiply_truncate(u, inner, scale + SLOPE - FRACTION)
+    return product + constant(engine, u.length, 1 << (FRACTION - 1))
+
+
+def constant(engine: Engine, length: int, value: int) -> Ring3Arithmetic:
+    """The same public number in every row."""
+    return engine.constant_arithmetic(np.full(length, value, np.uint64))
+
+
+def _training(activation: Activation) -> Callable[[Dealer, Arrays, Job], Program]:
+    def make(deal: Dealer, given: Arrays, job: Job) -> Program:
+        count = batches(job.n)
+        fixed_x, fixed_y = _fixed(given["x"], FRACTION), _fixed(given["y"], FRACTION)
+        at = [slice(i * BATCH, (i + 1) * BATCH) for i in range(count)]
+        xs = [deal.arithmetic(f"x {i}", fixed_x[rows]) for i, rows in enumerate(at)]
+        turned = [deal.arithmetic(f"turned {i}", np.ascontiguousarray(fixed_x[rows].T)) for i, rows in enumerate(at)]
+        ys = [deal.arithmetic(f"y {i}", fixed_y[rows]) for i, rows in enumerate(at)]
+
+        def run(engine: Engine) -> Shares:
+            weights = constant(engine, FEATURES, 0)
+            for step in range(EPOCHS * count):
+                i, now = step % count, engine.narrow(f"step-{step}")
+                u = now.narrow("u").matrix_product_truncate(xs[i], weights, BATCH, FEATURES, 1, 2 * FRACTION - SLOPE)
+                error = activation(now.narrow("activation"), u) - ys[i]
+                # the rate over the batch is 2^-8: it costs no more than a longer truncation
+                weights = weights - now.narrow("gradient").matrix_product_truncate(
+                    turned[i], error, FEATURES, BATCH, 1, FRACTION + 8
+                )
+            return {"out": weights}
+
+        return run
+
+    return make
+
+
+def _matmul(deal: Dealer, given: Arrays, job: Job) -> Program:
+    x, y, rows = deal.arithmetic("x", given["x"]), deal.arithmetic("y", given["y"]), side(job.n)
+    return lambda engine: {"out": engine.matrix_product(x, y, rows, rows, rows)}
+
+
+PROGRAMS: dict[str, Callable[[Dealer, Arrays, Job], Program]] = {
+    "multiply": _multiply,
+    "multiply-truncate": _multiply_truncate,
+    "bits": _bits,
+    "join": _join,
+    "logistic-poly": _training(_cubic),
+    "less-than": _less_than,
+    "equality": _equality,
+    "sort-64": _sort(64),
+    "sort-16": _sort(16),
+    "group-by-100": _group_by(7, lambda _: GROUPS),
+    "group-by-tenth": _group_by(64, lambda n: max(1, n // 10)),
+    "matmul": _matmul,
+}
+
+
+# --- results --------------------------------------------------------------------------------------------
+
+
+def components(shares: Shares) -> Arrays:
+    """This party's first component of each result."""
+    found: Arrays = {}
+    for name, share in shares.items():
+        if not isinstance(share, Ring3Arithmetic | Ring3Boolean):
+            raise TypeError(f"{name} is a {type(share).__name__}")
+        found[name] = share.first
+    return found
+
+
+def answer(job: Job, shares: Shares, parts: list[Arrays]) -> Arrays:
+    """The result in clear, from the three parties' components."""
+    clear: Arrays = {}
+    for name, share in shares.items():
+        first, second, third = (part[name] for part in parts)
+        if isinstance(share, Ring3Boolean):
+            planes = first ^ second ^ third
+            if job.workload == "bits":
+                return {
+                    "out": np.unpackbits(planes.view(np.uint8), axis=1, count=job.n, bitorder="little").astype(bool)
+                }
+            clear[name] = words_from_planes(planes, share.length)[:, 0]
+        else:
+            clear[name] = (first + second + third).view(np.int64)
+    if "valid" in clear:
+        keep = clear.pop("valid").astype(bool)
+        return {name: column[keep].view(np.int64) for name, column in clear.items()}
+    return {"out": SHAPED[job.workload](clear["out"], job)} if job.workload in SHAPED else clear
+
+
+SHAPED: dict[str, Callable[[np.ndarray, Job], np.ndarray]] = {
+    "sort-64": lambda out, _: (out ^ SIGN).view(np.int64),
+    "sort-16": lambda out, _: out.view(np.int64) - (1 << 15),
+    "multiply-truncate": lambda out, _: out / (1 << FRACTION),
+    "logistic-poly": lambda out, _: out / (1 << FRACTION),
+    "matmul": lambda out, job: out.reshape(side(job.n), side(job.n)),
+}

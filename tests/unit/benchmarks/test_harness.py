@@ -1,0 +1,110 @@
+"""The harness behind ``make bench``: every workload of ours runs in three processes and gives the right answer."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.engines.ours_programs import PROGRAMS, SETTINGS
+from benchmarks.measure import Missing, Row, compare
+from benchmarks.page import page
+from benchmarks.workloads import BY_NAME, WORKLOADS, selected
+
+ROOT = Path(__file__).parents[3]
+SMALL = [name for name in PROGRAMS if not name.startswith("logistic")]
+
+
+def row(engine: str, seconds: float, *, correct: bool = True, setting: str = "") -> Row:
+    return Row(
+        "multiply", 64, engine, setting, seconds, 512.0, 1, correct, seconds_least=seconds, seconds_most=seconds, runs=2
+    )
+
+
+def test_every_small_workload_of_ours_is_correct_and_counts_bytes_and_rounds(tmp_path):
+    out = tmp_path / "bench.json"
+    command = [sys.executable, "-m", "benchmarks", "--workloads", ",".join(SMALL), "--sizes", "64", "--peers", "none"]
+    run = subprocess.run([*command, "--json", str(out)], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    rows = json.loads(out.read_text())
+    found = {(entry["workload"], entry["setting"]) for entry in rows}
+    assert found == {(name, setting) for name in SMALL for setting in SETTINGS.get(name, ("",))}
+    assert all(entry["correct"] and entry["bytes_per_party"] > 0 and entry["rounds"] > 0 for entry in rows)
+    assert all(entry["ratio"] is None for entry in rows)
+    product = next(entry for entry in rows if entry["workload"] == "multiply")
+    assert (product["bytes_per_party"], product["rounds"]) == (512, 1)
+
+
+def test_a_wrong_answer_is_told_from_a_right_one():
+    rng = np.random.default_rng(1)
+    for name in ("multiply", "less-than", "equality", "sort-64"):
+        given = BY_NAME[name].inputs(64, rng)
+        right = {
+            "multiply": lambda a: a["x"] * a["y"],
+            "less-than": lambda a: a["x"] < a["y"],
+            "equality": lambda a: a["x"] == a["y"],
+            "sort-64": lambda a: np.sort(a["x"]),
+        }[name](given)
+        wrong = right.copy()
+        wrong[3] = wrong[3] ^ True if wrong.dtype == bool else wrong[3] + 1
+        assert BY_NAME[name].correct(given, {"out": right})
+        assert not BY_NAME[name].correct(given, {"out": wrong})
+
+
+def test_groups_and_matches_are_compared_in_any_order():
+    rng = np.random.default_rng(2)
+    given = BY_NAME["group-by-tenth"].inputs(64, rng)
+    names = np.unique(given["keys"])[::-1]
+    sums = np.array([given["values"][given["keys"] == name].sum() for name in names])
+    assert BY_NAME["group-by-tenth"].correct(given, {"keys": names, "sums": sums})
+    assert not BY_NAME["group-by-tenth"].correct(given, {"keys": names, "sums": sums[::-1] + 1})
+    assert not BY_NAME["group-by-tenth"].correct(given, {"keys": names[1:], "sums": sums[1:]})
+    given = BY_NAME["join"].inputs(64, rng)
+    score = dict(zip(given["right"].tolist(), given["score"].tolist(), strict=True))
+    hit = np.array([key in score for key in given["left"].tolist()])
+    keys = given["left"][hit]
+    answer = {"keys": keys, "amount": given["amount"][hit], "score": np.array([score[key] for key in keys.tolist()])}
+    assert hit.any()
+    assert not hit.all()
+    assert BY_NAME["join"].correct(given, {name: column[::-1] for name, column in answer.items()})
+    assert not BY_NAME["join"].correct(given, {**answer, "score": answer["score"] + 1})
+
+
+def test_the_ratio_is_to_the_fastest_correct_setting_and_stands_on_our_rows_only():
+    rows = [
+        row("ours", 2.0),
+        row("spu", 6.0, setting="a"),
+        row("spu", 5.0, setting="b"),
+        row("spu", 1.0, correct=False),
+    ]
+    compare([*rows, row("crypten", 3.0)])
+    assert (rows[0].ratio, rows[0].ratio_to) == (2.5, "spu")
+    assert rows[0].ratios == {"spu": 2.5, "crypten": 1.5}
+    assert all(other.ratio is None for other in rows[1:])
+
+
+def test_a_wrong_result_of_ours_has_no_ratio():
+    ours = row("ours", 2.0, correct=False)
+    compare([ours, row("spu", 6.0)])
+    assert ours.ratio is None
+
+
+def test_workloads_are_chosen_by_id_or_first_part():
+    assert [work.name for work in selected("sort")] == ["sort-64", "sort-16"]
+    assert [work.name for work in selected("multiply")] == ["multiply"]
+    assert [work.name for work in selected("multiply-truncate,join")] == ["multiply-truncate", "join"]
+    assert selected("") == list(WORKLOADS)
+    with pytest.raises(SystemExit, match="sorts"):
+        selected("sorts")
+
+
+def test_the_page_shows_wrong_results_and_what_is_missing():
+    rows = [row("ours", 0.001), row("spu", 0.003, correct=False), row("crypten", 0.004)]
+    compare(rows)
+    text = page(rows, [Missing("join", 64, "spu", "it ran out of time")], {"cores": "2"}, [], "2026-11-25")
+    assert "| 64 | **ours** |  | 0.001 | 8.0 | 1 | (4.0 to crypten) |" in text
+    assert "**wrong**" in text
+    assert "- join, n = 64, spu: it ran out of time" in text
+    assert "our engine has no operator for it yet" in text
