@@ -32,6 +32,10 @@ ROW_WORDS = {
     "compare-members": "the number of members with rows in a group may be compared with a threshold, unopened",
     "score": "numbers of rows or members may be opened beside an alert",
 }
+PROBING = (
+    "A comparison hides the number in a single query only: about 40 queries with other thresholds give a member the"
+    " exact total of the others for a customer that it shares, until history and rates are enforced (docs/limits.md)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,15 @@ def _data(policy: Policy) -> Iterator[Sentence]:
         if table.operations:
             said = "; ".join(ROW_WORDS[operation] for operation in ROW_WORDS if operation in table.operations)
             yield Sentence(section, f"{said[0].upper()}{said[1:]}.", "operations")
+        if _compares(table):
+            yield Sentence(section, PROBING, "operations")
         yield from _unused(section, table)
+
+
+def _compares(table: PolicyTable) -> bool:
+    """Whether anything of the table may be compared with a threshold that the query chooses."""
+    granted = {*table.operations, *(each for entry in table.columns.values() for each in entry.operations)}
+    return bool(granted & {"compare", "compare-members"})
 
 
 def _unused(section: str, table: PolicyTable) -> Iterator[Sentence]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from consortia.policies.explain import explain, sentences
-from consortia.policies.language.parse import parse_policy, read_policy
+from consortia.policies.language.parse import LoadedPolicy, parse_policy, read_policy
 from consortia.policies.lint import lint_against, lint_dates
 from consortia.policies.rules import ALL
 from tests.fixtures_catalogue import CATALOGUE
@@ -28,6 +28,21 @@ def test_every_rule_that_is_enforced_stands_on_the_page() -> None:
     page = explain(loaded("bank-a", ("not-together: []", "not-together: [[bank-a, bank-b]]")))
     assert "[not-together]" in page
     assert "at most 1000 rows" in page
+
+
+def test_where_comparing_is_granted_the_page_says_that_many_queries_find_the_number() -> None:
+    def warned(loaded_policy: LoadedPolicy) -> set[str]:
+        return {one.section.split()[-1] for one in sentences(loaded_policy) if "about 40 queries" in one.text}
+
+    assert warned(loaded("bank-a")) == {"deposits"}
+    column_only = loaded("bank-a", ("operations: [count, compare, compare-members]", "operations: [count]"))
+    assert warned(column_only) == {"deposits"}
+    neither = loaded(
+        "bank-a",
+        ("operations: [count, compare, compare-members]", "operations: [count]"),
+        ("operations: [filter, sum, compare]", "operations: [filter, sum]"),
+    )
+    assert warned(neither) == set()
 
 
 def test_the_page_fits_its_width_and_ends_in_a_line_feed() -> None:
