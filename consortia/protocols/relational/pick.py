@@ -63,7 +63,7 @@ LOWER_MEDIAN, UPPER_MEDIAN = Rank(1, 2), Rank(1, 2, 1)
 
 def quantile(numerator: int, denominator: int) -> Rank:
     """The smallest value that at least this share of the values does not exceed (SQL's PERCENTILE_DISC)."""
-    return Rank(numerator, denominator, 0 if numerator else 1)
+    return Rank(numerator, denominator)
 
 
 def extremes(engine: Engine, table: SharedTable, groups: Groups, column: str, lowest: str, highest: str) -> SharedTable:

@@ -22,7 +22,7 @@ def given_of(lo, hi, domain, rows=30, seed=1):
 
 
 @pytest.mark.parametrize("bounds", BOUNDS)
-@pytest.mark.parametrize("rows", [1, 30])
+@pytest.mark.parametrize("rows", [0, 1, 30])
 def test_a_column_keeps_its_values_in_the_other_domain_and_back(bounds, rows):
     number, key = given_of(*bounds, "arithmetic", rows), given_of(*bounds, "boolean", rows)
     assert answers(lambda e, t: as_keys(e, t, ("v", "k")), number) == number.rows

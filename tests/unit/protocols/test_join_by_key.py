@@ -99,6 +99,21 @@ def test_duplicates_are_refused_unless_only_a_match_is_asked_for():
     assert answers(lambda e, p, u: join_by_key(e, p, u, Join("semi", (("k", "k"),))), probe, twice) == [{"k": 2}, None]
 
 
+KEY = (Col("k", 0, 7),)
+
+
+@pytest.mark.parametrize("kind", ["semi", "anti"])
+def test_a_key_many_times_behind_all_others_disturbs_no_match(kind):
+    probe, unique = Given(KEY, [{"k": 1}, {"k": 2}]), Given(KEY, [{"k": 7}, {"k": 1}, {"k": 7}], "beta")
+    rows = answers(lambda e, p, u: join_by_key(e, p, u, Join(kind, (("k", "k"),))), probe, unique)
+    assert rows == [{"k": 1 if kind == "semi" else 2}, None]
+
+
+def test_a_padded_row_does_not_stand_before_the_row_of_key_zero():
+    probe, unique = Given(KEY, [{"k": 0}]), Given(KEY, [None, {"k": 0}], "beta")
+    assert answers(lambda e, p, u: join_by_key(e, p, u, Join("inner", (("k", "k"),))), probe, unique) == [{"k": 0}]
+
+
 def test_not_in_is_not_offered():
     engine = ClearEngine()
     one = shared(engine, "in", Given((Col("k", 0, 7),), [{"k": 1}]))

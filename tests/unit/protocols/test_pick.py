@@ -148,6 +148,12 @@ def test_a_table_of_no_values_has_no_quantile():
         assert set(found.values()) == {None}
 
 
+def test_a_table_of_no_rows_has_no_groups():
+    empty = Given((GROUP, OTHER, VALUE), [])
+    assert answers(every_quantile(("g",), 0), empty) == []
+    assert answers(lowest_and_highest(("g",), 0), empty) == []
+
+
 # --- any column, any mark ---------------------------------------------------------------------------------
 
 

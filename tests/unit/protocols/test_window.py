@@ -100,6 +100,11 @@ def test_without_an_order_all_rows_of_a_group_are_peers():
     assert {row["r"] for row in found} == {1}
 
 
+@pytest.mark.parametrize("keys", [(), ("g",)])
+def test_a_table_of_no_rows_has_windows_of_no_rows(keys):
+    assert answers(program(keys, ("o",), list(FUNCTIONS)), Given(COLUMNS, [])) == []
+
+
 def test_windows_keep_rows_columns_and_order():
     given = table(12, 2)
 
@@ -161,6 +166,7 @@ def test_a_running_sum_that_may_not_fit_is_refused_like_the_sum():
     [
         (("id",), Window("n", "row-number"), "relational/order"),
         (("o", "g"), Window("n", "row-number"), "relational/order"),
+        (("id", "o"), Window("n", "row-number"), "relational/order"),
         (("g", "o"), Window("s", "sum", "o"), "relational/sum"),
         (("g", "o"), Window("s", "sum", "nothing"), "relational/column"),
     ],
