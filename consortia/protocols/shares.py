@@ -104,6 +104,10 @@ class Boolean(Vector):
         """Bits start (included, 0 is the lowest) to stop (excluded) of every value."""
 
     @abstractmethod
+    def reversed_planes(self) -> Self:
+        """The lowest bit as the highest, and so on."""
+
+    @abstractmethod
     def below(self, high: Self) -> Self:
         """The value with ``high``'s bits above its own: bits add up."""
 

@@ -162,6 +162,10 @@ class ClearBoolean(_Clear, Boolean):
             raise InternalError("protocol/shape", f"planes {start} to {stop} of a value of {self._bits} bits")
         return ClearBoolean((self.values >> start) & ((1 << (stop - start)) - 1), stop - start)
 
+    def reversed_planes(self) -> ClearBoolean:
+        texts = [f"{int(value):0{self._bits}b}" for value in self.values]
+        return ClearBoolean(integers([int(text[::-1], 2) for text in texts]), self._bits)
+
     def below(self, high: Self) -> ClearBoolean:
         same_length(self, high)
         return ClearBoolean(self.values | (high.values << self._bits), self._bits + high.bits)

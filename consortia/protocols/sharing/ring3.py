@@ -136,6 +136,9 @@ class Ring3Boolean(Boolean):
         check_rows(self.bits, start, stop)
         return self._each(lambda component: component[start:stop])
 
+    def reversed_planes(self) -> Self:
+        return self._each(lambda component: component[::-1])
+
     def below(self, high: Self) -> Self:
         check_equal("lengths", self.length, high.length)
         return type(self)(
