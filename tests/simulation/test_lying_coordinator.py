@@ -3,6 +3,7 @@
 The liar sees every message it hands out and may drop, change, replay or exchange it. It can't sign for anybody.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -269,6 +270,29 @@ def test_once_its_parts_left_a_node_closes_the_session_as_released_whatever_the_
         for member in world.nodes:
             (seal,) = closing_statements(world, member, session)
             assert (seal.outcome, seal.code, len(seal.commitments)) == ("released", str(told), 1)
+
+
+@pytest.mark.parametrize(("piece", "code"), [("%%%", "control/malformed"), ("AAAA", "control/part")])
+def test_a_node_that_can_not_open_its_own_result_still_closes_as_released_and_keeps_nothing(
+    tmp_path: Path, piece: str, code: str
+) -> None:
+    def lie(peer: str, letter: Letter) -> Letter:
+        if letter.kind != Kind.PART or peer != "bank-a" or letter.sender != "bank-b":
+            return letter
+        changed = {**json.loads(letter.body), "piece": piece}
+        return Letter(letter.kind, letter.session, json.dumps(changed).encode(), letter.sender, letter.receiver)
+
+    service = type("ThisLiar", (Liar,), {"lie": staticmethod(lie)})
+    with session_world(tmp_path, service=service, to_members=True) as world:
+        session = world.submit(world.client())
+        world.wait_phases(session, Phase.SEALED)
+        (seal,) = closing_statements(world, "bank-a", session)
+        assert (seal.outcome, seal.code, len(seal.commitments)) == ("released", code, 3)
+        store = world.nodes["bank-a"]._store
+        with store.begin() as transaction:
+            assert store.results(transaction, session) == {}
+            kinds = [leaf.kind for leaf, _ in store.journal.entries(transaction, session)]
+        assert kinds[-2:] == ["seal", "failed-after-release"]
 
 
 @pytest.mark.parametrize("told", [Phase.SEALED, Phase.SHARING])
