@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from consortia.errors import InternalError
 from consortia.protocols.channel import Channel
-from consortia.protocols.randomness import Randomness
+from consortia.protocols.randomness import KeyStream, Randomness
 from consortia.protocols.transcript import Opened, Transcript
 
 Words = NDArray[np.uint64]
@@ -71,6 +71,13 @@ class Context:
     def zero_sum(self, shape: tuple[int, ...], dtype: type[Number]) -> tuple[NDArray[Number], NDArray[Number]]:
         """Two arrays whose difference is this computer's zero share: the three differences add up to zero."""
         return self.stream(self.rank, "zero", shape, dtype), self.stream(self.next, "zero", shape, dtype)
+
+    def zero_streams(self) -> tuple[KeyStream, KeyStream]:
+        """The two arrays of ``zero_sum`` as streams, drawn piece by piece: either method, once a step."""
+        return (
+            self.randomness.stream(self.rank, self.step, "zero"),
+            self.randomness.stream(self.next, self.step, "zero"),
+        )
 
     def zero_xor(self, shape: tuple[int, ...]) -> Words:
         """This computer's zero share under exclusive or, in one array: the three of them cancel."""

@@ -40,6 +40,24 @@ def add_keystream(key: bytes, words: NDArray[np.generic]) -> None:
         encryptor.update_into(piece, piece)
 
 
+class KeyStream:
+    """The stream of one seed for one step and purpose, drawn piece by piece."""
+
+    __slots__ = ("_encryptor",)
+
+    def __init__(self, key: bytes) -> None:
+        self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
+
+    def fill(self, words: NDArray[np.generic]) -> None:
+        """The next ``words.nbytes`` bytes of the stream, in contiguous ``words``."""
+        words.fill(0)
+        view = words.data.cast("B")
+        self._encryptor.update_into(view, view)
+
+    def __repr__(self) -> str:
+        return "<KeyStream>"
+
+
 class Randomness:
     """One computer's two seeds, and the record of what has been drawn from them."""
 
@@ -58,6 +76,13 @@ class Randomness:
         Raises InternalError ``protocol/step-reused`` when this step and purpose were drawn before, and
         ``protocol/foreign-seed`` when this computer does not hold that seed.
         """
+        add_keystream(self._drawn_key(component, step, purpose), words)
+
+    def stream(self, component: int, step: str, purpose: str) -> KeyStream:
+        """The same stream to be drawn piece by piece, so that a mask of many words needs no memory of its own."""
+        return KeyStream(self._drawn_key(component, step, purpose))
+
+    def _drawn_key(self, component: int, step: str, purpose: str) -> bytes:
         seed = self._seeds.get(component)
         if seed is None:
             raise InternalError("protocol/foreign-seed", f"seed {component} is not held by this computer", place=step)
@@ -70,7 +95,7 @@ class Randomness:
                 remedy="give every interactive operation a step of its own with narrow()",
             )
         self._drawn.add(mark)
-        add_keystream(step_key(seed, step, purpose), words)
+        return step_key(seed, step, purpose)
 
     def __repr__(self) -> str:
         return "<Randomness>"

@@ -98,15 +98,19 @@ class Direction:
 
     def seal(self, step: str, payload: bytes | memoryview, flags: int = 0) -> bytes:
         """Header and sealed payload as one byte string, ready to be written."""
+        frame = bytearray(HEADER_SIZE + len(payload) + TAG_SIZE)
+        self.seal_into(step, payload, flags, memoryview(frame))
+        return bytes(frame)
+
+    def seal_into(self, step: str, payload: bytes | memoryview, flags: int, frame: memoryview) -> None:
+        """As ``seal``, into ``frame`` of ``HEADER_SIZE + len(payload) + TAG_SIZE`` bytes."""
         session, attempt, sender, receiver = self._place
         header = Header(
             session, attempt, sender, receiver, self._sequence, step_label(step), len(payload), flags
         ).encode()
-        frame = bytearray(HEADER_SIZE + len(payload) + TAG_SIZE)
         frame[:HEADER_SIZE] = header
-        self._cipher.encrypt_into(self._nonce(), payload, header, memoryview(frame)[HEADER_SIZE:])
+        self._cipher.encrypt_into(self._nonce(), payload, header, frame[HEADER_SIZE:])
         self._advance(len(payload))
-        return bytes(frame)
 
     def open_into(self, header: bytes, sealed: bytes | memoryview, target: memoryview) -> Header:
         """Check ``header`` and ``sealed`` (payload and tag), write the payload into ``target``.

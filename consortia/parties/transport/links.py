@@ -61,6 +61,7 @@ class TcpChannel:
         self._sent: Counter[str] = Counter()
         self._header = bytearray(HEADER_SIZE)
         self._sealed = bytearray(PAYLOAD_LIMIT + TAG_SIZE)
+        self._frame = bytearray(HEADER_SIZE + PAYLOAD_LIMIT + TAG_SIZE)
         sock.setblocking(False)
         self._writer = threading.Thread(target=self._write_backlog, name=f"link-{peer}", daemon=True)
         self._writer.start()
@@ -107,12 +108,14 @@ class TcpChannel:
                 raise self._failure
             if self._closed:
                 raise self._gone("the link is closed")
-            frame = memoryview(self._outgoing.seal(step, payload, flags))
+            frame = memoryview(self._frame)[: HEADER_SIZE + len(payload) + TAG_SIZE]
+            self._outgoing.seal_into(step, payload, flags, frame)
             self._last_sent = time.monotonic()
             if not self._backlog:
                 frame = frame[self._write_some(frame) :]
             if frame:
-                self._backlog.append(frame)
+                # the buffer is used again by the next frame
+                self._backlog.append(memoryview(bytes(frame)))
                 self._wake.notify()
 
     def _write_some(self, frame: memoryview) -> int:

@@ -17,6 +17,9 @@ from consortia.protocols.kernels import products
 from consortia.protocols.kernels import wide as wide_kernels
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Wide, check_equal
 
+PIECE = 1 << 14
+"""Rows at a time: masks and products of one piece stay in the processor's cache."""
+
 
 def multiply(ctx: Context, x: Ring3Arithmetic, y: Ring3Arithmetic) -> Ring3Arithmetic:
     """Row by row, of two vectors over the same ring (uint64 or uint32)."""
@@ -24,9 +27,15 @@ def multiply(ctx: Context, x: Ring3Arithmetic, y: Ring3Arithmetic) -> Ring3Arith
     check_equal("bits", x.dtype.itemsize * 8, y.dtype.itemsize * 8)
     if x.length == 0:
         return x
-    plus, minus = ctx.zero_sum((x.length,), x.dtype.type)
+    plus, minus = ctx.zero_streams()
     own = np.empty_like(x.first)
-    products.multiply(x.first, x.second, y.first, y.second, plus, minus, own)
+    masks = np.empty((2, min(PIECE, x.length)), x.dtype)
+    for start in range(0, x.length, PIECE):
+        at = slice(start, start + PIECE)
+        a, b = masks[:, : own[at].size]
+        plus.fill(a)
+        minus.fill(b)
+        products.multiply(x.first[at], x.second[at], y.first[at], y.second[at], a, b, own[at])
     return Ring3Arithmetic(own, ctx.reshare(own))
 
 

@@ -50,6 +50,20 @@ def test_holders_of_a_seed_draw_alike_and_every_address_draws_differently():
     assert len({tuple(words) for words in others}) == len(others)
 
 
+def test_a_stream_drawn_in_pieces_is_the_stream_drawn_at_once():
+    whole = np.zeros(5_000, np.uint64)
+    Randomness(0, *SEEDS).add(1, "s0", "zero", whole)
+    randomness = Randomness(0, *SEEDS)
+    stream = randomness.stream(1, "s0", "zero")
+    pieces = np.full(5_000, 7, np.uint64)
+    for start in range(0, 5_000, 512):
+        stream.fill(pieces[start : start + 512])
+    assert np.array_equal(pieces, whole)
+    with pytest.raises(InternalError) as caught:
+        randomness.add(1, "s0", "zero", whole)
+    assert caught.value.code == "protocol/step-reused"
+
+
 def test_drawing_twice_for_one_step_raises():
     randomness = Randomness(0, *SEEDS)
     drawn(randomness, 0, "s0", "mask")

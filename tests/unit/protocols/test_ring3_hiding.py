@@ -156,10 +156,16 @@ def zero_sums(ctx, shape, dtype):
     return np.zeros(shape, dtype), np.zeros(shape, dtype)
 
 
+class Zeros:
+    def fill(self, words):
+        words.fill(0)
+
+
 @pytest.mark.parametrize(
     ("mutant", "replacement", "caught"),
     [
-        ("zero_sum", zero_sums, {"multiply", "multiply-wide", "matrix-product", "part-0", "part-2"}),
+        ("zero_streams", lambda ctx: (Zeros(), Zeros()), {"multiply"}),
+        ("zero_sum", zero_sums, {"multiply-wide", "matrix-product", "part-0", "part-2"}),
         ("zero_xor", lambda ctx, shape: np.zeros(shape, np.uint64), {"conjunction", "less-than", "equal", "part-1"}),
     ],
 )
