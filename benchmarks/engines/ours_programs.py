@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,13 +10,15 @@ from benchmarks.party import Job
 from benchmarks.workloads import BATCH, EPOCHS, FEATURES, GROUPS, Arrays, batches, side
 from consortia.protocols.boolean.networks import Network
 from consortia.protocols.engine import Engine
+from consortia.protocols.fixed.numbers import Fixed
+from consortia.protocols.fixed.sigmoid import sigmoid
 from consortia.protocols.kernels.planes import planes_from_words, words_from_planes
 from consortia.protocols.relational.group import Grouping, Measure, group
 from consortia.protocols.relational.join import Join, join
 from consortia.protocols.relational.order import order_by
 from consortia.protocols.relational.table import SharedColumn, SharedTable
 from consortia.protocols.ring3 import Ring3Engine
-from consortia.protocols.shares import Rows, Vector
+from consortia.protocols.shares import Arithmetic, Rows, Vector
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
 
 Shares = dict[str, Vector]
@@ -25,8 +28,12 @@ ARITHMETIC, BOOLEAN = "arithmetic shares", "boolean shares"
 SKLANSKY, BRENT_KUNG = "Sklansky adder", "Brent-Kung adder"
 FRACTION = 20
 """Fraction bits of fixed-point numbers."""
+FEATURE = 12
+"""Fraction bits of features of the regression."""
 SLOPE, CUBE = 14, 16
 """Fraction bits of the cubic sigmoid's argument and of its cubic coefficient."""
+SCORE = 16
+"""Fraction bits of the true sigmoid's argument and value."""
 SIGN = np.uint64(1 << 63)
 
 SETTINGS = {
@@ -158,10 +165,21 @@ def _bits(deal: Dealer, given: Arrays, job: Job) -> Program:
     return lambda engine: {"out": engine.decompose(x, 64, network)}
 
 
-Activation = Callable[[Engine, Ring3Arithmetic], Ring3Arithmetic]
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What turns scores of ``taken`` fraction bits into probabilities of ``given`` fraction bits."""
+
+    taken: int
+    given: int
+    apply: Callable[[Engine, Arithmetic], Arithmetic]
+
+    @property
+    def weights(self) -> int:
+        """Fraction bits of the weights; the rate over the batch is 2^-8."""
+        return FEATURE + self.given + 8
 
 
-def _cubic(engine: Engine, u: Ring3Arithmetic) -> Ring3Arithmetic:
+def _cubic(engine: Engine, u: Arithmetic) -> Arithmetic:
     """0.5 + u (0.197 - 0.004 u^2) of u with ``SLOPE`` fraction bits, in ``FRACTION``: three rounds.
 
     The square is not truncated: with |u| < 16 everything stays below 2^62.
@@ -173,30 +191,39 @@ def _cubic(engine: Engine, u: Ring3Arithmetic) -> Ring3Arithmetic:
     return product + constant(engine, u.length, 1 << (FRACTION - 1))
 
 
-def constant(engine: Engine, length: int, value: int) -> Ring3Arithmetic:
+def _true_sigmoid(engine: Engine, u: Arithmetic) -> Arithmetic:
+    """The engine's own, maximum error 3.5e-4, of scores whose size stays below 32."""
+    return sigmoid(engine, Fixed(u, SCORE, 32 << SCORE)).carried
+
+
+def constant(engine: Engine, length: int, value: int) -> Arithmetic:
     """The same public number in every row."""
     return engine.constant_arithmetic(np.full(length, value, np.uint64))
 
 
+CUBIC = Activation(SLOPE, FRACTION, _cubic)
+TRUE = Activation(SCORE, SCORE, _true_sigmoid)
+
+
 def _training(activation: Activation) -> Callable[[Dealer, Arrays, Job], Program]:
+    """Gradients are not truncated: weights have the fraction bits of features, probabilities and rate together."""
+
     def make(deal: Dealer, given: Arrays, job: Job) -> Program:
         count = batches(job.n)
-        fixed_x, fixed_y = _fixed(given["x"], FRACTION), _fixed(given["y"], FRACTION)
+        fixed_x, fixed_y = _fixed(given["x"], FEATURE), _fixed(given["y"], activation.given)
         at = [slice(i * BATCH, (i + 1) * BATCH) for i in range(count)]
         xs = [deal.arithmetic(f"x {i}", fixed_x[rows]) for i, rows in enumerate(at)]
         turned = [deal.arithmetic(f"turned {i}", np.ascontiguousarray(fixed_x[rows].T)) for i, rows in enumerate(at)]
         ys = [deal.arithmetic(f"y {i}", fixed_y[rows]) for i, rows in enumerate(at)]
+        cut = FEATURE + activation.weights - activation.taken
 
         def run(engine: Engine) -> Shares:
             weights = constant(engine, FEATURES, 0)
             for step in range(EPOCHS * count):
                 i, now = step % count, engine.narrow(f"step-{step}")
-                u = now.narrow("u").matrix_product_truncate(xs[i], weights, BATCH, FEATURES, 1, 2 * FRACTION - SLOPE)
-                error = activation(now.narrow("activation"), u) - ys[i]
-                # the rate over the batch is 2^-8: it costs no more than a longer truncation
-                weights = weights - now.narrow("gradient").matrix_product_truncate(
-                    turned[i], error, FEATURES, BATCH, 1, FRACTION + 8
-                )
+                u = now.narrow("u").matrix_product_truncate(xs[i], weights, BATCH, FEATURES, 1, cut)
+                error = activation.apply(now.narrow("activation"), u) - ys[i]
+                weights = weights - now.narrow("gradient").matrix_product(turned[i], error, FEATURES, BATCH, 1)
             return {"out": weights}
 
         return run
@@ -214,7 +241,8 @@ PROGRAMS: dict[str, Callable[[Dealer, Arrays, Job], Program]] = {
     "multiply-truncate": _multiply_truncate,
     "bits": _bits,
     "join": _join,
-    "logistic-poly": _training(_cubic),
+    "logistic-poly": _training(CUBIC),
+    "logistic-sigmoid": _training(TRUE),
     "less-than": _less_than,
     "equality": _equality,
     "sort-64": _sort(64),
@@ -262,6 +290,7 @@ SHAPED: dict[str, Callable[[np.ndarray, Job], np.ndarray]] = {
     "sort-64": lambda out, _: (out ^ SIGN).view(np.int64),
     "sort-16": lambda out, _: out.view(np.int64) - (1 << 15),
     "multiply-truncate": lambda out, _: out / (1 << FRACTION),
-    "logistic-poly": lambda out, _: out / (1 << FRACTION),
+    "logistic-poly": lambda out, _: out / (1 << CUBIC.weights),
+    "logistic-sigmoid": lambda out, _: out / (1 << TRUE.weights),
     "matmul": lambda out, job: out.reshape(side(job.n), side(job.n)),
 }
