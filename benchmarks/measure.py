@@ -17,6 +17,10 @@ from benchmarks.workloads import Arrays, Workload
 SEED = 5
 LONG = 10.0
 """From so many expected seconds on there is no warm-up."""
+SLOW = 2.0
+"""From so many seconds on a first run counts, and an engine is not run again beside another's second setting."""
+PROFILED = "spu"
+"""Its first run counts traffic under a profiler and is never timed."""
 Say = Callable[[str], None]
 
 
@@ -93,7 +97,7 @@ class Measurement:
             beside = []
             for engine in engines:
                 own = [entry for entry in entries if entry.engine is engine]
-                if own and (turn < len(own) or own[0].typical < 1.0):
+                if own and (turn < len(own) or own[0].typical < SLOW):
                     beside.append(own[turn % len(own)])
             self._take_turns(work, n, given, beside)
         found = [row for entry in entries if (row := self._row(work, n, entry)) is not None]
@@ -156,11 +160,13 @@ class Measurement:
 
     def _take_turns(self, work: Workload, n: int, given: Arrays, entries: Iterable["_Entry"]) -> None:
         ready = [entry for entry in entries if self._prepared(work, n, given, entry)]
-        rounds = max((entry.wanted for entry in ready), default=0)
+        left = {id(entry): entry.wanted - (1 if entry.timings and entry.typical >= SLOW else 0) for entry in ready}
+        rounds = max(left.values(), default=0)
         for number in range(rounds):
             for entry in ready:
-                every = rounds // entry.wanted
-                if number % every == 0 and number // every < entry.wanted:
+                wanted = left[id(entry)]
+                every = rounds // wanted if wanted else rounds + 1
+                if number % every == 0 and number // every < wanted:
                     self._attempt(entry, lambda entry=entry: entry.timings.append(self._run(entry)))
         for entry in ready:
             if not entry.failure:
@@ -179,9 +185,15 @@ class Measurement:
             entry.job = cluster.prepare(work.name, n, entry.setting, given, limit, counting=warm)
             # without a warm-up the first timed run stands
             entry.typical = entry.expected
-            if warm:
-                self._run(entry)
-                entry.typical = self._run(entry).seconds if entry.expected < 1.0 else entry.expected
+            if not warm:
+                return
+            first = self._run(entry)
+            entry.typical = first.seconds
+            if first.seconds >= SLOW and entry.engine.name != PROFILED:
+                # what takes seconds is warm from its first part on
+                entry.timings.append(first)
+            elif first.seconds < SLOW:
+                entry.typical = self._run(entry).seconds
 
         self._attempt(entry, prepare)
         return not entry.failure
@@ -238,8 +250,11 @@ class _Entry:
 
     @property
     def wanted(self) -> int:
-        """Runs in one round of turns: more of short ones."""
-        return next(runs for limit, runs in ((0.05, 15), (0.5, 7), (8.0, 3), (float("inf"), 1)) if self.typical < limit)
+        """Runs in one round of turns: more of short ones, and of the two engines that are compared."""
+        most = 8.0 if self.engine.name in (OURS, PROFILED) else SLOW
+        return next(
+            runs for limit, runs in ((0.05, 15), (0.5, 7), (most, 3), (float("inf"), 1)) if self.typical < limit
+        )
 
 
 def compare(rows: Sequence[Row]) -> None:

@@ -72,7 +72,7 @@ CRYPTEN = Engine(
         **dict.fromkeys(("multiply", "multiply-truncate", "less-than", "equality", "matmul"), MILLION),
         "group-by-100": 10_000,
         "logistic-poly": 10_000,
-        "logistic-sigmoid": 10_000,
+        "logistic-sigmoid": 1_000,
     },
     requirements=("torch==2.13.0", "numpy", "pyyaml", "omegaconf", "onnx"),
     alone=("crypten==0.4.1",),
@@ -85,7 +85,7 @@ MPYC = Engine(
     {
         "multiply": MILLION,
         **dict.fromkeys(("multiply-truncate", "less-than", "equality", "matmul"), 10_000),
-        "logistic-poly": 10_000,
+        **dict.fromkeys(("logistic-poly", "sort-64"), 100),
     },
     requirements=("mpyc==0.11", "gmpy2", "uvloop", "numpy"),
 )
