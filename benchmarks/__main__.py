@@ -51,6 +51,7 @@ def main() -> None:
     sizes = [int(float(word)) for word in chosen.sizes.replace(",", " ").split()]
     peers = selected_peers(chosen.peers)
     limits = Limits(chosen.limit, time.monotonic() + 60 * chosen.minutes)
+    load = machine.load()
     measurement = Measurement(limits, lambda line: print(line, flush=True))
     engines = [OUR_ENGINE, *peers]
     with contextlib.closing(measurement):
@@ -71,7 +72,12 @@ def main() -> None:
     target = chosen.page or (ROOT / "docs" / "benchmarks.md" if whole else None)
     if target is not None:
         date = dt.datetime.now(dt.UTC).date().isoformat()
-        text = page(measurement.rows, measurement.missing, {**machine.described(), **versions(engines)}, engines, date)
+        about = {
+            **machine.described(),
+            **versions(engines),
+            "other work": f"load average {load:.1f} before the measurement began",
+        }
+        text = page(measurement.rows, measurement.missing, about, engines, date)
         target.write_text(text, encoding="utf-8")
         print(f"page: {target}")
     print(f"rows: {chosen.json}")
