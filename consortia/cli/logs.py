@@ -5,6 +5,7 @@ Of an exception that nobody foresaw a log holds ``errors.unexpected``, types and
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
@@ -17,11 +18,20 @@ PROCESSORS = (
 """From an event to its line."""
 
 
+class _StandardError:
+    """The stderr of the moment: a stream that is exchanged or closed later is not held on to."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure_logs() -> None:
     """Send the events of structlog to stderr as JSON lines."""
     structlog.configure(
         processors=PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _StandardError())),
     )
