@@ -5,15 +5,17 @@ import contextlib
 import datetime as dt
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.cluster import ROOT
 from benchmarks.engines.ours_programs import PROGRAMS, SETTINGS
-from benchmarks.measure import Limits, Measurement, Missing, enough_memory
+from benchmarks.measure import Limits, Measurement, Missing, Row, enough_memory
 from benchmarks.page import page
-from benchmarks.peers import OURS, Engine, NotInstalled, interpreter, version
+from benchmarks.peers import OURS, PEERS, Engine, NotInstalled, interpreter, version
 from benchmarks.peers import selected as selected_peers
+from benchmarks.workloads import BY_NAME
 from benchmarks.workloads import selected as selected_workloads
 
 VERSIONS = {
@@ -44,6 +46,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=100.0, help="seconds that one run may be expected to take")
     parser.add_argument("--minutes", type=float, default=60.0, help="after so long nothing new starts")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="where the rows go")
+    parser.add_argument("--again", action="store_true", help="measure a part anew and put it among the rows of before")
     parser.add_argument("--page", type=Path, default=None, help="write the page here, also if only a part is measured")
     chosen = parser.parse_args()
 
@@ -66,18 +69,29 @@ def main() -> None:
                     measurement.workload(work, n, [OUR_ENGINE])
                 else:
                     measurement.missing.append(Missing(work.name, n, OURS, "it would not fit into free memory"))
+    rows, missing = measurement.rows, measurement.missing
+    gaps = chosen.json.with_name(f"{chosen.json.stem}-missing.json")
+    if chosen.again and chosen.json.exists():
+        measured = {(row.workload, row.n) for row in rows}
+        before = [Row(**line) for line in json.loads(chosen.json.read_text(encoding="utf-8"))]
+        rows = [row for row in before if (row.workload, row.n) not in measured] + rows
+        rows.sort(key=lambda row: (list(BY_NAME).index(row.workload), row.n))
+        old = [Missing(**line) for line in json.loads(gaps.read_text(encoding="utf-8"))] if gaps.exists() else []
+        missing = [gap for gap in old if (gap.workload, gap.n) not in measured] + missing
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
-    chosen.json.write_text(json.dumps([row.as_json() for row in measurement.rows], indent=1) + "\n", encoding="utf-8")
-    whole = not (chosen.workloads or sizes or chosen.peers)
+    chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    gaps.write_text(json.dumps([asdict(gap) for gap in missing], indent=1) + "\n", encoding="utf-8")
+    whole = chosen.again or not (chosen.workloads or sizes or chosen.peers)
     target = chosen.page or (ROOT / "docs" / "benchmarks.md" if whole else None)
     if target is not None:
         date = dt.datetime.now(dt.UTC).date().isoformat()
+        shown = [OUR_ENGINE, *(PEERS if chosen.again else peers)]
         about = {
             **machine.described(),
-            **versions(engines),
+            **versions(shown),
             "other work": f"load average {load:.1f} before the measurement began",
         }
-        text = page(measurement.rows, measurement.missing, about, engines, date)
+        text = page(rows, missing, about, shown, date)
         target.write_text(text, encoding="utf-8")
         print(f"page: {target}")
     print(f"rows: {chosen.json}")

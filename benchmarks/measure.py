@@ -3,8 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -46,10 +45,6 @@ class Row:
     runs: int = 0
     bytes_counted: str = ""
     peak_bytes_of_all_parties: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """The line."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
