@@ -4,6 +4,7 @@ In memory, by the monotonic clock that the service passes in; what outlives a re
 comes from the store. Not thread-safe: the service calls it under its lock.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -63,10 +64,10 @@ class Roster:
         """``peer`` said something about ``session``."""
         self._entry(peer).heard[session] = now
 
-    def forget(self, session: str) -> None:
-        """The session has ended."""
+    def keep_only(self, sessions: Collection[str]) -> None:
+        """Forget what was heard of all sessions but these: those that ended, and ids that never were a session."""
         for entry in self._entries.values():
-            entry.heard.pop(session, None)
+            entry.heard = {session: at for session, at in entry.heard.items() if session in sessions}
 
     def presence(self, peer: str, session: str) -> Presence:
         """What ``watch`` needs to know of ``peer`` in ``session``."""

@@ -140,7 +140,9 @@ class CoordinatorService(control_pb2_grpc.CoordinatorServicer):
         with self._lock:
             now = time.monotonic()
             with self._store.begin() as transaction:
-                for record in self._store.running(transaction):
+                running = self._store.running(transaction)
+                self._keep_only({record.state.session for record in running})
+                for record in running:
                     state = record.state
                     began = self._began.setdefault(state.session, now)
                     presences = {party: self._presence(party, state.session) for party in state.parties}
@@ -295,6 +297,11 @@ class CoordinatorService(control_pb2_grpc.CoordinatorServicer):
             for instance in self._store.instances(transaction, peer):
                 if not self._directory().is_member(peer) and (peer, instance) not in busy:
                     self._store.drop_instance(transaction, peer, instance)
+
+    def _keep_only(self, running: set[str]) -> None:
+        """Memory must not grow with sessions that have ended."""
+        self._roster.keep_only(running)
+        self._began = {session: began for session, began in self._began.items() if session in running}
 
     def _presence(self, peer: str, session: str) -> Presence:
         return self._roster.presence(peer, session)

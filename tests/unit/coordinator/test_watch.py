@@ -102,3 +102,13 @@ def test_those_who_went_long_ago_are_found(moment: float) -> None:
     roster.closed("ana@bank-a", stream, 5.0)
     assert roster.absent_since(moment) == ("ana@bank-a",)
     assert roster.absent_since(4.0) == ()
+
+
+def test_what_was_heard_of_ended_sessions_and_of_invented_ids_is_forgotten() -> None:
+    roster = Roster(0.0)
+    for number in range(100):
+        roster.heard("bank-a", f"{number:032x}", 5.0)
+    running = f"{7:032x}"
+    roster.keep_only({running})
+    assert roster.presence("bank-a", running).heard == 5.0
+    assert roster._entry("bank-a").heard == {running: 5.0}
