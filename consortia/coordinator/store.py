@@ -16,6 +16,7 @@ from consortia.control.database import open_database
 from consortia.control.mailbox import Letter, Mailbox, mail_tables
 from consortia.control.messages import Part
 from consortia.control.phases import ENDS, Phase
+from consortia.control.transitions import Transitions
 from consortia.coordinator.sessions import SessionState
 from consortia.errors import RequestError
 from consortia.trust.documents import Frozen, instant_text
@@ -34,15 +35,7 @@ _SESSIONS = Table(
     Column("state", String, nullable=False),
     Column("proposal", LargeBinary, nullable=False),
 )
-_TRANSITIONS = Table(
-    "transitions",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("session", String, nullable=False),
-    Column("at", String, nullable=False),
-    Column("phase", String, nullable=False),
-    Column("cause", String, nullable=False),
-)
+_TRANSITIONS = Transitions(_METADATA)
 _DOCUMENTS = Table(
     "documents",
     _METADATA,
@@ -132,7 +125,7 @@ class Store:
                 proposal=proposal,
             )
         )
-        self._log(transaction, state, "submitted", now)
+        _TRANSITIONS.note(transaction, state.session, state.phase, "submitted", now)
 
     def load(self, transaction: Connection, session: str) -> SessionRecord | None:
         """The session, if there is one of that id."""
@@ -157,15 +150,13 @@ class Store:
         """The new state of a session, with what caused it."""
         changed = _SESSIONS.update().where(_SESSIONS.c.session == state.session)
         transaction.execute(changed.values(phase=state.phase, state=state.model_dump_json()))
-        self._log(transaction, state, cause, now)
+        _TRANSITIONS.note(transaction, state.session, state.phase, cause, now)
         if state.phase in ENDS:
             transaction.execute(delete(_PIECES).where(_PIECES.c.session == state.session))
 
     def history(self, transaction: Connection, session: str) -> list[tuple[str, Phase, str]]:
         """Time, phase and cause of every transition of a session, in order."""
-        columns = _TRANSITIONS.c
-        query = select(columns.at, columns.phase, columns.cause).where(columns.session == session)
-        return [(at, Phase(phase), cause) for at, phase, cause in transaction.execute(query.order_by(columns.number))]
+        return _TRANSITIONS.history(transaction, session)
 
     def keep_document(self, transaction: Connection, session: str, kind: str, party: str, body: bytes) -> None:
         """One signed document of a party; the state machine has checked that it is the first of its kind."""
@@ -209,8 +200,3 @@ class Store:
             )
             for state, instance, purpose, submitted in rows
         ]
-
-    def _log(self, transaction: Connection, state: SessionState, cause: str, now: datetime) -> None:
-        transaction.execute(
-            insert(_TRANSITIONS).values(session=state.session, at=instant_text(now), phase=state.phase, cause=cause)
-        )

@@ -14,10 +14,11 @@ from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Strin
 from consortia.control.database import open_database
 from consortia.control.mailbox import Letter, Mailbox, mail_tables
 from consortia.control.phases import ENDS, Phase, check_move
+from consortia.control.transitions import Transitions
 from consortia.errors import InternalError, ProtocolAbort
 from consortia.evidence.journal import Journal, journal_table
 from consortia.trust.certificates import COORDINATOR
-from consortia.trust.documents import Digest, Frozen, Name, Session, instant_text
+from consortia.trust.documents import Digest, Frozen, Name, Session
 from consortia.trust.sessions import StepTraffic
 
 _METADATA = MetaData()
@@ -30,15 +31,7 @@ _SESSIONS = Table(
     Column("phase", String, nullable=False),
     Column("memory", String, nullable=False),
 )
-_TRANSITIONS = Table(
-    "transitions",
-    _METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("session", String, nullable=False),
-    Column("at", String, nullable=False),
-    Column("phase", String, nullable=False),
-    Column("cause", String, nullable=False),
-)
+_TRANSITIONS = Transitions(_METADATA)
 _INBOX = Table(
     "inbox",
     _METADATA,
@@ -113,7 +106,7 @@ class Store:
         transaction.execute(
             insert(_SESSIONS).values(session=session, phase=Phase.PROPOSED, memory=memory.model_dump_json())
         )
-        self._log(transaction, session, Phase.PROPOSED, "proposed", now)
+        _TRANSITIONS.note(transaction, session, Phase.PROPOSED, "proposed", now)
 
     def phase(self, transaction: Connection, session: str) -> Phase | None:
         """Where the session stands at this node; None if it is not known."""
@@ -127,7 +120,7 @@ class Store:
             raise InternalError("parties/no-session", f"the session {session} was never proposed here")
         check_move(session, current, target)
         transaction.execute(update(_SESSIONS).where(_SESSIONS.c.session == session).values(phase=target))
-        self._log(transaction, session, target, cause, now)
+        _TRANSITIONS.note(transaction, session, target, cause, now)
         if target in ENDS:
             transaction.execute(delete(_INBOX).where(_INBOX.c.session == session))
 
@@ -154,9 +147,7 @@ class Store:
 
     def history(self, transaction: Connection, session: str) -> list[tuple[str, Phase, str]]:
         """Time, phase and cause of every transition of a session, in order."""
-        columns = _TRANSITIONS.c
-        query = select(columns.at, columns.phase, columns.cause).where(columns.session == session)
-        return [(at, Phase(phase), cause) for at, phase, cause in transaction.execute(query.order_by(columns.number))]
+        return _TRANSITIONS.history(transaction, session)
 
     def keep_letter(self, transaction: Connection, letter: Letter) -> None:
         """Store a message of a session until the session has ended."""
@@ -187,8 +178,3 @@ class Store:
                 "parties/request-used", "this signed request was answered before", remedy="sign a new request"
             )
         transaction.execute(insert(_REQUESTS).values(digest=digest))
-
-    def _log(self, transaction: Connection, session: str, phase: Phase, cause: str, now: datetime) -> None:
-        transaction.execute(
-            insert(_TRANSITIONS).values(session=session, at=instant_text(now), phase=phase, cause=cause)
-        )
