@@ -14,7 +14,7 @@ def estimate(plan: Plan) -> Estimate:
 
     A sort needs more batches than declared with a probability below 10^-6 (``protocols.order.schedule``).
     """
-    engine = CountingEngine(plan.computers)
+    engine = CountingEngine(plan.ring())
     run_shared(plan, engine, {})
     counts = engine.counts
     openings = [(each.step, each.what, each.elements, each.to) for each in counts.opened]

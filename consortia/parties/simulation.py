@@ -70,7 +70,7 @@ def simulate(plan: Plan, frames: Frames, *, silence: float = 60.0) -> SimulatedR
 
     def compute(rank: int, member: str) -> None:
         randomness = Randomness(rank, seeds[rank], seeds[(rank + 1) % 3])
-        context = Context(rank, plan.computers, network.channels[member], randomness, transcripts[rank])
+        context = Context(rank, plan.ring(), network.channels[member], randomness, transcripts[rank])
         engine = Ring3Engine(context)
         parts[member] = release(engine, run_shared(plan, engine, _own_inputs(plan, member, frames)))
 
@@ -78,9 +78,7 @@ def simulate(plan: Plan, frames: Frames, *, silence: float = 60.0) -> SimulatedR
         for step_id, values in _own_inputs(plan, member, frames).items():
             step = plan.step(step_id)
             if values is not None:
-                send_input(
-                    network.channels[member], plan.computers, step_id, step.rows, shapes_of(step.columns), values
-                )
+                send_input(network.channels[member], plan.ring(), step_id, step.rows, shapes_of(step.columns), values)
 
     tasks: dict[str, Callable[[], None]] = {}
     for rank, member in enumerate(plan.computers):

@@ -118,7 +118,7 @@ class Workshop:
         for step in own:
             begin(step.id)
             shapes = shapes_of(step.columns)
-            send_input(ends.channels, plan.computers, step.id, step.rows, shapes, inputs[step.id])
+            send_input(ends.channels, plan.ring(), step.id, step.rows, shapes, inputs[step.id])
         return Computed(_traffic(plan, ends, Transcript()))
 
     def open_result(self, plan: Plan, step: str, parts: Sequence[bytes]) -> bytes:
@@ -136,7 +136,7 @@ class Workshop:
         # The pair seed of two neighbours is the seed of the component that both hold.
         randomness = Randomness(rank, ends.seeds[before], ends.seeds[after])
         transcript = Transcript()
-        engine = Ring3Engine(Context(rank, plan.computers, ends.channels, randomness, transcript))
+        engine = Ring3Engine(Context(rank, plan.ring(), ends.channels, randomness, transcript))
         tables = run_shared(plan, engine, inputs, begin)
         return Computed(_traffic(plan, ends, transcript), lambda: release(engine, tables))
 

@@ -25,7 +25,7 @@ class Environment:
     manifest: str
     catalogue: Catalogue
     catalogue_digest: str
-    computers: tuple[str, str, str]
+    computers: tuple[str, ...]
     members: tuple[str, ...]
     purpose: str
     as_of: datetime

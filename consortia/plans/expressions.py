@@ -8,6 +8,10 @@ value), ``Call`` (an operator over expressions). Three-valued logic is SQL's. Op
 - logic: and, or, not (n-ary and/or)
 - choice: case (condition, value, condition, value, ..., otherwise), coalesce, in (value, candidates...)
 - cast (to the node's type): int to decimal and decimal to another scale; never to a narrower one
+- round (to the node's scale, half away from zero), floor, ceil (to the node's scale), abs, greatest, least (of the
+  arguments that are not NULL)
+- functions with a decimal result of ``FUNCTION_SCALE`` places: sqrt, ln (NULL outside their domains), exp, sigmoid, and
+  power (of a number to a constant integer or decimal). Their errors stand in docs/reference/functions.md
 - member: no arguments, the id of the member that holds the row (text)
 """
 
@@ -24,7 +28,11 @@ Op = Literal[
     "add", "subtract", "multiply", "negate", "divide", "modulo",
     "eq", "ne", "lt", "le", "gt", "ge", "is_null",
     "and", "or", "not", "case", "coalesce", "in", "cast", "member",
+    "round", "floor", "ceil", "abs", "greatest", "least", "sqrt", "ln", "exp", "sigmoid", "power",
 ]  # fmt: skip
+
+FUNCTION_SCALE = 6
+"""Decimal places of sqrt, ln, exp, sigmoid and power."""
 
 
 class Ref(Frozen):

@@ -8,14 +8,17 @@ padded row count. A plan of one table with three owners looks like this (docs/re
     shared    union -> sort -> aggregate -> filter (HAVING) -> control -> release
     recipient project (AVG, expressions of aggregates) -> sort (ORDER BY, then all columns)
 
-Kinds reserved for later issues (join, window, limit, noise, fit, score, propagate, match) are not in ``Step`` yet:
-a new kind is a new plan version. Invariant of shared tables: a row whose valid bit is 0 holds zero everywhere.
+A query over several relations has ``shared`` steps between the unions and the last aggregation: project, filter,
+join, sort, aggregate, window, limit, in any well-formed order. Kinds reserved for later (noise, fit, score, propagate,
+match) are not in ``Step`` yet: a new kind is a new plan version. Invariant of shared tables: a row whose valid bit is 0
+holds zero everywhere.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from consortia.errors import InternalError
 from consortia.plans.expressions import Expr
 from consortia.plans.types import Bounds, ColumnType
 from consortia.trust.documents import Digest, Document, Frozen, Instant, Integer, Name, Person
@@ -70,7 +73,10 @@ class Named(Frozen):
 
 
 class Project(_Step):
-    """Exactly these columns, in this order."""
+    """Exactly these columns, in this order. On shares each is made in the domain that its column declares.
+
+    So a plain reference to a column of another domain is a conversion.
+    """
 
     kind: Literal["project"] = "project"
     expressions: tuple[Named, ...]
@@ -83,17 +89,24 @@ AggregateFunction = Literal[
     "count-entities",  # distinct non-NULL values of `entity`, over rows of members not in `excluding`
     "count-members",  # distinct members with a row in the group, those in `excluding` left out
     "has-member",  # bit: the member `member` has a row in the group
+    "count-distinct",  # distinct non-NULL values of a column
+    "min",  # of a column's non-NULL values; of none: NULL
+    "max",
+    "quantile",  # the smallest value that at least numerator / denominator of the values do not exceed
+    "median",  # half of the sum of the two middle values (equal ones if the number of values is odd)
 ]
 
 
 class Aggregate(Frozen):
-    """One aggregate. ``column`` is the input it reads, if it reads one."""
+    """One aggregate. ``column`` is the input it reads, if it reads one; a quantile is numerator / denominator."""
 
     name: str
     function: AggregateFunction
     column: str = ""
     excluding: tuple[Name, ...] = ()
     member: str = ""
+    numerator: int = 0
+    denominator: int = 1
 
 
 class AggregateStep(_Step):
@@ -120,10 +133,39 @@ class Share(_Step):
 
 
 class Union(_Step):
-    """Rows of all inputs one after the other; each row's member is the public owner of its place."""
+    """Rows of all inputs one after the other; each row's member is the public owner of its place.
+
+    Without ``owners`` the inputs are relations on shares, whose rows keep their own members (UNION ALL).
+    """
 
     kind: Literal["union"] = "union"
     owners: tuple[Name, ...]
+
+
+JoinKind = Literal["inner", "left", "semi", "anti", "not-in"]
+
+
+class JoinKey(Frozen):
+    """Equality of a column of the first input with one of the second; NULL equals nothing."""
+
+    left: str
+    right: str
+
+
+class Join(_Step):
+    """The first input's rows, in their order, each with what the second has for its key; at ``shared``.
+
+    The second input holds each key at most once. ``uniqueness`` says who has seen to it: a group by the keys before
+    (``grouped``), the one owner of the rows, who refuses otherwise before anything is shared (``owner``), or the
+    computers, which open one bit (``opened``). semi (EXISTS), anti (NOT EXISTS) and not-in (SQL's NOT IN) take no
+    columns of the second input and need no uniqueness (``grouped`` then). inner and left: the columns are those of
+    the first input, then those of the second that are used later, whose names differ from the first's.
+    """
+
+    kind: Literal["join"] = "join"
+    how: JoinKind
+    on: tuple[JoinKey, ...]
+    uniqueness: Literal["grouped", "owner", "opened"]
 
 
 class SortKey(Frozen):
@@ -134,13 +176,45 @@ class SortKey(Frozen):
 
 
 class Sort(_Step):
-    """On shares: stable, valid rows first, by ``keys`` as unsigned boolean values, NULL last.
+    """On shares: stable, valid rows first, by ``keys`` as unsigned boolean values; NULL last, first if descending.
 
     At the recipient: ORDER BY with NULLS LAST when ascending, then all output columns.
     """
 
     kind: Literal["sort"] = "sort"
     keys: tuple[SortKey, ...]
+
+
+class WindowFunction(Frozen):
+    """One window column. ``count`` and ``sum`` read ``column``; ``count`` without one counts rows.
+
+    ``frame``: from the partition's first row to this one (``rows``), to the last one equal to it in the order
+    (``range``, SQL's default), or all rows of the partition (``partition``: an OVER without ORDER BY).
+    """
+
+    name: str
+    function: Literal["row-number", "rank", "dense-rank", "count", "sum"]
+    column: str = ""
+    frame: Literal["rows", "range", "partition"] = "range"
+
+
+class Window(_Step):
+    """The input's columns and those of ``functions``, in each group of ``partition`` in the order of ``order``.
+
+    At ``shared``, where the input is sorted by (partition, order). No row moves.
+    """
+
+    kind: Literal["window"] = "window"
+    partition: tuple[str, ...]
+    order: tuple[SortKey, ...]
+    functions: tuple[WindowFunction, ...]
+
+
+class Limit(_Step):
+    """The first ``count`` rows (a public number) of the input, which is sorted, valid rows first; at ``shared``."""
+
+    kind: Literal["limit"] = "limit"
+    count: Integer
 
 
 class MinimumContributors(Frozen):
@@ -184,7 +258,8 @@ class Release(_Step):
 
 
 Step = Annotated[
-    Scan | Filter | Project | AggregateStep | Share | Union | Sort | Control | Release, Field(discriminator="kind")
+    Scan | Filter | Project | AggregateStep | Share | Union | Join | Sort | Window | Limit | Control | Release,
+    Field(discriminator="kind"),
 ]
 
 
@@ -194,22 +269,38 @@ class Plan(Document):
     ``complete_domain`` lists the group keys whose public domain the recipient fills up with rows of NULLs and a
     column ``suppressed``; () is the one cell of a query without keys. None: cells that are not released are
     absent (a HAVING, no control rule, or a key without public domain).
+
+    ``engine`` is ring3 (three computers, of which none collude with another) or shamir (``collusion`` of the
+    ``computers`` may collude, fewer than half). ``circuits`` says which of two circuits for one function is taken
+    where the engine has both: the one of fewer rounds or the one of fewer bytes.
     """
 
-    type: Literal["consortia/plan/v1"] = "consortia/plan/v1"
+    type: Literal["consortia/plan/v2"] = "consortia/plan/v2"
     catalogue: Digest
     manifest: Digest
     purpose: Name
     as_of: Instant
     submitter: Person
-    computers: tuple[Name, Name, Name]
+    computers: tuple[Name, ...]
     threat_model: Literal["semi-honest"] = "semi-honest"
+    engine: Literal["ring3", "shamir"] = "ring3"
+    collusion: int = 1
+    circuits: Literal["few-rounds", "few-bytes"] = "few-rounds"
     steps: tuple[Step, ...]
     complete_domain: tuple[str, ...] | None = None
 
     def owners(self) -> tuple[str, ...]:
         """Members that input data, in the order of their share steps."""
         return tuple(step.owner for step in self.steps if isinstance(step, Share))
+
+    def ring(self) -> tuple[str, str, str]:
+        """The three computers of a ring3 plan, in order of rank; InternalError ``plans/computers`` if it has others."""
+        if self.engine != "ring3" or len(self.computers) != 3:
+            raise InternalError(
+                "plans/computers", f"{len(self.computers)} computers can't run a {self.engine} plan here"
+            )
+        first, second, third = self.computers
+        return first, second, third
 
     def step(self, step_id: str) -> Step:
         """The step of that id; a KeyError says that the plan is malformed."""

@@ -9,14 +9,18 @@ from consortia.plans.model import (
     AggregateStep,
     Control,
     Filter,
+    Join,
+    Limit,
     Plan,
     Project,
     Release,
     Scan,
     Share,
     Sort,
+    SortKey,
     Step,
     Union,
+    Window,
 )
 from consortia.plans.wording import column_text, expression_text, listed
 from consortia.trust.documents import instant_text
@@ -26,6 +30,11 @@ ORIGINS = {
     "row-scope": "the owner's row scope",
     "where": "the query's WHERE",
     "having": "the query's HAVING",
+}
+UNIQUENESS = {
+    "grouped": "as the rows are grouped by it",
+    "owner": "as its owner makes sure",
+    "opened": "of which one bit is opened",
 }
 
 
@@ -81,7 +90,7 @@ def _cost(cost: StepCost | None) -> str:
     return "" if cost is None else f", {cost.rounds} rounds, {cost.total_bytes} bytes"
 
 
-def step_text(step: Step) -> str:
+def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a closed set
     """One step in one line, without its id and size."""
     match step:
         case Scan():
@@ -103,9 +112,18 @@ def step_text(step: Step) -> str:
         case Share():
             return "share"
         case Union():
-            return f"union of {listed(step.owners)}"
+            return f"union of {listed(step.owners)}" if step.owners else "rows of all inputs"
+        case Join():
+            keys = " and ".join(f"{key.left} = {key.right}" for key in step.on)
+            return f"{step.how} join on {keys}  (each key once: {UNIQUENESS[step.uniqueness]})"
+        case Window():
+            made = ", ".join(f"{each.function}({each.column}) as {each.name}" for each in step.functions)
+            order = f" in order of {_order(step.order)}" if step.order else ""
+            return f"{made} for each {', '.join(step.partition) or 'table'}{order}"
+        case Limit():
+            return f"the first {step.count} rows"
         case Sort():
-            return "sort by " + ", ".join(f"{key.column}{' DESC' if key.descending else ''}" for key in step.keys)
+            return f"sort by {_order(step.keys)}"
         case Control():
             rules = " and ".join(f"{rule.column} >= {rule.minimum}" for rule in step.rules)
             return f"release only where {rules}" if rules else "move what is released together"
@@ -113,6 +131,10 @@ def step_text(step: Step) -> str:
             to = listed(tuple(str(recipient.person or recipient.member) for recipient in step.recipients))
             whose = ", each its own groups" if step.rows_of == "own" else ""
             return f"release to {to}{whose}  ({step.output_kind})"
+
+
+def _order(keys: tuple[SortKey, ...]) -> str:
+    return ", ".join(f"{key.column}{' DESC' if key.descending else ''}" for key in keys)
 
 
 def aggregate_text(aggregate: Aggregate) -> str:

@@ -71,7 +71,7 @@ class Approval(Document):
     cards: tuple[MemberDigest, ...]
     policies: tuple[MemberDigest, ...]
     snapshots: tuple[SnapshotRoot, ...]
-    computers: tuple[Name, Name, Name]
+    computers: tuple[Name, ...]
     threat_model: Literal["semi-honest"] = "semi-honest"
     padded_rows: tuple[Integer, ...]
     """Rows of each share step, in plan order."""
@@ -95,7 +95,7 @@ class Hello(Document):
     leakage: Digest
     approvals: Digest
     """SHA-256 over the digests of all approval envelopes, sorted by party."""
-    computers: tuple[Name, Name, Name]
+    computers: tuple[Name, ...]
     threat_model: Literal["semi-honest"] = "semi-honest"
     suite: Literal["mlkem768x25519-hkdfsha256-aes256gcm"] = "mlkem768x25519-hkdfsha256-aes256gcm"
     software: str

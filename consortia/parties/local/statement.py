@@ -135,6 +135,7 @@ def _aggregate(aggregate: Aggregate, column: Column, entity: str, member: str) -
             return integer(int(member not in aggregate.excluding))
         case "has-member":
             return exp.Boolean(this=aggregate.member == member)
+    raise InternalError("local/plan", f"`{aggregate.function}` is no aggregate of an owner", place=aggregate.name)
 
 
 def _physical(column: Column) -> Sql:

@@ -18,7 +18,10 @@ NEEDED: dict[str, tuple[Switch, ...]] = {
     "aggregate": (),
     "share": (),
     "union": (),
+    "join": (),
     "sort": (),
+    "window": (),
+    "limit": (),
     "control": (),
     "release": (),
 }
