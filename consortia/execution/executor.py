@@ -154,9 +154,16 @@ def _grouping(step: AggregateStep, live: frozenset[str]) -> Grouping:
 
 def _measure(aggregate: Aggregate, column: Column) -> Measure:
     bounds = bounds_of(column)
+    match aggregate.function:
+        case "count-distinct" | "min" | "max" | "quantile" | "median" as unknown:
+            raise InternalError(
+                "execution/unsupported", f"`{unknown}` can't be computed on shares", place=aggregate.name
+            )
+        case function:
+            pass
     return Measure(
         name=aggregate.name,
-        function=aggregate.function,
+        function=function,
         lo=bounds.lo,
         hi=bounds.hi,
         column=aggregate.column,
