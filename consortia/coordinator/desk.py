@@ -103,8 +103,8 @@ class Desk:
                     kind="PeerError",
                     code="coordinator/expired",
                     party=approval.party,
-                    message=f"the approval of `{approval.party}` ran out at {instant_text(approval.not_after)} "
-                    f"while the session was {record.state.phase}",
+                    message=f"the approval of `{approval.party}` ran out at {instant_text(approval.not_after)}; "
+                    f"by the coordinator's clock it is {instant_text(now)}, and the session was {record.state.phase}",
                     remedy="run the analysis again",
                 )
                 return sessions.Expired(approval.party, fault)

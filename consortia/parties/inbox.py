@@ -11,7 +11,7 @@ from consortia.control.connection import ControlConnection
 from consortia.control.mailbox import Letter
 from consortia.control.messages import End, Fault, Kind, decode
 from consortia.control.phases import Phase
-from consortia.errors import ConsortiaError, NoProgress
+from consortia.errors import ConsortiaError, NoProgress, ProtocolAbort
 from consortia.trust.certificates import COORDINATOR
 
 
@@ -36,10 +36,15 @@ class SessionInbox:
         self._set_aside: list[Letter] = []
 
     def deliver(self, letter: Letter) -> None:
-        """Hand over a message."""
+        """Hand over a message. A malformed end interrupts this session, never the thread that brings messages."""
         if letter.kind == Kind.END:
+            try:
+                end = decode(End, letter.body, letter.kind, COORDINATOR)
+            except ProtocolAbort as error:
+                self.interrupt(error)
+                return
             with self._lock:
-                self._end = decode(End, letter.body, letter.kind, COORDINATOR)
+                self._end = end
         self._letters.put(letter)
 
     def interrupt(self, error: ConsortiaError) -> None:
