@@ -6,8 +6,9 @@ the same protocols in the same order, so a round is one call of ``exchange`` at 
 has nothing to send or to receive.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -51,7 +52,8 @@ class Context:
 
     def narrow(self, name: str) -> "Context":
         """The same context one step deeper: ``step/name``."""
-        return replace(self, step=f"{self.step}/{name}" if self.step else name)
+        step = f"{self.step}/{name}" if self.step else name
+        return Context(self.rank, self.computers, self.channels, self.randomness, self.transcript, step)
 
     def __repr__(self) -> str:
         return f"<Context of {self.member}, rank {self.rank}, at `{self.step}`>"
@@ -64,8 +66,8 @@ class Context:
 
     def stream(self, component: int, purpose: str, shape: tuple[int, ...], dtype: type[Number]) -> NDArray[Number]:
         """As ``words``, in any shape and unsigned type. Component c is held by computers c and c-1."""
-        out = np.zeros(shape, dtype)
-        self.randomness.add(component, self.step, purpose, out)
+        out = np.empty(shape, dtype)
+        self.randomness.fill(component, self.step, purpose, out)
         return out
 
     def zero_sum(self, shape: tuple[int, ...], dtype: type[Number]) -> tuple[NDArray[Number], NDArray[Number]]:
@@ -119,7 +121,7 @@ class Context:
         return self._received(owner, (words,), np.dtype(np.uint64))
 
     def _received(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        size = int(np.prod(shape)) * dtype.itemsize
+        size = math.prod(shape) * dtype.itemsize
         if size == 0:
             return np.zeros(shape, dtype)
         array = np.frombuffer(self.channels[name].receive(self.step, size), dtype).reshape(shape)

@@ -17,7 +17,7 @@ import numpy as np
 from consortia.protocols.channel import Channel
 from consortia.protocols.context import Context
 from consortia.protocols.engine import ColumnShape
-from consortia.protocols.randomness import SEED_BYTES, add_keystream, step_key
+from consortia.protocols.randomness import SEED_BYTES, Generator, address
 from consortia.protocols.shares import Vector, Words
 from consortia.protocols.sharing.layout import component_words, hidden, vectors_from_components
 
@@ -66,6 +66,6 @@ def receive_input(ctx: Context, owner: str, length: int, shapes: Sequence[Column
 
 
 def _stream(seed: bytes, step: str, size: int) -> Words:
-    out = np.zeros(size, np.uint64)
-    add_keystream(step_key(seed, step, "external input"), out)
+    out = np.empty(size, np.uint64)
+    Generator(seed).fill(address(step, "external input"), 0, out)
     return out

@@ -1,5 +1,6 @@
 """The context under every protocol: keyed randomness, channels in memory, transcript, and liars."""
 
+import hashlib
 import threading
 import time
 
@@ -10,8 +11,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from consortia.errors import InternalError, NoProgress, PeerError, ProtocolAbort
+from consortia.protocols import randomness as module
 from consortia.protocols.memory import MemoryNetwork
-from consortia.protocols.randomness import Randomness, add_keystream, step_key
+from consortia.protocols.randomness import Generator, Randomness, address
 from consortia.protocols.transcript import Transcript
 from tests.world import World, reconstruct
 
@@ -21,18 +23,36 @@ SEEDS = bytes(range(32)), bytes(range(32, 64))
 # --- randomness -------------------------------------------------------------------------------------------
 
 
-def test_the_key_of_a_step_is_hkdf_expand_of_the_seed():
-    info = b"prg\x00s3/sort/level-1\x00zero"
-    expected = HKDFExpand(algorithm=SHA256(), length=32, info=info).derive(SEEDS[0])
-    assert step_key(SEEDS[0], "s3/sort/level-1", "zero") == expected
-
-
-@pytest.mark.parametrize("count", [1, 2, 131_072, 131_073, 400_001])
-def test_the_stream_is_aes_256_in_counter_mode_whatever_its_length(count):
-    words = np.arange(count, dtype=np.uint64)
-    expected = Cipher(algorithms.AES(SEEDS[0]), modes.CTR(bytes(16))).encryptor().update(words.tobytes())
-    add_keystream(SEEDS[0], words)
+@pytest.mark.parametrize("count", [1, 2, 8_192, 8_193, 40_001])
+def test_a_draw_is_the_seed_s_generator_from_the_counter_of_its_address_on(count):
+    key = HKDFExpand(algorithm=SHA256(), length=32, info=b"prg").derive(SEEDS[0])
+    counter = hashlib.sha256(b"prg\x00s3/sort/level-1\x00zero").digest()[:12] + bytes(4)
+    before = np.arange(count, dtype=np.uint64)
+    expected = Cipher(algorithms.AES(key), modes.CTR(counter)).encryptor().update(before.tobytes())
+    words = before.copy()
+    Randomness(0, *SEEDS).add(0, "s3/sort/level-1", "zero", words)
     assert words.tobytes() == expected
+    Randomness(0, *SEEDS).fill(0, "s3/sort/level-1", "zero", words)
+    assert np.array_equal(words ^ before, np.frombuffer(expected, np.uint64))
+
+
+def test_a_draw_does_not_run_into_another_address():
+    words = np.zeros(4, np.uint64)
+    generator = Generator(SEEDS[0])
+    generator.fill(address("s0", "zero"), (1 << 32) - 2, words)
+    with pytest.raises(InternalError) as caught:
+        generator.fill(address("s0", "zero"), (1 << 32) - 1, words)
+    assert caught.value.code == "protocol/draw-size"
+
+
+def test_two_steps_of_one_address_raise(monkeypatch):
+    monkeypatch.setattr(module, "address", lambda step, purpose: bytes(12))
+    randomness = Randomness(0, *SEEDS)
+    drawn(randomness, 0, "s0", "mask")
+    drawn(randomness, 1, "s1", "mask")  # another seed
+    with pytest.raises(InternalError) as caught:
+        drawn(randomness, 0, "s1", "pad")
+    assert caught.value.code == "protocol/step-reused"
 
 
 def drawn(randomness, component, step, purpose):

@@ -15,6 +15,7 @@ import pytest
 from consortia.protocols.context import Context
 from consortia.protocols.conversion.bits import bit_to_arithmetic
 from consortia.protocols.engine import ColumnShape
+from consortia.protocols.randomness import address
 from consortia.protocols.shares import Rows
 from consortia.protocols.sharing.external import send_input
 from tests.world import World
@@ -182,9 +183,9 @@ def test_a_mask_used_for_two_messages_is_caught(monkeypatch):
 
     def stream(ctx, component, purpose, shape, dtype):
         if purpose in {"v", "y1"}:
-            out = np.zeros(shape, dtype)
-            ctx.randomness._drawn.discard((component, ctx.step, "shared"))
-            ctx.randomness.add(component, ctx.step, "shared", out)
+            out = np.empty(shape, dtype)
+            ctx.randomness._drawn[component].discard(address(ctx.step, "shared"))
+            ctx.randomness.fill(component, ctx.step, "shared", out)
             return out
         return original(ctx, component, purpose, shape, dtype)
 
