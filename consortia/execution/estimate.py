@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 from consortia.execution.executor import run_shared
-from consortia.execution.liveness import shared_steps
+from consortia.execution.liveness import reads, shared_steps
 from consortia.plans.cost import Estimate, Opening, StepCost, party_bytes
 from consortia.plans.model import Plan
+from consortia.protocols.channel import lane
 from consortia.protocols.counting import CountingEngine
 
 
@@ -29,29 +30,27 @@ def declared(
 ) -> Estimate:
     """Counts by step path (``s5/sort/...``) and member, added up by plan step, in plan order.
 
-    Every shared step is listed, every party of the plan in each, so that declared and measured compare with ``==``.
+    Every shared step is listed, every party of the plan in each, so that declared and measured compare with ``==``;
+    also where steps ran at the same time.
     """
     steps = []
     parties = sorted({*plan.computers, *plan.owners()})
     for step in shared_steps(plan):
         by_member = dict.fromkeys(parties, 0)
         for (path, member), count in sent.items():
-            if plan_step(path) == step.id:
+            if lane(path) == step.id:
                 by_member[member] += count
-        total = sum(count for path, count in rounds.items() if plan_step(path) == step.id)
-        steps.append(StepCost(step=step.id, rounds=total, bytes_by_party=party_bytes(by_member)))
-    return Estimate(steps=tuple(steps), openings=_openings(openings))
+        total = sum(count for path, count in rounds.items() if lane(path) == step.id)
+        steps.append(StepCost(step=step.id, after=reads(step), rounds=total, bytes_by_party=party_bytes(by_member)))
+    return Estimate(steps=tuple(steps), openings=_openings(plan, openings))
 
 
-def plan_step(path: str) -> str:
-    """The plan step at which a step path begins."""
-    return path.split("/", 1)[0]
-
-
-def _openings(openings: Iterable[tuple[str, str, int, tuple[str, ...]]]) -> tuple[Opening, ...]:
-    """Openings of one kind in one plan step as one, in order of appearance."""
+def _openings(plan: Plan, openings: Iterable[tuple[str, str, int, tuple[str, ...]]]) -> tuple[Opening, ...]:
+    """Openings of one kind in one plan step as one, by plan step and then in order of appearance."""
     totals: dict[tuple[str, str, tuple[str, ...]], int] = {}
     for path, what, elements, to in openings:
-        key = (plan_step(path), what, tuple(sorted(to)))
+        key = (lane(path), what, tuple(sorted(to)))
         totals[key] = totals.get(key, 0) + elements
-    return tuple(Opening(step=step, what=what, elements=count, to=to) for (step, what, to), count in totals.items())
+    place = {step.id: number for number, step in enumerate(plan.steps)}
+    made = [Opening(step=step, what=what, elements=count, to=to) for (step, what, to), count in totals.items()]
+    return tuple(sorted(made, key=lambda opening: place[opening.step]))

@@ -1,15 +1,20 @@
 """The one translator from plan steps to engine calls, the same on every engine.
 
-Each step runs under its own id as step path (``s5/...``), so traffic is labelled by plan step. Nothing is opened
-here: ``run_shared`` gives the columns that ``parties/release.py`` opens.
+Each step runs under its own id as step path (``s5/...``), so traffic is labelled by plan step, and steps that do not
+read each other's results may run at the same time (``schedule``). Nothing is opened here: ``run_shared`` gives the
+columns that ``parties/release.py`` opens.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from consortia.errors import InternalError
 from consortia.execution.layout import Field, bounds_of, fields_of, shapes_of
-from consortia.execution.liveness import live_aggregates, live_columns, marked_members, shared_steps
+from consortia.execution.liveness import live_aggregates, live_columns, marked_members, reads, shared_steps
+from consortia.execution.schedule import Begin, Schedule, Task, in_turn
 from consortia.execution.translate import translated
 from consortia.plans.model import (
     Aggregate,
@@ -54,18 +59,16 @@ class ReleasedTable:
 
 
 def run_shared(
-    plan: Plan, engine: Engine, inputs: Inputs, begin: Callable[[str], None] | None = None
+    plan: Plan, engine: Engine, inputs: Inputs, begin: Begin = lambda _: None, schedule: Schedule = in_turn
 ) -> tuple[ReleasedTable, ...]:
     """Run all shared steps of ``plan`` on this party's engine; ``begin`` is told each step's id as it starts.
 
     Returns one table for each release step and recipient, in plan order. InternalError if plan and shares misfit.
     """
     run = _Run(plan, engine, inputs)
-    for step in shared_steps(plan):
-        if begin is not None:
-            begin(step.id)
-        run.execute(step)
-    return tuple(run.released)
+    steps = shared_steps(plan)
+    schedule([Task(step.id, reads(step), partial(run.execute, step)) for step in steps], begin)
+    return tuple(table for step in steps for table in run.released.get(step.id, ()))
 
 
 class _Run:
@@ -76,9 +79,10 @@ class _Run:
         self._engine = engine
         self._inputs = inputs
         self._live = live_columns(plan)
-        self._last_use = {source: step.id for step in shared_steps(plan) for source in step.inputs}
+        self._uses = Counter(source for step in shared_steps(plan) for source in reads(step))
+        self._used = threading.Lock()
         self._tables: dict[str, SharedTable] = {}
-        self.released: list[ReleasedTable] = []
+        self.released: dict[str, list[ReleasedTable]] = {}
 
     def execute(self, step: Step) -> None:
         engine = self._engine.narrow(step.id)
@@ -89,12 +93,14 @@ class _Run:
         if isinstance(step, Release):
             if not isinstance(self._plan.step(step.inputs[0]), Control):
                 raise InternalError("execution/uncontrolled", "a release must follow an output control", place=step.id)
-            self.released.extend(_released(step, engine, sources[0]))
+            self.released[step.id] = _released(step, engine, sources[0])
         else:
             self._tables[step.id] = self._result(step, engine, sources).only(self._live[step.id])
-        for source in step.inputs:
-            if self._last_use[source] == step.id:
-                del self._tables[source]
+        with self._used:
+            for source in reads(step):
+                self._uses[source] -= 1
+                if not self._uses[source]:
+                    del self._tables[source]
 
     def _result(self, step: Step, engine: Engine, sources: Sequence[SharedTable]) -> SharedTable:
         match step:

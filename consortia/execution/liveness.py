@@ -16,6 +16,11 @@ def shared_steps(plan: Plan) -> tuple[Step, ...]:
     return tuple(step for step in plan.steps if isinstance(step, Share | Release) or step.at == SHARED)
 
 
+def reads(step: Step) -> tuple[str, ...]:
+    """The shared steps whose results ``step`` reads, each once; what a share step reads is not shared."""
+    return () if isinstance(step, Share) else tuple(dict.fromkeys(step.inputs))
+
+
 def live_columns(plan: Plan) -> Mapping[str, frozenset[str]]:
     """For each shared step, the columns of its result that a later step reads."""
     live: dict[str, set[str]] = {step.id: set() for step in shared_steps(plan)}

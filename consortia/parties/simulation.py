@@ -18,6 +18,7 @@ from consortia.execution.encode import encode
 from consortia.execution.estimate import declared
 from consortia.execution.executor import Inputs, run_shared
 from consortia.execution.layout import shapes_of
+from consortia.execution.schedule import overlapping
 from consortia.parties.release import ResultPart, opened, release
 from consortia.plans.cost import Estimate
 from consortia.plans.model import Plan, Share
@@ -72,7 +73,8 @@ def simulate(plan: Plan, frames: Frames, *, silence: float = 60.0) -> SimulatedR
         randomness = Randomness(rank, seeds[rank], seeds[(rank + 1) % 3])
         context = Context(rank, plan.ring(), network.channels[member], randomness, transcripts[rank])
         engine = Ring3Engine(context)
-        parts[member] = release(engine, run_shared(plan, engine, _own_inputs(plan, member, frames)))
+        inputs = _own_inputs(plan, member, frames)
+        parts[member] = release(engine, run_shared(plan, engine, inputs, schedule=overlapping))
 
     def send(member: str) -> None:
         for step_id, values in _own_inputs(plan, member, frames).items():

@@ -13,10 +13,11 @@ import structlog
 from consortia.errors import OperatorError
 from consortia.execution.decode import decode
 from consortia.execution.encode import encode
-from consortia.execution.estimate import estimate, plan_step
+from consortia.execution.estimate import estimate
 from consortia.execution.executor import run_shared
 from consortia.execution.layout import shapes_of
 from consortia.execution.liveness import shared_steps
+from consortia.execution.schedule import overlapping
 from consortia.parties.data.identifiers import with_identifiers
 from consortia.parties.data.snapshots import SnapshotStore
 from consortia.parties.local.database import Limits
@@ -29,6 +30,7 @@ from consortia.policies.compiling import Compiled, compile_analysis, refusal
 from consortia.policies.own import OwnVerdict, decide_own
 from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
+from consortia.protocols.channel import lane
 from consortia.protocols.context import Context
 from consortia.protocols.randomness import Randomness
 from consortia.protocols.ring3 import Ring3Engine
@@ -137,7 +139,7 @@ class Workshop:
         randomness = Randomness(rank, ends.seeds[before], ends.seeds[after])
         transcript = Transcript()
         engine = Ring3Engine(Context(rank, plan.ring(), ends.channels, randomness, transcript))
-        tables = run_shared(plan, engine, inputs, begin)
+        tables = run_shared(plan, engine, inputs, begin, overlapping)
         return Computed(_traffic(plan, ends, transcript), lambda: release(engine, tables))
 
     def _inputs(self, plan: Plan, own: Sequence[Share], snapshots: tuple[SnapshotRoot, ...]) -> dict[str, list[Words]]:
@@ -189,10 +191,7 @@ def _traffic(plan: Plan, ends: Ends, transcript: Transcript) -> tuple[StepTraffi
     traffic = []
     for step in shared_steps(plan):
         sent = sum(
-            count
-            for channel in ends.channels.values()
-            for path, count in channel.sent.items()
-            if plan_step(path) == step.id
+            count for channel in ends.channels.values() for path, count in channel.sent.items() if lane(path) == step.id
         )
         traffic.append(StepTraffic(step=step.id, rounds=transcript.total_rounds(step.id), bytes=sent))
     return tuple(traffic)

@@ -21,10 +21,12 @@ class PartyBytes(Frozen):
 class StepCost(Frozen):
     """Cost of one plan step: sequential rounds, and what each member sends, sorted by member id.
 
+    ``after`` are the steps listed before that it waits for: those that do not wait for each other share rounds.
     ``work_bytes`` are bytes that the busiest computer handles locally (0: the bytes it sends stand for them).
     """
 
     step: str
+    after: tuple[str, ...] = ()
     rounds: Integer
     bytes_by_party: tuple[PartyBytes, ...] = ()
     work_bytes: Integer = 0
@@ -57,8 +59,11 @@ class Estimate(Frozen):
 
     @property
     def rounds(self) -> int:
-        """Sequential rounds of the whole plan."""
-        return sum(step.rounds for step in self.steps)
+        """Rounds that follow each other: those of the longest way through the plan."""
+        until: dict[str, int] = {}
+        for step in self.steps:
+            until[step.step] = step.rounds + max((until[earlier] for earlier in step.after), default=0)
+        return max(until.values(), default=0)
 
     @property
     def bytes(self) -> int:

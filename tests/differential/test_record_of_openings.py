@@ -19,6 +19,7 @@ from consortia.plans.catalogue import Catalogue
 from consortia.plans.leakage import LeakageReport
 from consortia.plans.model import Plan, Release, Share
 from consortia.policies.compiling import Compiled
+from consortia.protocols.channel import lane
 from consortia.protocols.sharing.opening import RECIPIENT
 from consortia.protocols.transcript import Opened, Transcript
 from tests.e2e_cluster import PURPOSE, Cluster, prepare
@@ -35,7 +36,10 @@ Message = tuple[str, str, str, int]
 
 
 class Record:
-    """All that a run sent and opened, as it happened: messages by sender in order, openings by computer."""
+    """All that a run sent and opened: messages by sender, openings by computer, in order within a plan step.
+
+    Steps that do not depend on each other run at the same time, so their order among each other is chance.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.messages: defaultdict[str, list[Message]] = defaultdict(list)
@@ -60,12 +64,18 @@ class Record:
 
     @property
     def trace(self) -> list[Message]:
-        return [message for sender in sorted(self.messages) for message in self.messages[sender]]
+        return [
+            message
+            for sender in sorted(self.messages)
+            for message in sorted(self.messages[sender], key=lambda message: lane(message[0]))
+        ]
 
     @property
     def opened(self) -> list[Opened]:
         """Each opening once: all computers must have recorded the same."""
-        first, second, third = (transcript.opened for transcript in self.transcripts)
+        first, second, third = (
+            sorted(transcript.opened, key=lambda opened: lane(opened.step)) for transcript in self.transcripts
+        )
         assert first == second == third
         return first
 
@@ -108,10 +118,6 @@ def entries(report: LeakageReport, kind: str) -> Counter[tuple[str, tuple[str, .
     return Counter((entry.step, entry.who, entry.amount) for entry in report.entries if entry.kind == kind)
 
 
-def plan_step(path: str) -> str:
-    return path.split("/", maxsplit=1)[0]
-
-
 @pytest.mark.parametrize("sql", QUERIES.values(), ids=QUERIES.keys())
 def test_every_value_opened_in_a_run_stands_in_the_leakage_report_and_nothing_else(cluster: Cluster, sql: str) -> None:
     asked = compiled(cluster, sql)
@@ -120,7 +126,7 @@ def test_every_value_opened_in_a_run_stands_in_the_leakage_report_and_nothing_el
     inside: Counter[tuple[str, str, tuple[str, ...]]] = Counter()
     for opening in record.opened:
         if opening.to != (RECIPIENT,):
-            inside[plan_step(opening.step), opening.what, tuple(sorted(opening.to))] += opening.elements
+            inside[lane(opening.step), opening.what, tuple(sorted(opening.to))] += opening.elements
     assert Counter((step, who, count) for (step, _, who), count in inside.items()) == entries(asked.leakage, "opening")
     texts = {(entry.step, entry.what) for entry in asked.leakage.entries if entry.kind == "opening"}
     assert texts == {(step, f"{count} values opened: {what}") for (step, what, _), count in inside.items()}
@@ -133,10 +139,10 @@ def test_rounds_and_bytes_on_the_channels_are_those_of_the_leakage_report(cluste
     record, _ = run(cluster, asked.plan)
     sent: Counter[str] = Counter()
     for step, _, _, size in record.trace:
-        sent[plan_step(step)] += size
+        sent[lane(step)] += size
     rounds: Counter[str] = Counter()
     for step, count in record.transcripts[0].rounds.items():
-        rounds[plan_step(step)] += count
+        rounds[lane(step)] += count
     reported = [entry for entry in asked.leakage.entries if entry.kind == "traffic"]
     assert {entry.step: entry.amount for entry in reported if entry.amount} == +sent
     assert {entry.step: entry.rounds for entry in reported if entry.rounds} == +rounds
@@ -156,7 +162,7 @@ def test_shared_sizes_and_released_rows_are_those_of_the_leakage_report(cluster:
     released = Counter[str]()
     for opening in record.opened:
         if opening.to == (RECIPIENT,):
-            released[plan_step(opening.step)] += opening.elements
+            released[lane(opening.step)] += opening.elements
     for step in (step for step in asked.plan.steps if isinstance(step, Release)):
         opened_rows = asked.plan.step(step.inputs[0]).rows
         assert released.pop(step.id) == len(fields_of(step.columns)) * opened_rows * len(step.recipients)

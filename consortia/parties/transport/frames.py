@@ -1,10 +1,11 @@
 """Frames of the data plane: a 42-byte header in clear, authenticated, and a sealed payload of at most 256 KiB.
 
 Header, big-endian: version u8, session 16 bytes, attempt u16, sender u8, receiver u8, sequence u64, step 8 bytes
-(first bytes of the SHA-256 of the step path), payload length u32, flags u8. Sender and receiver are places in the
-session's sorted list of parties. The payload is sealed with AES-256-GCM under the key of its direction; the nonce is
-the direction's IV xor the sequence number and the header is the associated data, so replay, reordering, truncation
-and a frame of another session, step or direction are all errors. A relay sees headers, sizes and times only.
+(the first 4 of the SHA-256 of its lane and the first 4 of that of its path), payload length u32, flags u8. Sender and
+receiver are places in the session's sorted list of parties. The payload is sealed with AES-256-GCM under the key of
+its direction; the nonce is the direction's IV xor the sequence number and the header is the associated data, so
+replay, reordering, truncation and a frame of another session, step or direction are all errors. A relay sees headers,
+sizes and times only.
 
 Pure: bytes in, bytes out; sockets are in ``links``.
 """
@@ -20,8 +21,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from consortia.errors import ProtocolAbort
+from consortia.protocols.channel import lane
 
-VERSION = 1
+VERSION = 2
 PAYLOAD_LIMIT = 256 * 1024
 TAG_SIZE = 16
 EPOCH_BYTES = 1 << 36
@@ -79,10 +81,14 @@ class Header:
         return cls(session, attempt, sender, receiver, sequence, step, length, flags)
 
 
+LANE_SIZE = 4
+"""Bytes of a step's label that name its lane."""
+
+
 @lru_cache(maxsize=4096)
 def step_label(step: str) -> bytes:
-    """First 8 bytes of the SHA-256 of a step path: what a frame's header says of its step."""
-    return hashlib.sha256(step.encode()).digest()[:8]
+    """What a frame's header says of its step: 4 bytes of the SHA-256 of its lane, 4 of that of its whole path."""
+    return b"".join(hashlib.sha256(name.encode()).digest()[:LANE_SIZE] for name in (lane(step), step))
 
 
 class Direction:

@@ -2,9 +2,10 @@
 
 ``TcpChannel`` implements ``protocols.channel.Channel``. A send is sealed in the caller's thread and written at once
 where the kernel takes it; what it does not take is written by the link's own thread, so two parties that send large
-messages to each other never wait for each other. When nothing was sent for a third of the silence limit the link
-sends a beat (an empty sealed frame), so a peer that computes for a long time is told from a dead one; beats follow
-the clock alone, never the data.
+messages to each other never wait for each other. Steps that run at the same time are lanes of one link: whichever
+thread waits reads what comes next, and holds for the others what is theirs. When nothing was sent for a third of the
+silence limit the link sends a beat (an empty sealed frame), so a peer that computes for a long time is told from a
+dead one; beats follow the clock alone, never the data.
 """
 
 import contextlib
@@ -12,16 +13,16 @@ import select
 import socket
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consortia.errors import ConsortiaError, NoProgress, PeerError, ProtocolAbort
 from consortia.parties.transport.frames import (
     FLAG_BEAT,
-    FLAG_CONFIRM,
     FLAG_END,
     HEADER_SIZE,
+    LANE_SIZE,
     PAYLOAD_LIMIT,
     TAG_SIZE,
     Direction,
@@ -35,10 +36,19 @@ END_STEP = "link/end"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Time limits of the data plane in seconds: to reach a peer, and to hear nothing from it."""
+    """Limits of the data plane: seconds to reach a peer and to hear nothing from it; bytes held for later steps."""
 
     connect: float = 10.0
     silence: float = 60.0
+    held_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A frame that came while its lane was not waiting."""
+
+    label: bytes
+    payload: memoryview
 
 
 class TcpChannel:
@@ -59,9 +69,17 @@ class TcpChannel:
         self._failure: PeerError | None = None
         self._last_sent = time.monotonic()
         self._sent: Counter[str] = Counter()
+        self._frame = bytearray(HEADER_SIZE + PAYLOAD_LIMIT + TAG_SIZE)
+        # what the thread that reads uses alone
         self._header = bytearray(HEADER_SIZE)
         self._sealed = bytearray(PAYLOAD_LIMIT + TAG_SIZE)
-        self._frame = bytearray(HEADER_SIZE + PAYLOAD_LIMIT + TAG_SIZE)
+        # what all threads that receive share
+        self._arrived = threading.Condition()
+        self._reading = False
+        self._held: defaultdict[bytes, deque[_Held]] = defaultdict(deque)
+        self._held_bytes = 0
+        self._awaited: set[bytes] = set()
+        self._lost: ConsortiaError | None = None
         sock.setblocking(False)
         self._writer = threading.Thread(target=self._write_backlog, name=f"link-{peer}", daemon=True)
         self._writer.start()
@@ -81,9 +99,10 @@ class TcpChannel:
     def receive(self, step: str, size: int) -> memoryview:
         """See ``Channel.receive``."""
         payload = memoryview(bytearray(size))
+        label = step_label(step)
         position = 0
         while position < size:
-            position += self._receive_frame(step, payload[position:])
+            position += self._next_of_lane(step, label, payload[position:])
         return payload
 
     def close(self, *, cleanly: bool) -> None:
@@ -161,16 +180,79 @@ class TcpChannel:
 
     # --- receiving --------------------------------------------------------------------------------------
 
-    def _receive_frame(self, step: str, target: memoryview) -> int:
+    def _next_of_lane(self, step: str, label: bytes, target: memoryview) -> int:
+        """The next frame of the lane, held already or read now, written to ``target``; its length."""
+        own = label[:LANE_SIZE]
+        held = self._wait_for_turn(own)
+        if held is not None:
+            if held.label != label or len(held.payload) > len(target):
+                raise self._out_of_step(step)
+            target[: len(held.payload)] = held.payload
+            return len(held.payload)
+        try:
+            while True:
+                fields, payload = self._read_frame(step, label, target)
+                if fields.step[:LANE_SIZE] == own:
+                    if payload is not None:
+                        raise self._out_of_step(step)
+                    return fields.length
+                if payload is not None:  # it is not due here, so it was not written to `target`
+                    self._hold(_Held(fields.step, payload), step)
+        except ConsortiaError as error:
+            self._lost = error
+            raise
+        finally:
+            with self._arrived:
+                self._reading = False
+                self._awaited.discard(own)
+                self._arrived.notify_all()
+
+    def _wait_for_turn(self, own: bytes) -> _Held | None:
+        """A held frame of the lane; or None, and from then on this thread alone reads."""
+        with self._arrived:
+            self._awaited.add(own)
+            self._arrived.wait_for(lambda: self._held[own] or self._lost is not None or not self._reading)
+            if self._held[own]:
+                self._awaited.discard(own)
+                held = self._held[own].popleft()
+                self._held_bytes -= len(held.payload)
+                return held
+            if self._lost is not None:
+                raise self._lost
+            self._reading = True
+            return None
+
+    def _hold(self, frame: _Held, step: str) -> None:
+        with self._arrived:
+            lane = frame.label[:LANE_SIZE]
+            self._held[lane].append(frame)
+            self._held_bytes += len(frame.payload)
+            if lane in self._awaited:
+                self._arrived.notify_all()
+                return
+        if self._held_bytes > self._limits.held_bytes:
+            raise ProtocolAbort(
+                "transport/held",
+                f"`{self.peer}` sent {self._held_bytes} bytes of steps that this node has not begun",
+                place=step,
+                remedy="both members must run the same version; if they do, treat it as an attack",
+            )
+
+    def _read_frame(self, step: str, label: bytes, target: memoryview) -> tuple[Header, memoryview | None]:
+        """The next frame but beats: its header, and its payload if it is not the one due, written to ``target``."""
+        began = time.monotonic()
         while True:
             self._read_exactly(memoryview(self._header), step)
             fields = Header.decode(self._header)
             sealed = memoryview(self._sealed)[: fields.length + TAG_SIZE]
             self._read_exactly(sealed, step)
-            fits = fields.length <= len(target) and not fields.flags
-            place = target[: fields.length] if fits else memoryview(bytearray(fields.length))
+            due = fields.step == label and fields.length <= len(target) and not fields.flags
+            place = target[: fields.length] if due else memoryview(bytearray(fields.length))
             self._incoming.open_into(bytes(self._header), sealed, place)
             if fields.flags & FLAG_BEAT:
+                if self._held_bytes and time.monotonic() - began > self._limits.silence:
+                    # it lives and waits as well, but for another step
+                    raise self._out_of_step(step)
                 continue
             if fields.flags & FLAG_END:
                 raise PeerError(
@@ -179,14 +261,17 @@ class TcpChannel:
                     place=step,
                     remedy=f"ask the operator of `{self.peer}` why its session ended",
                 )
-            if not fits or fields.flags & FLAG_CONFIRM or fields.step != step_label(step):
-                raise ProtocolAbort(
-                    "transport/out-of-step",
-                    f"`{self.peer}` sent a message of another step or size than the plan says here",
-                    place=step,
-                    remedy="both members must run the same version; if they do, treat it as an attack",
-                )
-            return fields.length
+            if fields.flags:
+                raise self._out_of_step(step)
+            return fields, None if due else place
+
+    def _out_of_step(self, step: str) -> ProtocolAbort:
+        return ProtocolAbort(
+            "transport/out-of-step",
+            f"`{self.peer}` sent a message of another step or size than the plan says here",
+            place=step,
+            remedy="both members must run the same version; if they do, treat it as an attack",
+        )
 
     def _read_exactly(self, target: memoryview, step: str) -> None:
         position = 0

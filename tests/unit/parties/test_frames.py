@@ -65,7 +65,7 @@ def test_a_frame_of_another_attempt_or_receiver_is_refused(other: Direction) -> 
 def test_another_frame_version_is_refused_with_both_versions_named() -> None:
     frame = bytearray(pair()[0].seal("a", b"1"))
     frame[0] = 9
-    with pytest.raises(ProtocolAbort, match="version 9, this node speaks 1"):
+    with pytest.raises(ProtocolAbort, match="version 9, this node speaks 2"):
         opened(pair()[1], bytes(frame))
 
 

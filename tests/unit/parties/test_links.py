@@ -59,12 +59,82 @@ def test_payloads_larger_than_a_frame_and_than_any_socket_buffer_cross_both_ways
     right.close(cleanly=True)
 
 
-def test_a_message_of_another_step_is_out_of_step() -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_a_message_of_another_step_of_the_same_lane_is_out_of_step(late: bool) -> None:
     left, right = connected()
     left.send("s1/multiply", b"12345678")
-    with pytest.raises(ProtocolAbort, match="another step or size") as caught:
+    if late:  # the message was held when another lane read
+        left.send("s2/multiply", b"12345678")
         right.receive("s2/multiply", 8)
+    with pytest.raises(ProtocolAbort, match="another step or size") as caught:
+        right.receive("s1/open", 8)
     assert caught.value.code == "transport/out-of-step"
+    left.close(cleanly=False)
+    right.close(cleanly=False)
+
+
+def test_a_peer_that_lives_but_waits_for_another_step_is_out_of_step() -> None:
+    left, right = connected(Limits(silence=0.3))
+    left.send("s2/multiply", b"12345678")
+    with pytest.raises(ProtocolAbort, match="another step or size"):
+        right.receive("s1/multiply", 8)
+    left.close(cleanly=False)
+    right.close(cleanly=False)
+
+
+def test_lanes_are_received_in_any_order_and_by_a_thread_each() -> None:
+    left, right = connected()
+    messages = {f"s{number}": bytes([number]) * 3_000_000 for number in range(4)}
+    found: dict[str, list[bytes]] = {}
+
+    def receive(name: str) -> None:
+        found[name] = [bytes(right.receive(f"{name}/round-{turn}", 3_000_000)) for turn in range(2)]
+
+    threads = [threading.Thread(target=receive, args=(name,)) for name in messages]
+    for thread in threads[:2]:
+        thread.start()
+    for turn in range(2):
+        for name, message in reversed(messages.items()):
+            left.send(f"{name}/round-{turn}", message)
+    for thread in threads[2:]:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert found == {name: [message] * 2 for name, message in messages.items()}
+    left.close(cleanly=True)
+    right.close(cleanly=True)
+
+
+def test_a_peer_that_dies_is_reported_to_every_lane() -> None:
+    left, right = connected()
+    codes: list[str] = []
+
+    def receive(name: str) -> None:
+        with pytest.raises(PeerError) as caught:
+            right.receive(f"{name}/multiply", 8)
+        codes.append(caught.value.code)
+
+    threads = [threading.Thread(target=receive, args=(name,)) for name in ("s1", "s2", "s3")]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.1)
+    left._socket.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join(timeout=5)
+    assert codes == ["transport/closed"] * 3
+    right.close(cleanly=False)
+    left.close(cleanly=False)
+
+
+def test_what_no_lane_waits_for_is_held_up_to_a_limit() -> None:
+    left, right = connected(Limits(connect=5, silence=5, held_bytes=1_000_000))
+    left.send("s2/multiply", bytes(1_000_000))
+    left.send("s1/multiply", b"12345678")
+    assert bytes(right.receive("s1/multiply", 8)) == b"12345678"
+    left.send("s3/multiply", b"1")
+    with pytest.raises(ProtocolAbort, match="sent 1000001 bytes of steps that this node has not begun") as caught:
+        right.receive("s1/open", 8)
+    assert caught.value.code == "transport/held"
     left.close(cleanly=False)
     right.close(cleanly=False)
 

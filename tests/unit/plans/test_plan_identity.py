@@ -115,8 +115,16 @@ costs = st.builds(
 @settings(derandomize=True, deadline=None, max_examples=50)
 @given(st.lists(costs, max_size=4))
 def test_costs_add_up_and_slower_links_take_longer(steps: list[StepCost]) -> None:
-    estimate = Estimate(steps=tuple(steps))
+    names = [f"s{number}" for number in range(len(steps))]
+    chained = [
+        step.model_copy(update={"step": name, "after": tuple(names[:number][-1:])})
+        for number, (name, step) in enumerate(zip(names, steps, strict=True))
+    ]
+    estimate = Estimate(steps=tuple(chained))
     assert estimate.rounds == sum(step.rounds for step in steps)
+    apart = [step.model_copy(update={"after": ()}) for step in chained]
+    assert Estimate(steps=tuple(apart)).rounds == max((step.rounds for step in steps), default=0)
+    assert Estimate(steps=tuple(apart)).bytes == estimate.bytes
     assert estimate.bytes == sum(entry.sent for entry in estimate.bytes_by_party)
     times = [microseconds(estimate, link) for link in LINKS]
     assert times == sorted(times)

@@ -151,10 +151,10 @@ def test_a_message_is_copied_and_empty_ones_are_not_sent():
     assert dict(network.channels["a"]["b"].sent) == {"s": 4, "t": 2}
 
 
-@pytest.mark.parametrize(("step", "size"), [("other", 4), ("s", 3), ("s", 5)])
+@pytest.mark.parametrize(("step", "size"), [("s/other", 4), ("s/due", 3), ("s/due", 5)])
 def test_another_step_or_length_than_expected_ends_the_run(step, size):
     network = MemoryNetwork(["a", "b"])
-    network.channels["a"]["b"].send("s", b"1234")
+    network.channels["a"]["b"].send("s/due", b"1234")
     with pytest.raises(ProtocolAbort) as caught:
         network.channels["b"]["a"].receive(step, size)
     assert caught.value.code == "transport/out-of-step"
