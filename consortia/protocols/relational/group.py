@@ -93,10 +93,10 @@ def group(engine: Engine, table: SharedTable, grouping: Grouping) -> SharedTable
 def _check_order(table: SharedTable, grouping: Grouping) -> None:
     if not _needs_ends(grouping):
         return
-    count = len(grouping.keys)
-    needed = set(grouping.keys), (grouping.entity if grouping.entity not in grouping.keys else "")
-    found = set(table.order[:count]), (table.order[count] if needed[1] and len(table.order) > count else "")
-    if needed != found:
+    count = len(set(grouping.keys))
+    then = "" if grouping.entity in grouping.keys else grouping.entity
+    behind = table.order[count].column if len(table.order) > count else ""
+    if not table.sorted_by(grouping.keys) or (then and then != behind):
         raise InternalError(
             "relational/order", f"grouping by {grouping.keys} and `{grouping.entity}` needs a sort by them before"
         )
@@ -234,7 +234,7 @@ def last_rows(
     groups = {name: clean.columns[f"key/{name}"] for name in grouping.keys if name in grouping.keep}
     values = {quantity: clean.columns["/".join(quantity)].value for quantity in running}
     order = table.order[: len(grouping.keys)]
-    kept = order if all(name in groups for name in order) else ()
+    kept = order if all(ordering.column in groups for ordering in order) else ()
     return SharedTable(clean.length, groups, clean.valid, order=kept), values
 
 

@@ -20,7 +20,7 @@ from consortia.protocols.relational.join import (
     widened,
     with_columns,
 )
-from consortia.protocols.relational.order import key_planes
+from consortia.protocols.relational.order import ascending, key_planes
 from consortia.protocols.relational.table import (
     SharedTable,
     arithmetic_of,
@@ -49,7 +49,7 @@ def join_by_key(engine: Engine, probe: SharedTable, unique: SharedTable, spec: J
     match = engine.narrow("match").conjunction(found.valid, both.usable)
     qualified = with_columns(engine, both.probe, found, match, spec)
     front = first(engine.narrow("front"), qualified, qualified.valid).cut(probe.length)
-    return replace(front, order=tuple(left for left, _ in spec.on))
+    return replace(front, order=ascending([left for left, _ in spec.on]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

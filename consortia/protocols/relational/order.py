@@ -1,15 +1,15 @@
-"""Sort a table: valid rows first, then by keys as unsigned values, NULL last in each key. Stable.
+"""Sort a table: valid rows first, then by keys as unsigned values, in either direction. Stable.
 
 ``together`` reuses an order that a table already has: one sort by several keys serves every group by the first of them,
-and the groups of a group come out sorted. ``top`` sorts in either direction and keeps the first rows.
+and the groups of a group come out sorted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
-from consortia.protocols.relational.table import SharedTable, joined, map_vectors, moved, packed
+from consortia.protocols.relational.table import Ordering, SharedTable, joined, map_vectors, moved, packed
 from consortia.protocols.shares import Boolean
 
 
@@ -21,43 +21,13 @@ def key_planes(table: SharedTable, name: str) -> Boolean:
     return value
 
 
-def sort_keys(engine: Engine, table: SharedTable, keys: Sequence[str]) -> Boolean:
-    """One unsigned key a row: the first of ``keys`` highest, above each its NULL bit, on top the invalid bit. Local."""
-    planes: list[Boolean] = []
-    for name in reversed(keys):
-        planes.append(key_planes(table, name))
-        validity = table.column(name).validity
-        if validity is not None:
-            planes.append(engine.invert(validity))
-    planes.append(engine.invert(table.valid))
-    return packed(planes)
+def ascending(keys: Sequence[str]) -> tuple[Ordering, ...]:
+    """The order by ``keys``, each from the least value up, NULL last."""
+    return tuple(Ordering(name) for name in keys)
 
 
-def order_by(engine: Engine, table: SharedTable, keys: Sequence[str]) -> SharedTable:
-    """The rows of ``table`` in order of ``keys``; cost that of one ``engine.sort``."""
-    wide_key = sort_keys(engine, table, keys)
-    result = moved(table, lambda rows: engine.narrow("sort").sort(wide_key, rows))
-    return replace(result, order=tuple(keys))
-
-
-def together(engine: Engine, table: SharedTable, keys: Sequence[str]) -> SharedTable:
-    """Rows of equal ``keys`` next to each other, valid rows first: the table itself if its order does that already."""
-    if keys and set(table.order[: len(keys)]) == set(keys):
-        return table
-    return order_by(engine, table, keys)
-
-
-@dataclass(frozen=True, slots=True)
-class Ordering:
-    """One key of an ORDER BY: its direction, and at which end NULL stands."""
-
-    column: str
-    descending: bool = False
-    nulls_first: bool = False
-
-
-def top(engine: Engine, table: SharedTable, by: Sequence[Ordering], rows: int) -> SharedTable:
-    """The first ``rows`` rows (a public number) in the order of ``by``; ties in the order of the table."""
+def sort_keys(engine: Engine, table: SharedTable, by: Sequence[Ordering]) -> Boolean:
+    """One unsigned key a row: the first of ``by`` highest, above each its NULL bit, on top the invalid bit. Local."""
     planes: list[Boolean] = []
     for key in reversed(by):
         value = key_planes(table, key.column)
@@ -66,10 +36,29 @@ def top(engine: Engine, table: SharedTable, by: Sequence[Ordering], rows: int) -
         if validity is not None:
             planes.append(validity if key.nulls_first else engine.invert(validity))
     planes.append(engine.invert(table.valid))
-    wide_key = packed(planes)
-    result = moved(table, lambda columns: engine.narrow("sort").sort(wide_key, columns)).cut(rows)
-    plain = not any(key.descending or key.nulls_first for key in by)
-    return replace(result, order=tuple(key.column for key in by)) if plain else result
+    return packed(planes)
+
+
+def order_by(engine: Engine, table: SharedTable, keys: Sequence[str]) -> SharedTable:
+    """The rows of ``table`` in order of ``keys``, NULL last in each; cost that of one ``engine.sort``."""
+    return ordered(engine, table, ascending(keys))
+
+
+def ordered(engine: Engine, table: SharedTable, by: Sequence[Ordering]) -> SharedTable:
+    """The rows of ``table`` in the order of ``by``; cost that of one ``engine.sort``."""
+    wide_key = sort_keys(engine, table, by)
+    result = moved(table, lambda rows: engine.narrow("sort").sort(wide_key, rows))
+    return replace(result, order=tuple(by))
+
+
+def together(engine: Engine, table: SharedTable, keys: Sequence[str]) -> SharedTable:
+    """Rows of equal ``keys`` next to each other, valid rows first: the table itself if its order does that already."""
+    return table if keys and table.sorted_by(keys) else order_by(engine, table, keys)
+
+
+def top(engine: Engine, table: SharedTable, by: Sequence[Ordering], rows: int) -> SharedTable:
+    """The first ``rows`` rows (a public number) in the order of ``by``; ties in the order of the table."""
+    return ordered(engine, table, by).cut(rows)
 
 
 def at_positions(table: SharedTable, positions: Sequence[int]) -> SharedTable:

@@ -19,7 +19,7 @@ from consortia.protocols.relational.carry import spread_number
 from consortia.protocols.relational.comparisons import fill, signed_bits
 from consortia.protocols.relational.group import Grouping, Quantity, last_rows, whole
 from consortia.protocols.relational.segments import check_order, places, same_group
-from consortia.protocols.relational.table import SharedColumn, SharedTable, joined, packed, split, unpacked
+from consortia.protocols.relational.table import Ordering, SharedColumn, SharedTable, joined, packed, split, unpacked
 from consortia.protocols.shares import Arithmetic, Boolean, Vector, Wide
 
 
@@ -71,7 +71,7 @@ def extremes(engine: Engine, table: SharedTable, groups: Groups, column: str, lo
 
     The table is sorted by (keys, column). Without keys there is one group, NULL if there is no value.
     """
-    check_order(table, groups.keys, (column,))
+    check_order(table, groups.keys, then(groups.keys, column))
     same = same_group(engine.narrow("same"), table, groups.keys)
     known = _known(table, column)
     picks = {}
@@ -94,7 +94,7 @@ def quantiles(
 
     The table is sorted by (keys, column). Without keys there is one group, NULL if there is no value.
     """
-    check_order(table, groups.keys, (column,))
+    check_order(table, groups.keys, then(groups.keys, column))
     known = _known(table, column)
     same = same_group(engine.narrow("same"), table, groups.keys)
     if groups.keys:
@@ -114,6 +114,11 @@ def quantiles(
         before = above if near is None else step.narrow("before").conjunction(above, near)
         picks[name] = Pick(column, step.narrow("mark").conjunction(plane ^ before, known))
     return picked(engine.narrow("pick"), table, groups, same, picks)
+
+
+def then(keys: Sequence[str], column: str) -> tuple[Ordering, ...]:
+    """The order that is needed within groups of ``keys``: none where the column is the same in the whole group."""
+    return () if column in keys else (Ordering(column),)
 
 
 def _known(table: SharedTable, column: str) -> Boolean:

@@ -14,15 +14,15 @@ from consortia.protocols.engine import Engine
 from consortia.protocols.relational.carry import changes, running, same_as_previous
 from consortia.protocols.relational.comparisons import fill
 from consortia.protocols.relational.order import key_planes
-from consortia.protocols.relational.table import SharedTable, packed
+from consortia.protocols.relational.table import Ordering, SharedTable, packed
 from consortia.protocols.shares import Arithmetic, Boolean, Rows
 
 
-def check_order(table: SharedTable, keys: Sequence[str], then: Sequence[str] = ()) -> None:
+def check_order(table: SharedTable, keys: Sequence[str], then: Sequence[Ordering] = ()) -> None:
     """Raise InternalError ``relational/order`` unless the table is sorted by ``keys`` in any order, and ``then``."""
-    count = len(keys)
-    if set(table.order[:count]) != set(keys) or table.order[count : count + len(then)] != tuple(then):
-        raise InternalError("relational/order", f"rows must be sorted by {tuple(keys)}, then by {tuple(then)} before")
+    if not table.sorted_by(keys, then):
+        names = tuple(ordering.column for ordering in then)
+        raise InternalError("relational/order", f"rows must be sorted by {tuple(keys)}, then by {names} before")
 
 
 def same_group(engine: Engine, table: SharedTable, keys: Sequence[str]) -> Boolean:

@@ -1,7 +1,8 @@
 """Shared tables, and the operations that move or clear whole rows of them.
 
-``members`` holds, for the members a later step asks about, one plane: the row is valid and was put in by that
-member. ``order`` names the columns by which the rows are known to be sorted (valid rows first).
+``members`` holds, for the members a later step asks about, one plane: the row is valid and holds data of that member.
+A row that a member put in holds its data alone; rows of joins and groups can hold data of several. ``order`` says by
+which columns the rows are known to be sorted (valid rows first).
 """
 
 from __future__ import annotations
@@ -28,6 +29,15 @@ class SharedColumn:
     validity: Boolean | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """One key of an order: its direction, and at which end NULL stands."""
+
+    column: str
+    descending: bool = False
+    nulls_first: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedTable:
     """``length`` rows (public) of named columns and the valid bit of each."""
@@ -36,7 +46,7 @@ class SharedTable:
     columns: Mapping[str, SharedColumn]
     valid: Boolean
     members: Mapping[str, Boolean] = field(default_factory=dict)
-    order: tuple[str, ...] = ()
+    order: tuple[Ordering, ...] = ()
 
     def column(self, name: str) -> SharedColumn:
         """The column of that name; InternalError ``relational/column`` if the plan names none."""
@@ -45,6 +55,13 @@ class SharedTable:
                 "relational/column", f"there is no shared column `{name}`", place=str(list(self.columns))
             )
         return self.columns[name]
+
+    def sorted_by(self, keys: Iterable[str], then: Sequence[Ordering] = ()) -> bool:
+        """Whether rows of equal ``keys`` stand together (in whatever order) and are ordered by ``then`` among them."""
+        names = set(keys)
+        count = len(names)
+        first = {ordering.column for ordering in self.order[:count]}
+        return first == names and self.order[count : count + len(then)] == tuple(then)
 
     def only(self, names: Iterable[str]) -> SharedTable:
         """The table with the columns of ``names`` alone, in its own order."""

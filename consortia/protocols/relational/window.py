@@ -17,10 +17,11 @@ from consortia.protocols.engine import Engine
 from consortia.protocols.relational.carry import carried
 from consortia.protocols.relational.comparisons import fill, is_positive
 from consortia.protocols.relational.segments import carried_back, check_order, same_group, weighted
-from consortia.protocols.relational.table import SharedColumn, SharedTable, cleared, joined, split
+from consortia.protocols.relational.table import Ordering, SharedColumn, SharedTable, cleared, joined, split
 from consortia.protocols.shares import Arithmetic, Boolean, Rows, Wide
 
 Function = Literal["row-number", "rank", "dense-rank", "count", "sum"]
+Frame = Literal["rows", "range", "partition"]
 
 LARGEST_NUMBER = 1 << 62
 LARGEST_WIDE = 1 << 126
@@ -31,17 +32,18 @@ LARGEST_WIDE = 1 << 126
 class Window:
     """One window column. ``count`` and ``sum`` read ``column``; ``count`` without one counts rows.
 
-    ``peers``: the frame ends with the last row equal in the order (RANGE, SQL's default), else with the row (ROWS).
+    The frame of these ends with the row (``rows``), with the last row equal in the order (``range``, SQL's default), or
+    with the last row of the group (``partition``).
     """
 
     name: str
     function: Function
     column: str = ""
-    peers: bool = False
+    frame: Frame = "rows"
 
 
 def windows(
-    engine: Engine, table: SharedTable, keys: Sequence[str], by: Sequence[str], wanted: Sequence[Window]
+    engine: Engine, table: SharedTable, keys: Sequence[str], by: Sequence[Ordering], wanted: Sequence[Window]
 ) -> SharedTable:
     """The table with the columns of ``wanted``, computed in each group of ``keys`` in the order of ``by``.
 
@@ -49,14 +51,16 @@ def windows(
     not fit 126 bits, ``relational/sum`` if what is summed is no number.
     """
     check_order(table, keys, by)
-    step = _Windows(engine, table, keys, by, wanted)
+    if not by:  # all rows of a group are equal in an order that names nothing
+        wanted = [replace(window, frame="partition") if window.frame == "range" else window for window in wanted]
+    step = _Windows(engine, table, keys, [ordering.column for ordering in by], wanted)
     fresh = SharedTable(table.length, {window.name: step.column(window) for window in wanted}, table.valid)
     clean = cleared(engine.narrow("clear"), fresh, table.valid)
     return replace(table, columns={**table.columns, **clean.columns})
 
 
 class _Windows:
-    """Running quantities by name, each computed once: within groups, and at the ends of peers."""
+    """Running quantities by name, each computed once: within groups, and at the ends of frames."""
 
     def __init__(
         self, engine: Engine, table: SharedTable, keys: Sequence[str], by: Sequence[str], wanted: Sequence[Window]
@@ -66,11 +70,14 @@ class _Windows:
         self._places = np.arange(table.length)
         same = same_group(engine.narrow("same"), table, keys)
         self._first = engine.invert(same)
-        need_peers = any(window.peers or window.function in ("rank", "dense-rank") for window in wanted)
+        need_peers = any(window.frame == "range" or window.function in ("rank", "dense-rank") for window in wanted)
         self._same_peers = same_group(engine.narrow("same-peers"), table, (*keys, *by)) if need_peers else same
         numbers, wide = self._increments(wanted)
         self._numbers, self._wide = self._within_groups(numbers, wide)
-        self._at_peers(wanted)
+        if any(window.function == "rank" for window in wanted):
+            self._numbers["rank"] = self._rank()
+        self._at_ends(wanted, "range", self._same_peers)
+        self._at_ends(wanted, "partition", same)
 
     def column(self, window: Window) -> SharedColumn:
         length = self._table.length
@@ -78,10 +85,10 @@ class _Windows:
             case "row-number" | "rank" | "dense-rank":
                 return SharedColumn(self._numbers[window.function], 1, length)
             case "count":
-                return SharedColumn(self._numbers[self._named(self._counted(window.column), window.peers)], 0, length)
+                return SharedColumn(self._numbers[self._named(self._counted(window.column), window.frame)], 0, length)
             case "sum":
                 lo, hi, _ = self._bounds(window.column)
-                name = self._named(f"sum {window.column}", window.peers)
+                name = self._named(f"sum {window.column}", window.frame)
                 value = self._wide[name] if name in self._wide else self._numbers[name]
                 return SharedColumn(value, lo, hi, self._known(window))
 
@@ -89,13 +96,13 @@ class _Windows:
         """One plane: a value that is not NULL stands in the frame."""
         if self._table.column(window.column).validity is None:
             return None
-        count = self._numbers[self._named(self._counted(window.column), window.peers)]
+        count = self._numbers[self._named(self._counted(window.column), window.frame)]
         step = self._engine.narrow(f"known-{window.name}")
         return is_positive(step, count, self._table.length.bit_length() + 1)
 
     @staticmethod
-    def _named(quantity: str, peers: bool) -> str:
-        return f"{quantity} of peers" if peers else quantity
+    def _named(quantity: str, frame: Frame) -> str:
+        return quantity if frame == "rows" else f"{quantity} of {frame}"
 
     def _counted(self, column: str) -> str:
         """The quantity that counts values of a column that are not NULL: all rows if it has none."""
@@ -175,39 +182,41 @@ class _Windows:
     def _public(self, offset: int) -> Arithmetic:
         return self._engine.constant_arithmetic((self._places + offset).astype(np.uint64))
 
-    def _at_peers(self, wanted: Sequence[Window]) -> None:
-        """``rank`` from the first peer's place, and running values of each group of peers at its last row."""
+    def _rank(self) -> Arithmetic:
+        """The place of the first peer in the group."""
         engine = self._engine
         first = engine.invert(self._same_peers)
-        if any(window.function == "rank" for window in wanted):
-            starts = weighted(engine.narrow("peer-bit").bit_to_arithmetic(first), self._places)
-            peer_start = carried(engine.narrow("peer-carry"), first, Rows((starts,))).arithmetic[0]
-            self._numbers["rank"] = peer_start - self._start + fill(engine, self._table.length, 1)
-        framed = [window for window in wanted if window.peers and window.function in ("count", "sum")]
+        starts = weighted(engine.narrow("peer-bit").bit_to_arithmetic(first), self._places)
+        peer_start = carried(engine.narrow("peer-carry"), first, Rows((starts,))).arithmetic[0]
+        return peer_start - self._start + fill(engine, self._table.length, 1)
+
+    def _at_ends(self, wanted: Sequence[Window], frame: Frame, same: Boolean) -> None:
+        """The running values of ``frame``: those of the last row that is the ``same`` as the ones above it."""
+        framed = [window for window in wanted if window.frame == frame and window.function in ("count", "sum")]
         names = list(dict.fromkeys(name for window in framed for name in self._read_by(window)))
         if not names:
             return
-        last = engine.invert(self._same_peers.shifted(-1))
-        ends = self._only(last, names)
-        back = carried_back(engine.narrow("peer-back"), first, last, ends)
+        engine = self._engine.narrow(frame)
+        first, last = engine.invert(same), engine.invert(same.shifted(-1))
+        back = carried_back(engine.narrow("back"), first, last, self._only(engine, last, names))
         kept = [name for name in names if name in self._numbers]
         for name, value in zip(kept, back.arithmetic, strict=True):
-            self._numbers[self._named(name, peers=True)] = value
+            self._numbers[self._named(name, frame)] = value
         broad = [name for name in names if name not in kept]
         for name, value_wide in zip(broad, back.wide, strict=True):
-            self._wide[self._named(name, peers=True)] = value_wide
+            self._wide[self._named(name, frame)] = value_wide
 
     def _read_by(self, window: Window) -> list[str]:
-        """The running quantities that a window shows at its peers' last row."""
+        """The running quantities that a window shows at the last row of its frame."""
         count = self._counted(window.column)
         if window.function == "count":
             return [count]
         nullable = self._table.column(window.column).validity is not None
         return [f"sum {window.column}", count] if nullable else [f"sum {window.column}"]
 
-    def _only(self, mark: Boolean, names: Sequence[str]) -> Rows:
+    def _only(self, engine: Engine, mark: Boolean, names: Sequence[str]) -> Rows:
         """The quantities in rows that ``mark`` marks, zero elsewhere; those of a domain in order of ``names``."""
-        engine, length = self._engine, self._table.length
+        length = self._table.length
         numbers = [self._numbers[name] for name in names if name in self._numbers]
         wide = [self._wide[name] for name in names if name not in self._numbers]
         if numbers:

@@ -3,7 +3,7 @@
 import pytest
 
 from consortia.protocols.relational.join import Join, join
-from consortia.protocols.relational.order import order_by
+from consortia.protocols.relational.order import ascending, order_by
 from consortia.protocols.relational.pick import LOWER_MEDIAN, UPPER_MEDIAN, Groups, extremes, quantiles
 from consortia.protocols.relational.sets import distinct
 from consortia.protocols.relational.window import Window, windows
@@ -75,7 +75,7 @@ def after_sort(program):
 )
 def test_windows_cost_one_carry_for_all_of_them(functions, rounds, size):
     wanted = [Window(name, name, "a" if name == "sum" else "") for name in functions]
-    found = after_sort(lambda e, t: windows(e, t, ("k",), ("o",), wanted))
+    found = after_sort(lambda e, t: windows(e, t, ("k",), ascending(("o",)), wanted))
     assert found == (rounds, pytest.approx(size + EQUALITY + PLANE))
 
 

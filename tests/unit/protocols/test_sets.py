@@ -6,9 +6,10 @@ from consortia.errors import InternalError
 from consortia.protocols.clear.engine import ClearEngine
 from consortia.protocols.relational.filter import first, keep_where
 from consortia.protocols.relational.group import Grouping, Measure, group
-from consortia.protocols.relational.order import Ordering, at_positions, order_by, together, top
+from consortia.protocols.relational.order import at_positions, order_by, together, top
 from consortia.protocols.relational.predicates import Call, Const, Ref
 from consortia.protocols.relational.sets import compared, distinct, union_distinct
+from consortia.protocols.relational.table import Ordering
 from tests.relations_world import Col, Given, answers, declared, drawn, same_rows, shared, trace, valid_rows
 from tests.sqlite_oracle import queried
 

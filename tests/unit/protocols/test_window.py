@@ -10,7 +10,8 @@ from consortia.errors import InternalError
 from consortia.protocols.clear.engine import ClearEngine
 from consortia.protocols.relational.group import Grouping, Measure, group
 from consortia.protocols.relational.moments import with_squares, with_variance
-from consortia.protocols.relational.order import order_by
+from consortia.protocols.relational.order import ascending, order_by, ordered
+from consortia.protocols.relational.table import Ordering
 from consortia.protocols.relational.window import Window, windows
 from tests.relations_world import Col, Given, answers, drawn, shared, trace, valid_rows
 from tests.sqlite_oracle import queried
@@ -44,11 +45,15 @@ FUNCTIONS = {
     "sx": (Window("sx", "sum", "x"), "SUM(x) OVER (PARTITION BY {g} ORDER BY {o} ROWS UNBOUNDED PRECEDING)"),
     "sy": (Window("sy", "sum", "y"), "SUM(y) OVER (PARTITION BY {g} ORDER BY {o} ROWS UNBOUNDED PRECEDING)"),
     "sz": (Window("sz", "sum", "z"), "SUM(z) OVER (PARTITION BY {g} ORDER BY {o} ROWS UNBOUNDED PRECEDING)"),
-    "plines": (Window("plines", "count", peers=True), "COUNT(*) OVER (PARTITION BY {g} ORDER BY {o})"),
-    "pc": (Window("pc", "count", "x", peers=True), "COUNT(x) OVER (PARTITION BY {g} ORDER BY {o})"),
-    "px": (Window("px", "sum", "x", peers=True), "SUM(x) OVER (PARTITION BY {g} ORDER BY {o})"),
-    "py": (Window("py", "sum", "y", peers=True), "SUM(y) OVER (PARTITION BY {g} ORDER BY {o})"),
-    "pz": (Window("pz", "sum", "z", peers=True), "SUM(z) OVER (PARTITION BY {g} ORDER BY {o})"),
+    "plines": (Window("plines", "count", frame="range"), "COUNT(*) OVER (PARTITION BY {g} ORDER BY {o})"),
+    "pc": (Window("pc", "count", "x", frame="range"), "COUNT(x) OVER (PARTITION BY {g} ORDER BY {o})"),
+    "px": (Window("px", "sum", "x", frame="range"), "SUM(x) OVER (PARTITION BY {g} ORDER BY {o})"),
+    "py": (Window("py", "sum", "y", frame="range"), "SUM(y) OVER (PARTITION BY {g} ORDER BY {o})"),
+    "tlines": (Window("tlines", "count", frame="partition"), "COUNT(*) OVER (PARTITION BY {g})"),
+    "tc": (Window("tc", "count", "x", frame="partition"), "COUNT(x) OVER (PARTITION BY {g})"),
+    "tx": (Window("tx", "sum", "x", frame="partition"), "SUM(x) OVER (PARTITION BY {g})"),
+    "tz": (Window("tz", "sum", "z", frame="partition"), "SUM(z) OVER (PARTITION BY {g})"),
+    "pz": (Window("pz", "sum", "z", frame="range"), "SUM(z) OVER (PARTITION BY {g} ORDER BY {o})"),
 }
 
 
@@ -57,7 +62,7 @@ def program(keys, by, names):
 
     def run(engine, t):
         near = order_by(engine.narrow("s"), t, (*keys, *by))
-        return windows(engine.narrow("w"), near, keys, by, wanted)
+        return windows(engine.narrow("w"), near, keys, ascending(by), wanted)
 
     return run
 
@@ -105,6 +110,23 @@ def test_a_table_of_no_rows_has_windows_of_no_rows(keys):
     assert answers(program(keys, ("o",), list(FUNCTIONS)), Given(COLUMNS, [])) == []
 
 
+def test_a_descending_order_and_one_that_names_nothing_equal_sqlite():
+    given = table(40, 6)
+    by = (Ordering("o", descending=True, nulls_first=True),)
+
+    def run(engine, t):
+        near = ordered(engine.narrow("s"), t, (Ordering("g"), *by))
+        return windows(
+            engine.narrow("w"), near, ("g",), by, [Window("r", "rank"), Window("px", "sum", "x", frame="range")]
+        )
+
+    found = valid_rows(answers(run, given))
+    over = "OVER (PARTITION BY g ORDER BY o DESC NULLS FIRST)"
+    said = queried(f"SELECT id, RANK() {over} AS r, SUM(x) {over} AS px FROM t ORDER BY id", {"t": given})
+    assert [{name: row[name] for name in ("id", "r", "px")} for row in sorted(found, key=lambda r: r["id"])] == said
+    check(given, ("g",), (), ["plines", "pc", "px", "r", "d"])
+
+
 def test_windows_keep_rows_columns_and_order():
     given = table(12, 2)
 
@@ -113,10 +135,10 @@ def test_windows_keep_rows_columns_and_order():
             engine.narrow("a"),
             order_by(engine.narrow("s"), t, ("g", "id")),
             ("g",),
-            ("id",),
+            ascending(("id",)),
             [Window("n", "row-number")],
         )
-        return windows(engine.narrow("b"), once, ("g",), ("id",), [Window("m", "row-number")])
+        return windows(engine.narrow("b"), once, ("g",), ascending(("id",)), [Window("m", "row-number")])
 
     found = answers(run, given)
     assert all(row["n"] == row["m"] for row in valid_rows(found))
@@ -136,7 +158,7 @@ def test_traffic_of_windows_is_the_same_whatever_the_rows():
 def summed(column, rows):
     def run(engine, t):
         near = order_by(engine.narrow("s"), t, ("id",))
-        return windows(engine.narrow("w"), near, (), ("id",), [Window("total", "sum", column)])
+        return windows(engine.narrow("w"), near, (), ascending(("id",)), [Window("total", "sum", column)])
 
     return run
 
@@ -158,7 +180,7 @@ def test_a_running_sum_that_may_not_fit_is_refused_like_the_sum():
         engine.narrow("s"), shared(engine, "in", Given(columns, [{"id": i, "a": largest} for i in range(2)])), ("id",)
     )
     with pytest.raises(InternalError, match="relational/range"):
-        windows(engine, t, (), ("id",), [Window("total", "sum", "a")])
+        windows(engine, t, (), ascending(("id",)), [Window("total", "sum", "a")])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +197,7 @@ def test_what_makes_no_sense_is_refused(order, window, code):
     engine = ClearEngine()
     t = order_by(engine.narrow("s"), shared(engine, "in", table(5)), order)
     with pytest.raises(InternalError, match=code):
-        windows(engine.narrow("w"), t, ("g",), ("o",), [window])
+        windows(engine.narrow("w"), t, ("g",), ascending(("o",)), [window])
 
 
 # --- variance ---------------------------------------------------------------------------------------------
