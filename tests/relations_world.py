@@ -1,8 +1,8 @@
 """Relations on every engine: random tables with NULLs and padded rows in, rows out, declared against measured.
 
 A row is a dict of integers or None (NULL) by column, or None itself: a padded row that is not valid. ``answers`` runs
-one program on the clear engine and on three computers, checks the invariant of shared tables in what comes out, and
-that the run sent and opened what the counting engine declares.
+one program on the clear engine and on three computers of either engine, checks the invariant of shared tables in what
+comes out, and that the runs sent and opened what their counting engines declare.
 """
 
 import random
@@ -17,6 +17,9 @@ from consortia.protocols.clear.engine import ClearEngine, value_words
 from consortia.protocols.counting import CountingEngine
 from consortia.protocols.engine import ColumnShape
 from consortia.protocols.relational.table import SharedColumn, SharedTable
+from consortia.protocols.shamir.counting import ShamirCountingEngine
+from tests.shamir_world import ShamirWorld
+from tests.shamir_world import reconstruct as shamir_values
 from tests.world import World, integers_from_words, reconstruct, signed, words_from_integers
 
 Row = dict[str, int | None] | None
@@ -120,14 +123,26 @@ def on_ring3(program: Program, *given: Given, world: World | None = None) -> lis
     return rows_of(results[0], lambda pick: reconstruct([pick(result) for result in results]))
 
 
-def declared(program: Program, *given: Given) -> Any:
-    engine = CountingEngine(World.computers)
+def on_shamir(program: Program, *given: Given, world: ShamirWorld | None = None) -> list[Row]:
+    world = world or ShamirWorld()
+
+    def run(engine):
+        tables = [shared(engine, f"in-{i}", table) for i, table in enumerate(given)]
+        return program(engine.narrow("op"), *tables)
+
+    results = world.run(run)
+    threshold = world.group.threshold
+    return rows_of(results[0], lambda pick: shamir_values([pick(result) for result in results], threshold))
+
+
+def declared(program: Program, *given: Given, engine: Any = None) -> Any:
+    engine = engine or CountingEngine(World.computers)
     tables = [shared(engine, f"in-{i}", table) for i, table in enumerate(given)]
     program(engine.narrow("op"), *tables)
     return engine.counts
 
 
-def check_declared(world: World, counts: Any) -> None:
+def check_declared(world: World | ShamirWorld, counts: Any) -> None:
     """Bytes by member, rounds, and openings by kind are what the counting engine says."""
     for name in world.computers:
         said = sum(size for (_, by), size in counts.sent.items() if by == name)
@@ -152,6 +167,9 @@ def answers(program: Program, *given: Given) -> list[Row]:
     secret = on_ring3(program, *given, world=world)
     assert on_clear(program, *given) == secret
     check_declared(world, declared(program, *given))
+    group = ShamirWorld()
+    assert on_shamir(program, *given, world=group) == secret
+    check_declared(group, declared(program, *given, engine=ShamirCountingEngine(group.group)))
     return secret
 
 

@@ -211,11 +211,11 @@ class CountingEngine:
     # --- products and conversions -----------------------------------------------------------------------
 
     def multiply(self, x: Arithmetic, y: Arithmetic) -> Arithmetic:
-        self._add(costs.multiply(_same(x, y)))
+        self._add(costs.multiply(same_length(x, y)))
         return CountedArithmetic(x.length)
 
     def inner_product(self, x: Arithmetic, y: Arithmetic) -> Arithmetic:
-        return self.matrix_product(x, y, 1, _same(x, y), 1)
+        return self.matrix_product(x, y, 1, same_length(x, y), 1)
 
     def matrix_product(self, x: Arithmetic, y: Arithmetic, rows: int, inner: int, columns: int) -> Arithmetic:
         if (x.length, y.length) != (rows * inner, inner * columns):
@@ -227,7 +227,7 @@ class CountingEngine:
         bits = max(x.bits, y.bits)
         if min(x.bits, y.bits) not in (1, bits):
             raise InternalError("protocol/shape", f"values of {x.bits} and {y.bits} bits meet in one operation")
-        self._add(costs.conjunction(_same(x, y), bits))
+        self._add(costs.conjunction(same_length(x, y), bits))
         return CountedBoolean(x.length, bits)
 
     def bit_to_arithmetic(self, x: Boolean) -> Arithmetic:
@@ -243,11 +243,11 @@ class CountingEngine:
         return CountedWide(x.length)
 
     def multiply_wide(self, bit: Wide, x: Wide) -> Wide:
-        self._add(costs.multiply(_same(bit, x), 128))
+        self._add(costs.multiply(same_length(bit, x), 128))
         return CountedWide(x.length)
 
     def multiply_truncate(self, x: Arithmetic, y: Arithmetic, fraction: int, *, exact: bool = False) -> Arithmetic:
-        self._add(costs_of_fixed.multiply_truncate(_same(x, y), fraction, exact=exact))
+        self._add(costs_of_fixed.multiply_truncate(same_length(x, y), fraction, exact=exact))
         return CountedArithmetic(x.length)
 
     def matrix_product_truncate(
@@ -294,18 +294,18 @@ class CountingEngine:
         return CountedBoolean(x.length, 1)
 
     def less_than(self, x: Boolean, y: Boolean) -> Boolean:
-        self._add(costs.less_than(_same(x, y), _same_width(x, y)))
+        self._add(costs.less_than(same_length(x, y), same_width(x, y)))
         return CountedBoolean(x.length, 1)
 
     def equal(self, x: Boolean, y: Boolean) -> Boolean:
-        self._add(costs.equal(_same(x, y), _same_width(x, y)))
+        self._add(costs.equal(same_length(x, y), same_width(x, y)))
         return CountedBoolean(x.length, 1)
 
     # --- order ------------------------------------------------------------------------------------------
 
     def shuffle(self, rows: Rows) -> Rows:
-        shapes = _shapes(rows)
-        self._add(costs_of_order.shuffle(_row_count(rows), shapes))
+        shapes = shapes_of(rows)
+        self._add(costs_of_order.shuffle(row_count(rows), shapes))
         return rows
 
     def sort(self, keys: Boolean, rows: Rows) -> Rows:
@@ -325,21 +325,21 @@ class CountingEngine:
         return CountedPermutation(length)
 
     def permuted(self, order: Permutation, rows: Rows) -> Rows:
-        self._add(costs_of_order.permuted(order.length, _shapes(rows)))
+        self._add(costs_of_order.permuted(order.length, shapes_of(rows)))
         return rows
 
     def put_back(self, order: Permutation, rows: Rows) -> Rows:
         return self.permuted(order, rows)
 
     def _sort(self, keys: Boolean, rows: Rows, *, keeping: bool) -> Rows:
-        self._add(costs_of_order.sort(keys.length, keys.bits, _shapes(rows), keeping=keeping))
-        if _shapes(rows) or keeping:
+        self._add(costs_of_order.sort(keys.length, keys.bits, shapes_of(rows), keeping=keeping))
+        if shapes_of(rows) or keeping:
             self._open(COMPARISON_BITS, costs_of_order.opened_bits(keys.length), self._computers)
         return rows
 
     def _partition(self, bit: Boolean, rows: Rows, *, keeping: bool) -> Rows:
-        self._add(costs_of_order.partition(bit.length, _shapes(rows), keeping=keeping))
-        if bit.length > 1 and (_shapes(rows) or keeping):
+        self._add(costs_of_order.partition(bit.length, shapes_of(rows), keeping=keeping))
+        if bit.length > 1 and (shapes_of(rows) or keeping):
             self._open(POSITIONS, bit.length, self._computers)
         return rows
 
@@ -355,22 +355,26 @@ def shape_of(x: Vector) -> ColumnShape:
             return ColumnShape("arithmetic")
 
 
-def _shapes(rows: Rows) -> list[ColumnShape]:
+def shapes_of(rows: Rows) -> list[ColumnShape]:
+    """The shapes of all columns."""
     return [shape_of(vector) for vector in (*rows.arithmetic, *rows.boolean, *rows.wide)]
 
 
-def _row_count(rows: Rows) -> int:
+def row_count(rows: Rows) -> int:
+    """Rows of the columns, 0 where there are none."""
     vectors: list[Vector] = [*rows.arithmetic, *rows.boolean, *rows.wide]
     return vectors[0].length if vectors else 0
 
 
-def _same(x: Vector, y: Vector) -> int:
+def same_length(x: Vector, y: Vector) -> int:
+    """The common length; InternalError ``protocol/shape`` where there is none."""
     if x.length != y.length:
         raise InternalError("protocol/shape", f"vectors of {x.length} and {y.length} rows meet in one operation")
     return x.length
 
 
-def _same_width(x: Boolean, y: Boolean) -> int:
+def same_width(x: Boolean, y: Boolean) -> int:
+    """The common number of planes; InternalError ``protocol/shape`` where there is none."""
     if x.bits != y.bits:
         raise InternalError("protocol/shape", f"values of {x.bits} and {y.bits} bits meet in one operation")
     return x.bits

@@ -1,0 +1,252 @@
+"""Every operator of the shamir engine against the clear engine, in groups of several sizes, with its declared cost."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from consortia.errors import InternalError
+from consortia.protocols.clear.engine import ClearEngine
+from consortia.protocols.engine import ColumnShape
+from consortia.protocols.shamir.costs import Group
+from consortia.protocols.shamir.counting import ShamirCountingEngine
+from consortia.protocols.shamir.sharing import send_input
+from consortia.protocols.shares import Rows
+from tests.relations_world import check_declared, clear_values
+from tests.shamir_world import NAMES, ShamirWorld, recombined, reconstruct
+from tests.world import words_from_integers
+
+GROUPS = [(3, 1), (4, 1), (5, 2)]
+SHAPES = (
+    ColumnShape("arithmetic"),
+    ColumnShape("arithmetic"),
+    ColumnShape("boolean", 20),
+    ColumnShape("boolean", 20),
+    ColumnShape("boolean", 1),
+    ColumnShape("wide"),
+)
+
+
+def columns(rows: int, seed: int) -> list[np.ndarray]:
+    draw = random.Random(f"{seed} {rows}")
+    numbers = [[draw.choice([draw.randint(-(1 << 30), 1 << 30), 0, 1, -1]) for _ in range(rows)] for _ in range(2)]
+    codes = [[draw.choice([draw.getrandbits(20), 5, (1 << 20) - 1]) for _ in range(rows)] for _ in range(2)]
+    bits = [draw.getrandbits(1) for _ in range(rows)]
+    wide = [draw.randint(-(1 << 125), 1 << 125) for _ in range(rows)]
+    return [
+        *(words_from_integers(values, 64)[:, 0].copy() for values in numbers),
+        *(words_from_integers(values, 20) for values in codes),
+        words_from_integers(bits, 1),
+        words_from_integers(wide, 128),
+    ]
+
+
+def moved(rows: Rows) -> list[Any]:
+    return [*rows.arithmetic, *rows.boolean, *rows.wide]
+
+
+def orders(engine: Any, x: Any, b: Any, bit: Any, w: Any) -> list[Any]:
+    rows = Rows((x,), (b, bit), (w,))
+    by_key, order = engine.narrow("sort").sort_keeping(b, rows)
+    halves, halved = engine.narrow("half").partition_keeping(bit, Rows((x, x), (), ()))
+    return [
+        *moved(by_key),
+        *moved(engine.narrow("back").put_back(order, by_key)),
+        *moved(halves),
+        *moved(engine.narrow("again").permuted(halved, rows)),
+        *moved(engine.narrow("bare").sort(b, Rows())),
+    ]
+
+
+PROGRAMS: dict[str, Callable[..., list[Any]]] = {
+    "local": lambda e, x, y, b, c, bit, w: [
+        x + y, x - y, -x, x.scaled(-7), x.shifted(2), x.shifted(-2), x.prefix_sums(), b ^ c, b.planes(3, 9),
+        b.reversed_planes(), b.below(c), b.prefix_xors(), b.shifted(1), e.invert(b), w.shifted(1) - w, w - w,
+        w.prefix_sums(), x.rows(0, 1).concatenated([y]), b.masked(np.arange(b.length) % 2 == 0),
+    ],
+    "products": lambda e, x, y, b, c, bit, w: [
+        e.narrow("1").multiply(x, y),
+        e.narrow("2").inner_product(x, y),
+        e.narrow("3").matrix_product(x, y, x.length, 1, x.length),
+        e.narrow("4").conjunction(b, c),
+        e.narrow("5").conjunction(bit, b),
+        e.narrow("6").multiply_wide(e.narrow("7").bit_to_wide(bit), w),
+    ],
+    "conversions": lambda e, x, y, b, c, bit, w: [
+        e.narrow("1").bit_to_arithmetic(bit),
+        e.narrow("2").widened(x, 40),
+        e.narrow("3").decompose(x, 64),
+        e.narrow("4").decompose(y, 13),
+        e.narrow("5").decompose(y, 1),
+        e.narrow("6").compose(b),
+    ],
+    "comparisons": lambda e, x, y, b, c, bit, w: [
+        e.narrow("1").negative(x, 32),
+        e.narrow("2").negative(x - y, 64),
+        e.narrow("3").zero(x, 33),
+        e.narrow("4").less_than(b, c),
+        e.narrow("5").equal(b, c),
+        e.narrow("6").equal(bit, bit),
+    ],
+    "orders": lambda e, x, y, b, c, bit, w: orders(e, x, b, bit, w),
+}  # fmt: skip
+
+
+def given(engine: Any, rows: int, seed: int, owner: str = "alpha") -> list[Any]:
+    hidden = isinstance(engine, ShamirCountingEngine) or (hasattr(engine, "ctx") and engine.ctx.member != owner)
+    return engine.narrow("in").input(owner, rows, SHAPES, None if hidden else columns(rows, seed))
+
+
+@pytest.mark.parametrize("size", GROUPS, ids=str)
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("rows", [1, 9])
+def test_operators_mean_what_they_mean_in_the_clear_and_cost_what_is_declared(
+    name: str, size: tuple[int, int], rows: int
+) -> None:
+    clear = ClearEngine()
+    expected = [clear_values(vector) for vector in PROGRAMS[name](clear, *given(clear, rows, 3))]
+    world = ShamirWorld(*size)
+    found = world.run(lambda engine: PROGRAMS[name](engine, *given(engine, rows, 3)))
+    assert [reconstruct(shares, size[1]) for shares in zip(*found, strict=True)] == expected
+    counting = ShamirCountingEngine(world.group)
+    PROGRAMS[name](counting, *given(counting, rows, 3))
+    check_declared(world, counting.counts)
+
+
+def test_no_rows_cost_nothing_and_are_carried() -> None:
+    world = ShamirWorld()
+    found = world.run(lambda engine: [v for p in ("products", "conversions", "comparisons") for v in PROGRAMS[p](
+        engine.narrow(p), *given(engine.narrow(p), 0, 1))])  # fmt: skip
+    assert all(vector.length == 0 for vector in found[0] if vector.length != 1)
+    assert world.sent_bytes("alpha") == world.sent_bytes("beta")
+
+
+def test_nine_computers_of_which_four_may_collude() -> None:
+    world = ShamirWorld(9, 4)
+    values = np.array([3, 2**64 - 5], np.uint64)
+
+    def program(engine):
+        (x,) = engine.narrow("in").input("iota", 2, SHAPES[:1], [values] if engine.ctx.member == "iota" else None)
+        return [engine.narrow("square").multiply(x, x), engine.narrow("sign").negative(x, 8)]
+
+    found = world.run(program)
+    assert [reconstruct(shares, 4) for shares in zip(*found, strict=True)] == [[9, 25], [0, 1]]
+
+
+@pytest.mark.parametrize("size", GROUPS, ids=str)
+def test_parts_add_up_at_a_recipient_and_an_outside_owner_shares_as_a_computer_does(size: tuple[int, int]) -> None:
+    world = ShamirWorld(*size, owners=("outside",))
+    words = columns(4, 8)
+
+    def owner(channels):
+        send_input(channels, world.group, "in", 4, SHAPES, words)
+
+    def program(engine):
+        vectors = given(engine, 4, 8, "outside")
+        return [engine.narrow(f"part-{i}").part(vector) for i, vector in enumerate(vectors)]
+
+    parts = world.run(program, owners={"outside": owner})
+    clear = [clear_values(vector) for vector in given(ClearEngine(), 4, 8)]
+    opened = [recombined(part, shape.domain) for part, shape in zip(zip(*parts, strict=True), SHAPES, strict=True)]
+    assert opened == clear
+    counting = ShamirCountingEngine(world.group)
+    given(counting, 4, 8, "outside")
+    assert world.sent_bytes("outside") == counting.counts.sent["in", "outside"]
+
+
+def test_values_and_flags_open_at_the_computers_that_they_are_opened_to() -> None:
+    world = ShamirWorld(5, 2)
+
+    def program(engine):
+        x, _, b, _, bit, w = given(engine, 3, 2)
+        flag = engine.narrow("flag").open_flag(bit.rows(0, 1), "a flag")
+        return [engine.narrow(f"{i}").open_to_computer(3, vector) for i, vector in enumerate((x, b, w))], flag
+
+    found = world.run(program)
+    words = columns(3, 2)
+    assert [rank for rank, (opened, _) in enumerate(found) if opened[0] is not None] == [3]
+    assert all(np.array_equal(a, b) for a, b in zip(found[3][0], [words[0], words[2], words[5]], strict=True))
+    assert {flag for _, flag in found} == {bool(words[4][0, 0])}
+
+
+def test_what_t_computers_receive_when_values_are_dealt_is_uniform_whatever_they_are() -> None:
+    """Low bits of the shares that two of five computers get of an all-zero and an all-one plane, and of numbers."""
+
+    def seen(value: int) -> list[float]:
+        received: list[bytes] = []
+
+        def watch(step, sender, receiver, payload):
+            if receiver in ("delta", "epsilon"):
+                received.append(payload)
+            return payload
+
+        world = ShamirWorld(5, 2, interceptor=watch)
+        words = np.full((2000, 1), value, np.uint64)
+
+        def program(engine):
+            mine = engine.ctx.member == "alpha"
+            shapes = [ColumnShape("boolean", 1), ColumnShape("arithmetic")]
+            engine.narrow("in").input("alpha", 2000, shapes, [words, words[:, 0].copy()] if mine else None)
+
+        world.run(program)
+        return [float(np.unpackbits(np.frombuffer(payload, np.uint8)).mean()) for payload in received]
+
+    for share in (*seen(0), *seen(1)):
+        assert abs(share - 0.5) < 0.01
+
+
+def test_shares_of_two_colluding_computers_open_nothing_and_of_three_do() -> None:
+    values = np.array([41], np.uint64)
+
+    def program(engine):
+        mine = engine.ctx.member == "alpha"
+        return engine.narrow("in").input("alpha", 1, SHAPES[:1], [values] if mine else None)
+
+    lines = set()
+    for _ in range(20):
+        shares = [vectors[0] for vectors in ShamirWorld(5, 2).run(program)]
+        assert reconstruct(shares, 2) == [41]
+        # the line through two points of a polynomial of degree two says nothing of its value at zero
+        lines.add((2 * int(shares[0].share[0]) - int(shares[1].share[0])) % ((1 << 160) - 47))
+    assert len(lines) == 20
+    assert 41 not in lines
+
+
+REFUSED = {
+    "multiply_truncate": lambda e, x: e.multiply_truncate(x, x, 8),
+    "matrix_product_truncate": lambda e, x: e.matrix_product_truncate(x, x, 1, 1, 1, 8),
+    "truncate": lambda e, x: e.truncate(x, 8),
+    "filled": lambda e, x: e.filled(e.constant_boolean(np.ones((1, 1), np.uint64), 1)),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_carried_is_refused_by_name_before_and_during_a_run(name: str) -> None:
+    world = ShamirWorld()
+    for attempt in (
+        lambda: REFUSED[name](ShamirCountingEngine(world.group), None),
+        lambda: world.run(lambda engine: REFUSED[name](engine, None)),
+    ):
+        with pytest.raises(InternalError, match=f"`{name}`") as caught:
+            attempt()
+        assert caught.value.code == "shamir/unsupported"
+
+
+@pytest.mark.parametrize(("size", "threshold"), [(2, 1), (4, 2), (3, 0), (10, 4), (9, 5)])
+def test_half_the_computers_can_not_collude(size: int, threshold: int) -> None:
+    with pytest.raises(InternalError) as caught:
+        Group((*NAMES, "kappa")[:size], threshold)
+    assert caught.value.code == "shamir/group"
+
+
+def test_a_step_path_names_one_operation() -> None:
+    def program(engine):
+        x = engine.constant_arithmetic(np.zeros(1, np.uint64))
+        engine.narrow("a").multiply(x, x)
+        engine.narrow("a").multiply(x, x)
+
+    with pytest.raises(InternalError) as caught:
+        ShamirWorld().run(program)
+    assert caught.value.code == "protocol/step-reused"
