@@ -89,40 +89,48 @@ Estimator = Callable[[Plan], Estimate]
 
 
 class Link(Frozen):
-    """A network between two members: one-way latency, bandwidth each way, and time to work on one byte."""
+    """A network between two members: one-way latency (half of a round trip), and bandwidth each way."""
 
     name: str
     latency_us: Integer
     bytes_per_second: Integer
-    compute_ps_per_byte: Integer = 10_000
-    """Picoseconds of local work for a byte sent: kernels, sealing, copies. Measured on two cores with the
-    structuring query over 27,000 rows: 24 MB a computer in a quarter of a second."""
 
 
 LINKS: tuple[Link, ...] = (
-    Link(name="one-host", latency_us=100, bytes_per_second=1_000_000_000),
+    Link(name="one-host", latency_us=20, bytes_per_second=2_000_000_000),
     Link(name="data-centre", latency_us=500, bytes_per_second=1_000_000_000),
     Link(name="metro", latency_us=5_000, bytes_per_second=125_000_000),
     Link(name="continent", latency_us=40_000, bytes_per_second=12_500_000),
 )
 
 
-def step_microseconds(cost: StepCost, link: Link) -> int:
-    """Predicted time of one step in microseconds, rounded up: rounds, then the busiest sender's bytes."""
-    sent = cost.largest_bytes
-    transfer = -(-sent * 1_000_000 // link.bytes_per_second)
-    work = -(-max(cost.work_bytes, sent) * link.compute_ps_per_byte // 1_000_000)
-    return cost.rounds * link.latency_us + transfer + work
+class Machine(Frozen):
+    """What a computer adds: microseconds a round beside the link, and picoseconds of work for a byte sent."""
+
+    round_us: Integer
+    byte_ps: Integer
 
 
-def microseconds(estimate: Estimate, link: Link) -> int:
-    """Predicted time of the secure part of a plan over ``link``, in microseconds."""
-    return sum(step_microseconds(step, link) for step in estimate.steps)
+MACHINE = Machine(round_us=370, byte_ps=6_400)
+"""Three computers on two cores, by ``python -m benchmarks.links --calibrate`` (docs/links.md); one's own are measured
+by ``consortia bench``."""
 
 
-def seconds(estimate: Estimate, link: Link) -> str:
+def microseconds(estimate: Estimate, link: Link, machine: Machine = MACHINE) -> int:
+    """Predicted time of the secure part of a plan over ``link``, in microseconds, rounded up.
+
+    Rounds are those that follow each other. What the busiest computer sends and works on adds up over all steps,
+    also over those that run at the same time: they share its link and its cores.
+    """
+    waiting = estimate.rounds * (link.latency_us + machine.round_us)
+    sent = max((entry.sent for entry in estimate.bytes_by_party), default=0)
+    worked = sum(max(step.work_bytes, step.largest_bytes) for step in estimate.steps)
+    return waiting - (-sent * 1_000_000 // link.bytes_per_second) - (-worked * machine.byte_ps // 1_000_000)
+
+
+def seconds(estimate: Estimate, link: Link, machine: Machine = MACHINE) -> str:
     """The same in seconds, as text with three places, rounded up: ``"1.204"``."""
-    milliseconds = -(-microseconds(estimate, link) // 1000)
+    milliseconds = -(-microseconds(estimate, link, machine) // 1000)
     return f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consortia.plans.build import build_plan
-from consortia.plans.cost import LINKS, Estimate, Opening, StepCost, microseconds, party_bytes, seconds
+from consortia.plans.cost import LINKS, Estimate, Machine, Opening, StepCost, microseconds, party_bytes, seconds
 from consortia.plans.differ import first_difference
 from consortia.plans.leakage import LeakageReport, leakage_report
 from consortia.plans.model import Plan, Share
@@ -132,7 +132,9 @@ def test_costs_add_up_and_slower_links_take_longer(steps: list[StepCost]) -> Non
 
 
 def test_seconds_are_text_with_three_places() -> None:
-    link = LINKS[-1].model_copy(update={"latency_us": 40_000, "bytes_per_second": 1000, "compute_ps_per_byte": 0})
+    link = LINKS[-1].model_copy(update={"latency_us": 40_000, "bytes_per_second": 1000})
+    free = Machine(round_us=0, byte_ps=0)
     step = StepCost(step="s1", rounds=10, bytes_by_party=party_bytes({"bank-a": 500, "bank-b": 250}))
-    assert seconds(Estimate(steps=(step,)), link) == "0.900"
+    assert seconds(Estimate(steps=(step,)), link, free) == "0.900"
+    assert seconds(Estimate(steps=(step,)), link, Machine(round_us=50, byte_ps=3_000_000)) == "0.902"
     assert seconds(Estimate(), link) == "0.000"
