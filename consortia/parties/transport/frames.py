@@ -12,8 +12,8 @@ Pure: bytes in, bytes out; sockets are in ``links``.
 
 import hashlib
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -34,11 +34,12 @@ FLAG_CONFIRM = 2
 FLAG_BEAT = 4
 
 _HEADER = struct.Struct(">B16sHBBQ8sIB")
+_PLACE = struct.Struct(">B16sHBB")
+_REST = struct.Struct(">Q8sIB")
 HEADER_SIZE = _HEADER.size
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The clear part of a frame."""
 
     session: bytes
@@ -52,43 +53,39 @@ class Header:
 
     def encode(self) -> bytes:
         """The 42 bytes."""
-        return _HEADER.pack(
-            VERSION,
-            self.session,
-            self.attempt,
-            self.sender,
-            self.receiver,
-            self.sequence,
-            self.step,
-            self.length,
-            self.flags,
-        )
+        return _HEADER.pack(VERSION, *self)
 
     @classmethod
     def decode(cls, data: bytes | bytearray | memoryview) -> "Header":
         """The header in 42 bytes; raises ProtocolAbort for another version or an impossible length."""
-        version, session, attempt, sender, receiver, sequence, step, length, flags = _HEADER.unpack(data)
+        version, *fields = _HEADER.unpack(data)
         if version != VERSION:
             raise ProtocolAbort(
                 "transport/version",
                 f"the peer speaks frame version {version}, this node speaks {VERSION}",
                 remedy="run the same version of consortia at both members",
             )
-        if length > PAYLOAD_LIMIT:
+        header = cls._make(fields)
+        if header.length > PAYLOAD_LIMIT:
             raise ProtocolAbort(
-                "transport/frame-size", f"a frame announces {length} bytes; {PAYLOAD_LIMIT} is the limit"
+                "transport/frame-size", f"a frame announces {header.length} bytes; {PAYLOAD_LIMIT} is the limit"
             )
-        return cls(session, attempt, sender, receiver, sequence, step, length, flags)
+        return header
 
 
 LANE_SIZE = 4
 """Bytes of a step's label that name its lane."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def step_label(step: str) -> bytes:
     """What a frame's header says of its step: 4 bytes of the SHA-256 of its lane, 4 of that of its whole path."""
-    return b"".join(hashlib.sha256(name.encode()).digest()[:LANE_SIZE] for name in (lane(step), step))
+    return _lane_label(lane(step)) + hashlib.sha256(step.encode()).digest()[: 8 - LANE_SIZE]
+
+
+@lru_cache(maxsize=256)
+def _lane_label(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()[:LANE_SIZE]
 
 
 class Direction:
@@ -99,6 +96,7 @@ class Direction:
         self._iv = int.from_bytes(iv, "big")
         self._cipher = AESGCM(key)
         self._place = (session, attempt, sender, receiver)
+        self._place_bytes = _PLACE.pack(VERSION, *self._place)
         self._sequence = 0
         self._bytes = 0
 
@@ -110,21 +108,18 @@ class Direction:
 
     def seal_into(self, step: str, payload: bytes | memoryview, flags: int, frame: memoryview) -> None:
         """As ``seal``, into ``frame`` of ``HEADER_SIZE + len(payload) + TAG_SIZE`` bytes."""
-        session, attempt, sender, receiver = self._place
-        header = Header(
-            session, attempt, sender, receiver, self._sequence, step_label(step), len(payload), flags
-        ).encode()
+        size = len(payload)
+        header = self._place_bytes + _REST.pack(self._sequence, step_label(step), size, flags)
         frame[:HEADER_SIZE] = header
         self._cipher.encrypt_into(self._nonce(), payload, header, frame[HEADER_SIZE:])
-        self._advance(len(payload))
+        self._advance(size)
 
-    def open_into(self, header: bytes, sealed: bytes | memoryview, target: memoryview) -> Header:
-        """Check ``header`` and ``sealed`` (payload and tag), write the payload into ``target``.
+    def open_into(self, fields: Header, header: bytes, sealed: bytes | memoryview, target: memoryview) -> None:
+        """Check ``header`` (``fields`` decoded) and ``sealed`` (payload and tag), write the payload into ``target``.
 
         Raises ProtocolAbort ``transport/forged`` when the frame is not exactly the next one of this direction.
         """
-        fields = Header.decode(header)
-        if (fields.session, fields.attempt, fields.sender, fields.receiver) != self._place:
+        if fields[:4] != self._place:
             raise ProtocolAbort("transport/forged", "a frame belongs to another session, attempt or pair of parties")
         if fields.sequence != self._sequence:
             raise ProtocolAbort(
@@ -138,7 +133,6 @@ class Direction:
                 "transport/forged", "a frame was altered on its way, or sealed under another key"
             ) from None
         self._advance(fields.length)
-        return fields
 
     def _nonce(self) -> bytes:
         return (self._iv ^ self._sequence).to_bytes(12, "big")

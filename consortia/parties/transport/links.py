@@ -17,7 +17,9 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from consortia.errors import ConsortiaError, NoProgress, PeerError, ProtocolAbort
+import numpy as np
+
+from consortia.errors import ConsortiaError, PeerError, ProtocolAbort
 from consortia.parties.transport.frames import (
     FLAG_BEAT,
     FLAG_END,
@@ -29,6 +31,7 @@ from consortia.parties.transport.frames import (
     Header,
     step_label,
 )
+from consortia.parties.transport.reader import Reader, closed
 
 BEAT_STEP = "link/beat"
 END_STEP = "link/end"
@@ -69,10 +72,9 @@ class TcpChannel:
         self._failure: PeerError | None = None
         self._last_sent = time.monotonic()
         self._sent: Counter[str] = Counter()
-        self._frame = bytearray(HEADER_SIZE + PAYLOAD_LIMIT + TAG_SIZE)
+        self._frame = memoryview(bytearray(HEADER_SIZE + PAYLOAD_LIMIT + TAG_SIZE))
         # what the thread that reads uses alone
-        self._header = bytearray(HEADER_SIZE)
-        self._sealed = bytearray(PAYLOAD_LIMIT + TAG_SIZE)
+        self._reader = Reader(peer, sock, limits.silence, HEADER_SIZE + PAYLOAD_LIMIT + TAG_SIZE)
         # what all threads that receive share
         self._arrived = threading.Condition()
         self._reading = False
@@ -98,11 +100,11 @@ class TcpChannel:
 
     def receive(self, step: str, size: int) -> memoryview:
         """See ``Channel.receive``."""
-        payload = memoryview(bytearray(size))
+        payload = np.empty(size, np.uint8).data
         label = step_label(step)
         position = 0
         while position < size:
-            position += self._next_of_lane(step, label, payload[position:])
+            position += self._next_frames(step, label, payload[position:])
         return payload
 
     def close(self, *, cleanly: bool) -> None:
@@ -126,15 +128,18 @@ class TcpChannel:
             if self._failure is not None:
                 raise self._failure
             if self._closed:
-                raise self._gone("the link is closed")
-            frame = memoryview(self._frame)[: HEADER_SIZE + len(payload) + TAG_SIZE]
+                raise closed(self.peer, "the link is closed")
+            size = HEADER_SIZE + len(payload) + TAG_SIZE
+            # the buffer is used again by the next frame; what has to wait gets memory of its own
+            frame = memoryview(bytearray(size)) if self._backlog else self._frame[:size]
             self._outgoing.seal_into(step, payload, flags, frame)
             self._last_sent = time.monotonic()
-            if not self._backlog:
-                frame = frame[self._write_some(frame) :]
-            if frame:
-                # the buffer is used again by the next frame
-                self._backlog.append(memoryview(bytes(frame)))
+            if self._backlog:
+                self._backlog.append(frame)
+                return
+            written = self._write_some(frame)
+            if written < size:
+                self._backlog.append(memoryview(bytes(frame[written:])))
                 self._wake.notify()
 
     def _write_some(self, frame: memoryview) -> int:
@@ -143,7 +148,7 @@ class TcpChannel:
         except BlockingIOError:
             return 0
         except OSError as error:
-            self._failure = self._gone(error.strerror or "connection lost")
+            self._failure = closed(self.peer, error.strerror or "connection lost")
             raise self._failure from error
 
     def _write_backlog(self) -> None:
@@ -180,8 +185,8 @@ class TcpChannel:
 
     # --- receiving --------------------------------------------------------------------------------------
 
-    def _next_of_lane(self, step: str, label: bytes, target: memoryview) -> int:
-        """The next frame of the lane, held already or read now, written to ``target``; its length."""
+    def _next_frames(self, step: str, label: bytes, target: memoryview) -> int:
+        """What is due next for the step, written to ``target``: one frame that was held, or all of it, read now."""
         own = label[:LANE_SIZE]
         held = self._wait_for_turn(own)
         if held is not None:
@@ -189,14 +194,15 @@ class TcpChannel:
                 raise self._out_of_step(step)
             target[: len(held.payload)] = held.payload
             return len(held.payload)
+        position = 0
         try:
-            while True:
-                fields, payload = self._read_frame(step, label, target)
-                if fields.step[:LANE_SIZE] == own:
-                    if payload is not None:
-                        raise self._out_of_step(step)
-                    return fields.length
-                if payload is not None:  # it is not due here, so it was not written to `target`
+            while position < len(target):
+                fields, payload = self._read_frame(step, label, target[position:])
+                if payload is None:
+                    position += fields.length
+                elif fields.step[:LANE_SIZE] == own:
+                    raise self._out_of_step(step)
+                else:
                     self._hold(_Held(fields.step, payload), step)
         except ConsortiaError as error:
             self._lost = error
@@ -205,16 +211,20 @@ class TcpChannel:
             with self._arrived:
                 self._reading = False
                 self._awaited.discard(own)
-                self._arrived.notify_all()
+                if self._awaited:
+                    self._arrived.notify_all()
+        return position
 
     def _wait_for_turn(self, own: bytes) -> _Held | None:
         """A held frame of the lane; or None, and from then on this thread alone reads."""
         with self._arrived:
+            frames = self._held[own]
             self._awaited.add(own)
-            self._arrived.wait_for(lambda: self._held[own] or self._lost is not None or not self._reading)
-            if self._held[own]:
+            if self._reading:
+                self._arrived.wait_for(lambda: frames or self._lost is not None or not self._reading)
+            if frames:
                 self._awaited.discard(own)
-                held = self._held[own].popleft()
+                held = frames.popleft()
                 self._held_bytes -= len(held.payload)
                 return held
             if self._lost is not None:
@@ -242,13 +252,12 @@ class TcpChannel:
         """The next frame but beats: its header, and its payload if it is not the one due, written to ``target``."""
         began = time.monotonic()
         while True:
-            self._read_exactly(memoryview(self._header), step)
-            fields = Header.decode(self._header)
-            sealed = memoryview(self._sealed)[: fields.length + TAG_SIZE]
-            self._read_exactly(sealed, step)
+            header = bytes(self._reader.take(HEADER_SIZE, step))
+            fields = Header.decode(header)
+            sealed = self._reader.take(fields.length + TAG_SIZE, step)
             due = fields.step == label and fields.length <= len(target) and not fields.flags
             place = target[: fields.length] if due else memoryview(bytearray(fields.length))
-            self._incoming.open_into(bytes(self._header), sealed, place)
+            self._incoming.open_into(fields, header, sealed, place)
             if fields.flags & FLAG_BEAT:
                 if self._held_bytes and time.monotonic() - began > self._limits.silence:
                     # it lives and waits as well, but for another step
@@ -271,42 +280,4 @@ class TcpChannel:
             f"`{self.peer}` sent a message of another step or size than the plan says here",
             place=step,
             remedy="both members must run the same version; if they do, treat it as an attack",
-        )
-
-    def _read_exactly(self, target: memoryview, step: str) -> None:
-        position = 0
-        deadline = time.monotonic() + self._limits.silence
-        while position < len(target):
-            try:
-                count = self._socket.recv_into(target[position:])
-            except BlockingIOError:
-                self._wait_readable(deadline, step)
-                continue
-            except OSError as error:
-                raise self._gone(error.strerror or "connection lost", step) from error
-            if count == 0:
-                raise self._gone("it closed the connection", step)
-            position += count
-            deadline = time.monotonic() + self._limits.silence
-
-    def _wait_readable(self, deadline: float, step: str) -> None:
-        remaining = deadline - time.monotonic()
-        try:
-            ready = remaining > 0 and select.select([self._socket], [], [], remaining)[0]
-        except (OSError, ValueError) as error:
-            raise self._gone("the link is closed", step) from error
-        if not ready and time.monotonic() >= deadline:
-            raise NoProgress(
-                "transport/silent",
-                f"nothing came from `{self.peer}` for {self._limits.silence:g} s",
-                place=step,
-                remedy=f"ask the operator of `{self.peer}` whether its node runs and the network is up",
-            )
-
-    def _gone(self, why: str, step: str = "") -> PeerError:
-        return PeerError(
-            "transport/closed",
-            f"the connection to `{self.peer}` is gone: {why}",
-            place=step,
-            remedy=f"ask the operator of `{self.peer}` to look at its node, then run again",
         )

@@ -214,7 +214,7 @@ def _check_confirmation(peer: str, incoming: Direction, keys: LinkKeys, frame: b
     proven = header.length == _CONFIRM_SIZE and header.flags == FLAG_CONFIRM
     if proven:
         try:
-            incoming.open_into(frame[:HEADER_SIZE], frame[HEADER_SIZE:], memoryview(payload))
+            incoming.open_into(header, frame[:HEADER_SIZE], frame[HEADER_SIZE:], memoryview(payload))
         except ConsortiaError as error:
             raise _wrong_peer(peer, "its connection") from error
     if not proven or not hmac.compare_digest(payload, keys.incoming.confirmation):

@@ -20,7 +20,8 @@ def pair(attempt: int = 1, receiver: int = 2) -> tuple[Direction, Direction]:
 
 def opened(incoming: Direction, frame: bytes) -> bytes:
     target = bytearray(len(frame) - HEADER_SIZE - TAG_SIZE)
-    incoming.open_into(frame[:HEADER_SIZE], frame[HEADER_SIZE:], memoryview(target))
+    header = frame[:HEADER_SIZE]
+    incoming.open_into(Header.decode(header), header, frame[HEADER_SIZE:], memoryview(target))
     return bytes(target)
 
 

@@ -18,7 +18,7 @@ LIMITS = Limits(connect=5, silence=5)
 RUN = Run("ab" * 16, 1, ("bank-a", "bank-b", "bank-c", "bank-d"), ("bank-a", "bank-b", "bank-c"))
 
 
-def connected(limits: Limits = LIMITS) -> tuple[TcpChannel, TcpChannel]:
+def connected(limits: Limits = LIMITS, right_limits: Limits | None = None) -> tuple[TcpChannel, TcpChannel]:
     left, right = socket.socketpair()
     session = bytes(16)
 
@@ -27,7 +27,7 @@ def connected(limits: Limits = LIMITS) -> tuple[TcpChannel, TcpChannel]:
 
     return (
         TcpChannel("right", left, direction(0), direction(1), limits),
-        TcpChannel("left", right, direction(1), direction(0), limits),
+        TcpChannel("left", right, direction(1), direction(0), right_limits or limits),
     )
 
 
@@ -170,8 +170,7 @@ def test_a_clean_end_is_told_from_a_cut_connection() -> None:
 
 
 def test_a_silent_peer_is_named_after_the_limit() -> None:
-    left, right = connected()
-    right._limits = Limits(silence=0.3)
+    left, right = connected(LIMITS, Limits(silence=0.3))
     with pytest.raises(NoProgress, match="nothing came from `left`"):
         right.receive("s1/multiply", 8)
     left.close(cleanly=False)
