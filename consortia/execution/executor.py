@@ -13,29 +13,13 @@ from functools import partial
 
 from consortia.errors import InternalError
 from consortia.execution.layout import Field, bounds_of, fields_of, shapes_of
-from consortia.execution.liveness import live_aggregates, live_columns, marked_members, reads, shared_steps
+from consortia.execution.liveness import reads, shared_steps
 from consortia.execution.schedule import Begin, Schedule, Task, in_turn
-from consortia.execution.translate import translated
-from consortia.plans.model import (
-    Aggregate,
-    AggregateStep,
-    Column,
-    Control,
-    Filter,
-    Plan,
-    Recipient,
-    Release,
-    Share,
-    Sort,
-    Step,
-    Union,
-)
+from consortia.execution.steps import Steps
+from consortia.plans.model import Plan, Recipient, Release, Share, Step
 from consortia.protocols.engine import ColumnShape, Engine
-from consortia.protocols.relational.filter import AtLeast, control, first, keep_where, own_rows
-from consortia.protocols.relational.group import Grouping, Measure, group
-from consortia.protocols.relational.order import order_by
+from consortia.protocols.relational.filter import own_rows
 from consortia.protocols.relational.table import SharedColumn, SharedTable
-from consortia.protocols.relational.union import union
 from consortia.protocols.shares import Arithmetic, Boolean, Vector, Wide, Words
 
 Inputs = Mapping[str, Sequence[Words] | None]
@@ -75,10 +59,9 @@ class _Run:
     """Tables by step id, dropped after their last use so that their memory goes back."""
 
     def __init__(self, plan: Plan, engine: Engine, inputs: Inputs) -> None:
-        self._plan = plan
         self._engine = engine
         self._inputs = inputs
-        self._live = live_columns(plan)
+        self._steps = Steps(plan)
         self._uses = Counter(source for step in shared_steps(plan) for source in reads(step))
         self._used = threading.Lock()
         self._tables: dict[str, SharedTable] = {}
@@ -87,45 +70,19 @@ class _Run:
     def execute(self, step: Step) -> None:
         engine = self._engine.narrow(step.id)
         if isinstance(step, Share):
-            self._tables[step.id] = _shared_input(step, engine, self._inputs.get(step.id)).only(self._live[step.id])
+            self._tables[step.id] = self._steps.kept(step, _shared_input(step, engine, self._inputs.get(step.id)))
             return
         sources = [self._tables[source] for source in step.inputs]
         if isinstance(step, Release):
-            if not isinstance(self._plan.step(step.inputs[0]), Control):
-                raise InternalError("execution/uncontrolled", "a release must follow an output control", place=step.id)
+            self._steps.check_control(step)
             self.released[step.id] = _released(step, engine, sources[0])
         else:
-            self._tables[step.id] = self._result(step, engine, sources).only(self._live[step.id])
+            self._tables[step.id] = self._steps.kept(step, self._steps.result(step, engine, sources))
         with self._used:
             for source in reads(step):
                 self._uses[source] -= 1
                 if not self._uses[source]:
                     del self._tables[source]
-
-    def _result(self, step: Step, engine: Engine, sources: Sequence[SharedTable]) -> SharedTable:
-        match step:
-            case Union():
-                return union(sources, step.owners, marked_members(self._plan, step))
-            case Sort():
-                if any(key.descending for key in step.keys):
-                    raise InternalError("execution/unsupported", "shares are sorted in ascending order only")
-                return order_by(engine, sources[0], [key.column for key in step.keys])
-            case AggregateStep():
-                return group(engine, sources[0], _grouping(step, self._live[step.id]))
-            case Filter():
-                types = {column.name: column.type for column in self._plan.step(step.inputs[0]).columns}
-                return keep_where(engine, sources[0], translated(step.predicate, types))
-            case Control():
-                rules = [AtLeast(rule.column, rule.minimum) for rule in step.rules]
-                table = control(engine, sources[0], rules, sorted(self._live[step.id]))
-                # rows for their owners are moved once for each of them, at the release
-                return first(engine, table, table.valid) if self._is_opened_whole(step) else table
-            case _:
-                raise InternalError("execution/unsupported", f"a {step.kind} step can't run on shares", place=step.id)
-
-    def _is_opened_whole(self, step: Step) -> bool:
-        releases = [later for later in self._plan.steps if isinstance(later, Release) and step.id in later.inputs]
-        return any(release.rows_of == "all" for release in releases)
 
 
 def _shared_input(step: Share, engine: Engine, values: Sequence[Words] | None) -> SharedTable:
@@ -144,40 +101,6 @@ def _bit(vector: Vector, place: str) -> Boolean:
     if not isinstance(vector, Boolean) or vector.bits != 1:
         raise InternalError("execution/shape", "a bit is due here", place=place)
     return vector
-
-
-def _grouping(step: AggregateStep, live: frozenset[str]) -> Grouping:
-    columns = {column.name: column for column in step.columns}
-    return Grouping(
-        keys=step.keys,
-        measures=tuple(_measure(aggregate, columns[aggregate.name]) for aggregate in live_aggregates(step, live)),
-        rows=step.rows,
-        keep=tuple(key for key in step.keys if key in live),
-        entity=step.entity,
-        unique=step.unique_per_member,
-    )
-
-
-def _measure(aggregate: Aggregate, column: Column) -> Measure:
-    bounds = bounds_of(column)
-    match aggregate.function:
-        case "count-distinct" | "min" | "max" | "quantile" | "median" as unknown:
-            raise InternalError(
-                "execution/unsupported", f"`{unknown}` can't be computed on shares", place=aggregate.name
-            )
-        case function:
-            pass
-    return Measure(
-        name=aggregate.name,
-        function=function,
-        lo=bounds.lo,
-        hi=bounds.hi,
-        column=aggregate.column,
-        excluding=aggregate.excluding,
-        member=aggregate.member,
-        wide=column.domain == "wide",
-        nullable=column.nullable,
-    )
 
 
 def _released(step: Release, engine: Engine, table: SharedTable) -> list[ReleasedTable]:

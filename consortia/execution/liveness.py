@@ -1,14 +1,30 @@
-"""Which columns of each shared step anybody still needs: the others are neither moved nor cleared.
+"""What of each shared step anybody still needs: columns that nobody reads are neither moved nor cleared.
 
-It follows from the plan alone, so all parties drop the same columns and the declared cost is that of the run.
+Likewise marks of members: a row is marked with the members whose data it holds as long as some aggregate asks for
+them. All follows from the plan alone, so all parties drop the same columns and the declared cost is that of the run.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from consortia.plans.expressions import columns_of
-from consortia.plans.model import Aggregate, AggregateStep, Control, Filter, Plan, Release, Share, Sort, Step, Union
+from consortia.plans.model import (
+    Aggregate,
+    AggregateStep,
+    Control,
+    Filter,
+    Join,
+    Plan,
+    Project,
+    Release,
+    Share,
+    Sort,
+    Step,
+    Window,
+)
 
 SHARED = "shared"
+Holds = Literal["one-each", "any", "mixed"]
 
 
 def shared_steps(plan: Plan) -> tuple[Step, ...]:
@@ -27,8 +43,9 @@ def live_columns(plan: Plan) -> Mapping[str, frozenset[str]]:
     for step in reversed(shared_steps(plan)):
         if isinstance(step, Share):
             continue
-        for source in step.inputs:
-            live[source] |= _reads(step, live[step.id])
+        for place, source in enumerate(step.inputs):
+            given = {column.name for column in plan.step(source).columns}
+            live[source] |= _reads(step, live[step.id], place, given)
     return {step: frozenset(names) for step, names in live.items()}
 
 
@@ -37,8 +54,8 @@ def live_aggregates(step: AggregateStep, live: frozenset[str]) -> tuple[Aggregat
     return tuple(aggregate for aggregate in step.aggregates if aggregate.name in live)
 
 
-def _reads(step: Step, live: set[str]) -> set[str]:
-    """Columns of its input that ``step`` needs, given those of its own result that are live."""
+def _reads(step: Step, live: set[str], place: int, given: set[str]) -> set[str]:
+    """Of ``given``, the columns of input ``place``, those that ``step`` needs if ``live`` of its result are read."""
     match step:
         case Release():
             return {column.name for column in step.columns} | set(step.membership)
@@ -46,8 +63,18 @@ def _reads(step: Step, live: set[str]) -> set[str]:
             return live | {rule.column for rule in step.rules}
         case Filter():
             return live | columns_of(step.predicate)
+        case Project():
+            return set().union(*(columns_of(named.expression) for named in step.expressions if named.name in live))
+        case Join():
+            # names of the two sides differ, but for keys of the second that are not taken
+            own = live & given
+            return own | {key.left if place == 0 else key.right for key in step.on}
         case Sort():
             return live | {key.column for key in step.keys}
+        case Window():
+            wanted = [function for function in step.functions if function.name in live]
+            ordered = {*step.partition, *(key.column for key in step.order)} if wanted else set()
+            return (live & given) | ordered | {function.column for function in wanted if function.column}
         case AggregateStep():
             aggregates = live_aggregates(step, frozenset(live))
             read = {aggregate.column for aggregate in aggregates if aggregate.column}
@@ -56,23 +83,56 @@ def _reads(step: Step, live: set[str]) -> set[str]:
             return live
 
 
-def marked_members(plan: Plan, union: Union) -> tuple[str, ...]:
-    """The owners whose rows some aggregate has to tell apart, in the order of ``union``."""
-    wanted: set[str] = set()
-    live = live_columns(plan)
+# --- members --------------------------------------------------------------------------------------------
+
+
+def owners_below(plan: Plan) -> Mapping[str, tuple[str, ...]]:
+    """For each shared step, the members whose data its rows may hold, in the order of the plan's share steps."""
+    found: dict[str, set[str]] = {}
     for step in shared_steps(plan):
+        found[step.id] = {step.owner} if isinstance(step, Share) else set().union(*(found[i] for i in step.inputs))
+    owners = tuple(dict.fromkeys(plan.owners()))
+    return {step: tuple(owner for owner in owners if owner in names) for step, names in found.items()}
+
+
+def holdings(plan: Plan) -> Mapping[str, Holds]:
+    """For each shared step, whose data a row of its *input* holds: see ``protocols.relational.contributors``."""
+    mixed: dict[str, bool] = {}
+    found: dict[str, Holds] = {}
+    for step in shared_steps(plan):
+        below = any(mixed[source] for source in reads(step))
+        mixed[step.id] = below or isinstance(step, Join | AggregateStep)
+        unique = isinstance(step, AggregateStep) and step.unique_per_member
+        found[step.id] = "mixed" if below else "one-each" if unique else "any"
+    return found
+
+
+def marked_members(plan: Plan) -> Mapping[str, tuple[str, ...]]:
+    """For each shared step, the members of which its result must tell the rows that hold their data."""
+    below, holds, live = owners_below(plan), holdings(plan), live_columns(plan)
+    wanted: dict[str, set[str]] = {step.id: set() for step in shared_steps(plan)}
+    for step in reversed(shared_steps(plan)):
+        if isinstance(step, Share | Release):
+            continue
+        asked = set(wanted[step.id])
         if isinstance(step, AggregateStep):
-            single = step.unique_per_member and (not step.entity or step.entity in step.keys)
             for aggregate in live_aggregates(step, live[step.id]):
-                wanted |= _tells_apart(aggregate, union.owners, single=single)
-    return tuple(owner for owner in union.owners if owner in wanted)
+                asked |= _tells_apart(step, aggregate, below[step.id], holds[step.id])
+        # whether there is a match, where none is wanted, is not data of the member that has it
+        sources = step.inputs[:1] if isinstance(step, Join) and step.how in ("anti", "not-in") else step.inputs
+        for source in sources:
+            wanted[source] |= asked & set(below[source])
+    return {step: tuple(owner for owner in below[step] if owner in names) for step, names in wanted.items()}
 
 
-def _tells_apart(aggregate: Aggregate, owners: tuple[str, ...], *, single: bool) -> set[str]:
+def _tells_apart(step: AggregateStep, aggregate: Aggregate, owners: tuple[str, ...], holds: Holds) -> set[str]:
+    """The members whose rows ``aggregate`` has to know."""
     match aggregate.function:
         case "has-member":
             return {aggregate.member}
-        case "count-members" if not single:
+        case "count-members" if holds == "mixed":
+            return set(owners)
+        case "count-members" if holds == "any" or (step.entity and step.entity not in step.keys):
             return set(owners) - set(aggregate.excluding)
         case "count-members" | "count-entities":
             return set(aggregate.excluding)

@@ -13,7 +13,7 @@ Types = Mapping[str, ColumnType]
 
 _SAME = frozenset(
     ("add", "subtract", "multiply", "negate", "eq", "ne", "lt", "le", "gt", "ge", "is_null", "in", "and", "or", "not")
-) | {"coalesce"}
+) | {"case", "coalesce", "greatest", "least", "abs"}
 
 
 def translated(expression: plan.Expr, types: Types) -> shares.Expression:

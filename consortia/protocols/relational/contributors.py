@@ -3,17 +3,22 @@
 Rows are sorted by (keys, entity). A *segment* is the rows of one (keys, entity); if rows are unique by
 (keys, entity, member) it has at most one row a member. An entity counts once a group, at its segment's last row,
 if some row of the segment is of a member not excluded: at the end of the segment one looks back over as many rows
-as can be excluded, plus one, by doubling (protocol-proofs, section 4: ends by neighbours' equality).
+as can be excluded, plus one, by doubling (protocol-proofs, section 4: ends by neighbours' equality). Rows of joins and
+of groups can hold data of several members; such a row counts only if it holds none of an excluded one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.order import key_planes
 from consortia.protocols.relational.table import SharedTable, packed
 from consortia.protocols.shares import Boolean
+
+RowsOf = Literal["one-each", "any", "mixed"]
+"""Whose data rows hold: of one member, at most one row of each for (keys, entity); of one member; of several."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,34 +62,37 @@ def _same_as_next(engine: Engine, planes: Sequence[Boolean]) -> Boolean:
     return engine.equal(key, key.shifted(-1))
 
 
-def not_excluded(table: SharedTable, excluding: Sequence[str]) -> Boolean:
-    """The row is valid and its member is not one of ``excluding``. Local: a row has one member."""
+def apart(engine: Engine, table: SharedTable, excluding: Sequence[str], *, mixed: bool) -> Boolean:
+    """The row is valid and holds no data of any of ``excluding``.
+
+    Local where a row is of one member, or one member is excluded; else an AND for each further one.
+    """
     bit = table.valid
-    for member in excluding:
-        bit = bit ^ member_plane(table, member)
+    for place, member in enumerate(excluding):
+        plane = member_plane(table, member)
+        more = mixed and place > 0
+        bit = engine.narrow(f"{place}").conjunction(bit, engine.invert(plane)) if more else bit ^ plane
     return bit
 
 
 def member_plane(table: SharedTable, member: str) -> Boolean:
-    """The row is valid and of ``member``; InternalError ``relational/member`` if the union did not mark it."""
+    """The row is valid and holds data of ``member``; InternalError ``relational/member`` if that is not known."""
     if member not in table.members:
         raise InternalError("relational/member", f"rows of `{member}` are not marked in this table")
     return table.members[member]
 
 
 def countable_entities(
-    engine: Engine, table: SharedTable, boundary: Ends, entity: str, excluding: Sequence[str], *, unique: bool
+    engine: Engine, table: SharedTable, boundary: Ends, entity: str, excluding: Sequence[str], rows: RowsOf
 ) -> Boolean:
-    """One plane: at the last row of a segment, the entity (not NULL) has a row of a member not in ``excluding``.
-
-    ``unique`` says that rows are unique by (keys, entity, member).
-    """
+    """One plane: at the last row of a segment, the entity (not NULL) has a row without data of ``excluding``."""
     if boundary.segment is None:
         raise InternalError("relational/entity", "entities can't be counted in a table that names none")
     segment = boundary.segment
     if excluding:
-        reach = len(set(excluding)) + 1 if unique else table.length
-        seen = _seen_before(engine.narrow("back"), not_excluded(table, excluding), segment, reach)
+        reach = len(set(excluding)) + 1 if rows == "one-each" else table.length
+        without = apart(engine.narrow("apart"), table, excluding, mixed=rows == "mixed")
+        seen = _seen_before(engine.narrow("back"), without, segment, reach)
         counted = engine.narrow("end").conjunction(segment, seen)
     else:
         counted = segment

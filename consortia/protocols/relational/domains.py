@@ -5,16 +5,74 @@ of two uses. Bounds say how many bits a value has.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
-from consortia.protocols.relational.comparisons import fill
+from consortia.protocols.relational.comparisons import fill, fill_planes
 from consortia.protocols.relational.table import SharedColumn, SharedTable
-from consortia.protocols.shares import Arithmetic, Boolean
+from consortia.protocols.shares import Arithmetic, Boolean, Vector, Wide
 
 WIDEST = 62
 """Bits of a value that is converted: what an arithmetic column may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a column is to be shared: its domain and its public, inclusive bounds, which say how many planes it has."""
+
+    domain: Literal["arithmetic", "boolean", "wide"]
+    lo: int
+    hi: int
+
+    @property
+    def bits(self) -> int:
+        """Planes of a boolean column."""
+        return max(1, (self.hi - self.lo).bit_length())
+
+
+def recast(engine: Engine, table: SharedTable, column: SharedColumn, form: Form) -> SharedColumn:
+    """``column``, which belongs to ``table``, in another form; every known value lies within the bounds of both.
+
+    Sends nothing where domain and, of a boolean column, the lower bound stay. Raises InternalError
+    ``relational/domain`` where there is no way, which is from wide values to others.
+    """
+    value: Vector
+    match column.value, form.domain:
+        case Boolean() as planes, "boolean" if column.lo == form.lo:
+            value = resized(engine, planes, form.bits)
+        case Boolean() | Arithmetic(), "boolean":
+            value = _planes(
+                engine.narrow("key"), table, replace(column, lo=form.lo, hi=form.hi), _as_number(engine, table, column)
+            )
+        case Boolean() | Arithmetic(), "arithmetic":
+            value = _as_number(engine, table, column)
+        case Boolean() | Arithmetic(), "wide":
+            largest = max(abs(column.lo), abs(column.hi))
+            value = engine.narrow("wide").widened(_as_number(engine, table, column), largest.bit_length() + 1)
+        case Wide() as wide, "wide":
+            value = wide
+        case _:
+            raise InternalError("relational/domain", f"a wide column can't become {form.domain}")
+    return SharedColumn(value, form.lo, form.hi, column.validity)
+
+
+def resized(engine: Engine, planes: Boolean, bits: int) -> Boolean:
+    """The same values, which all fit, in ``bits`` planes. Local."""
+    missing = bits - planes.bits
+    if missing <= 0:
+        return planes if missing == 0 else planes.planes(0, bits)
+    return planes.below(fill_planes(engine, planes.length, 0, missing))
+
+
+def _as_number(engine: Engine, table: SharedTable, column: SharedColumn) -> Arithmetic:
+    match column.value:
+        case Boolean() as planes:
+            return _number(engine.narrow("number"), table, column, planes)
+        case Arithmetic() as value:
+            return value
+    raise InternalError("relational/domain", "a wide column has no other form")
 
 
 def as_keys(engine: Engine, table: SharedTable, columns: Sequence[str]) -> SharedTable:

@@ -19,7 +19,14 @@ import numpy as np
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.comparisons import fill, fill_planes, is_positive
-from consortia.protocols.relational.contributors import Ends, countable_entities, ends, member_plane
+from consortia.protocols.relational.contributors import (
+    Ends,
+    RowsOf,
+    apart,
+    countable_entities,
+    ends,
+    member_plane,
+)
 from consortia.protocols.relational.table import (
     SharedColumn,
     SharedTable,
@@ -56,7 +63,8 @@ class Measure:
 class Grouping:
     """How to group: ``rows`` is the public number of rows of the result, at least the number of groups.
 
-    ``unique`` says that input rows are unique by (keys, entity, member); ``keep`` names the keys that go on.
+    ``holds`` says whose data input rows hold, ``one-each`` that they are unique by (keys, entity, member); ``keep``
+    names the keys that go on, ``marked`` the members whose presence in a group is marked in the result's ``members``.
     """
 
     keys: tuple[str, ...]
@@ -64,17 +72,19 @@ class Grouping:
     rows: int
     keep: tuple[str, ...]
     entity: str = ""
-    unique: bool = False
+    holds: RowsOf = "any"
+    marked: tuple[str, ...] = ()
 
     @property
     def unique_in_group(self) -> bool:
         """A member has at most one row in a group."""
-        return self.unique and (not self.entity or self.entity in self.keys)
+        return self.holds == "one-each" and (not self.entity or self.entity in self.keys)
 
 
-Quantity = tuple[str, str]
-"""A running sum and what it is of: (rows, ""), (sum, column), (wide, column), (known, column), (entities, members),
-(of, member) as counts of rows, (parity, member) as an exclusive or of marks."""
+Quantity = tuple[str, ...]
+"""A running sum and what it is of: (rows, ""), (sum, column), (wide, column), (known, column), (entities, members);
+(of, member) as counts of rows, (parity, member) as an exclusive or of marks; (apart, member, excluded members) as
+counts of rows that hold data of the one and of none of the others."""
 
 
 def group(engine: Engine, table: SharedTable, grouping: Grouping) -> SharedTable:
@@ -109,7 +119,7 @@ def _needs_ends(grouping: Grouping) -> bool:
 def _quantities(table: SharedTable, grouping: Grouping) -> list[Quantity]:
     """What has to be summed up for the measures, each once, in order of first use."""
     found = [quantity for measure in grouping.measures for quantity in _read_by(measure, table, grouping)]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *(_presence(grouping, member) for member in grouping.marked)]))
 
 
 def _read_by(measure: Measure, table: SharedTable, grouping: Grouping) -> list[Quantity]:
@@ -129,7 +139,8 @@ def _read_by(measure: Measure, table: SharedTable, grouping: Grouping) -> list[Q
             out = [name for name in table.members if name in measure.excluding]
             return [("rows", ""), *(_presence(grouping, name) for name in out)]
         case "count-members":
-            return [_presence(grouping, name) for name in table.members if name not in measure.excluding]
+            counted = [name for name in table.members if name not in measure.excluding]
+            return [_presence(grouping, name, measure.excluding) for name in counted]
 
 
 def _known(table: SharedTable, column: str) -> Quantity:
@@ -137,7 +148,10 @@ def _known(table: SharedTable, column: str) -> Quantity:
     return ("rows", "") if table.column(column).validity is None else ("known", column)
 
 
-def _presence(grouping: Grouping, member: str) -> Quantity:
+def _presence(grouping: Grouping, member: str, excluding: Sequence[str] = ()) -> Quantity:
+    """What tells whether ``member`` has a row, which holds nothing of ``excluding``, in the group."""
+    if grouping.holds == "mixed" and excluding:
+        return ("apart", member, *excluding)
     return ("parity" if grouping.unique_in_group else "of", member)
 
 
@@ -176,10 +190,14 @@ def _counted_bit(
             return table.valid if validity is None else validity
         case ("of", member):
             return member_plane(table, member)
+        case ("apart", member, *others):
+            step = engine.narrow("-".join(quantity))
+            without = apart(step, table, others, mixed=True)
+            return step.narrow("and").conjunction(without, member_plane(table, member))
         case ("entities", text) if boundary is not None:
             excluding = text.split(",") if text else []
             step = engine.narrow("entities-" + "-and-".join(excluding))
-            return countable_entities(step, table, boundary, grouping.entity, excluding, unique=grouping.unique)
+            return countable_entities(step, table, boundary, grouping.entity, excluding, grouping.holds)
         case _:
             return table.valid
 
@@ -271,7 +289,7 @@ def _measured(
     columns = dict(groups.columns)
     for measure in grouping.measures:
         columns[measure.name] = step.column(measure)
-    return replace(groups, columns=columns)
+    return replace(groups, columns=columns, members={member: step.presence(member) for member in grouping.marked})
 
 
 class _Measuring:
@@ -313,6 +331,10 @@ class _Measuring:
                 value = self._members(measure.excluding)
         return SharedColumn(value, measure.lo, measure.hi, validity)
 
+    def presence(self, member: str) -> Boolean:
+        """One plane: the group holds data of ``member``."""
+        return self._present(_presence(self._grouping, member))
+
     def _present(self, quantity: Quantity) -> Boolean:
         """One plane: the count is not zero."""
         if quantity not in self._planes:
@@ -327,11 +349,11 @@ class _Measuring:
                     raise InternalError("relational/group", f"{quantity} is no count")
         return self._planes[quantity]
 
-    def _presence_number(self, member: str) -> Arithmetic:
-        """0 or 1: the member has a row in the group."""
-        quantity = _presence(self._grouping, member)
+    def _presence_number(self, member: str, excluding: Sequence[str] = ()) -> Arithmetic:
+        """0 or 1: the member has a row, in which nothing of ``excluding`` is, in the group."""
+        quantity = _presence(self._grouping, member, excluding)
         if quantity not in self._numbers:
-            step = self._engine.narrow(f"member-{member}")
+            step = self._engine.narrow("-".join(("member", *quantity[1:])))
             self._numbers[quantity] = step.bit_to_arithmetic(self._present(quantity))
         return self._numbers[quantity]
 
@@ -349,5 +371,5 @@ class _Measuring:
         counted = [member for member in self._table.members if member not in excluding]
         total = self._engine.constant_arithmetic(np.zeros(self._length, dtype=np.uint64))
         for member in counted:
-            total = total + self._presence_number(member)
+            total = total + self._presence_number(member, excluding)
         return total

@@ -67,6 +67,8 @@ def join(engine: Engine, probe: SharedTable, unique: SharedTable, spec: Join) ->
     ``anti`` (NOT EXISTS): rows with and without a match, also if ``unique`` holds a key many times; ``not-in``: SQL's
     NOT IN over one key: no row if ``unique`` holds a NULL, no row of NULL key unless ``unique`` is empty.
     A left join keeps the order of ``probe``.
+    A row of the result holds data of the members of the probe's row and, where it matches, of those of the unique
+    side's row (semi: of the first one with the key, so that side is grouped by it before, if its members are marked).
     Raises RequestError ``relational/many-to-many`` if an inner or left join finds a key twice in ``unique``, and
     InternalError ``relational/join`` if keys or names do not fit.
     """
@@ -86,19 +88,31 @@ def with_columns(engine: Engine, probe: SharedTable, found: SharedTable, match: 
     """The result of a join, row by row, once it is known what was ``found`` and which rows ``match``."""
     step = engine.narrow("clear")
     match spec.kind:
-        case "inner":
-            return cleared(step, replace(probe, columns={**probe.columns, **found.columns}), match)
+        case "inner" | "semi":
+            both = replace(probe, columns={**probe.columns, **found.columns}, members=_members(engine, probe, found))
+            return cleared(step, both, match)
         case "left":
             taken = cleared(step, found, match)
             nullable = {
                 name: column if column.validity is not None else replace(column, validity=match)
                 for name, column in taken.columns.items()
             }
-            return replace(probe, columns={**probe.columns, **nullable})
-        case "anti":
-            return cleared(step, probe, probe.valid ^ match)
+            members = _members(engine, probe, taken)
+            return replace(probe, columns={**probe.columns, **nullable}, members=members)
         case _:
-            return cleared(step, probe, match)
+            return cleared(step, probe, probe.valid ^ match)
+
+
+def _members(engine: Engine, probe: SharedTable, found: SharedTable) -> dict[str, Boolean]:
+    """Whose data rows hold: the members of either side. One AND for all that are marked on both."""
+    both = [member for member in probe.members if member in found.members]
+    united = {**probe.members, **found.members}
+    if both:
+        left = packed([engine.invert(probe.members[member]) for member in both])
+        right = packed([engine.invert(found.members[member]) for member in both])
+        neither = engine.narrow("members").conjunction(left, right)
+        united.update(zip(both, unpacked(engine.invert(neither), [1] * len(both)), strict=True))
+    return united
 
 
 def check_join(probe: SharedTable, unique: SharedTable, spec: Join) -> None:
@@ -132,8 +146,8 @@ def known_keys(engine: Engine, table: SharedTable, keys: Sequence[str]) -> Boole
 def taken_columns(engine: Engine, unique: SharedTable, usable: Boolean, spec: Join) -> SharedTable:
     """The columns to take under their new names, zero where the row is not usable; ``usable`` is the valid bit."""
     columns = {name: unique.column(source) for name, source in spec.take.items()}
-    taken = SharedTable(unique.length, columns, usable)
-    if columns and any(unique.column(right).validity is not None for _, right in spec.on):
+    taken = SharedTable(unique.length, columns, usable, {} if spec.kind in ("anti", "not-in") else unique.members)
+    if (columns or taken.members) and any(unique.column(right).validity is not None for _, right in spec.on):
         return cleared(engine.narrow("unique-clear"), taken, usable)
     return taken
 
@@ -155,7 +169,7 @@ def _found(
         if not spec.unique_checked:
             refuse_duplicates(engine, mark, same)
     else:
-        record = engine.narrow("first").conjunction(mark, engine.invert(same))
+        record = engine.narrow("first").conjunction(record, engine.invert(same))
     here = Rows(in_order.arithmetic, (record,), in_order.wide)
     in_segments = carried(engine.narrow("carry"), engine.invert(same), here)
     back = engine.narrow("back").put_back(order, in_segments)

@@ -110,8 +110,10 @@ def _carried(engine: Engine, both: _Both, spec: Join) -> SharedTable:
         if not spec.unique_checked:
             refuse_duplicates(engine, taken.valid, both.same)
     else:
-        once = engine.narrow("first").conjunction(taken.valid, engine.invert(both.same))
-        taken = replace(taken, valid=once)
+        marks = packed([taken.valid, *taken.members.values()])
+        once = engine.narrow("first").conjunction(marks, engine.invert(both.same))
+        valid, *members = unpacked(once, [1] * marks.bits)
+        taken = replace(taken, valid=valid, members=dict(zip(taken.members, members, strict=True)))
     planes = planes_of(taken)
     rows = Rows(tuple(arithmetic_of(taken)), (packed(planes),), tuple(wide_of(taken)))
     down = carried(engine.narrow("carry"), engine.invert(both.same), rows)

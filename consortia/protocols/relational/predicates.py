@@ -1,29 +1,42 @@
-"""Expressions over aggregates on shares (HAVING): exact integers, and SQL's three-valued logic.
+"""Expressions over the columns of a table on shares: exact integers, and SQL's three-valued logic.
 
-A *number* is a shared or public integer with the interval that holds it; widths of comparisons follow from intervals.
-A *code* is a boolean-domain column (an unsigned value above its lower bound), compared with constants and with codes
-of the same lower bound. A *truth* is two planes: is TRUE, is FALSE; NULL is neither, so NOT costs nothing.
-What is not offered here raises InternalError ``relational/unsupported``: the planner refuses it before.
+Every expression is worth a number, a code or a truth value (``values``). What is not offered here raises InternalError
+``relational/unsupported``: the planner refuses it before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Literal
 
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
-from consortia.protocols.relational.comparisons import both, fill, fill_planes, is_negative, signed_bits
+from consortia.protocols.relational.choice import absolute, case, coalesce, extreme
+from consortia.protocols.relational.comparisons import both, fill_planes, is_negative, signed_bits
 from consortia.protocols.relational.table import SharedTable, packed, unpacked
-from consortia.protocols.shares import Arithmetic, Boolean
+from consortia.protocols.relational.values import (
+    Code,
+    Number,
+    Truth,
+    Value,
+    add,
+    as_code,
+    as_number,
+    constant,
+    multiply,
+    of_column,
+    scale,
+    shared,
+)
+from consortia.protocols.shares import Boolean
 
 Op = Literal[
     "add", "subtract", "multiply", "negate",
     "eq", "ne", "lt", "le", "gt", "ge", "is_null", "in",
-    "and", "or", "not", "coalesce",
+    "and", "or", "not", "case", "coalesce", "greatest", "least", "abs",
 ]  # fmt: skip
+_LOGIC = ("and", "or", "not", "in", "is_null", "eq", "ne", "lt", "le", "gt", "ge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,10 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operator over expressions; ``in`` compares its first argument with each other one."""
+    """An operator over expressions; ``in`` compares its first argument with each other one.
+
+    ``case`` takes condition, value, condition, value, ..., otherwise.
+    """
 
     op: Op
     args: tuple[Expression, ...]
@@ -51,60 +67,19 @@ class Call:
 Expression = Ref | Const | Call
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Number:
-    """``vector`` + ``offset`` (a public number where there is no vector), within lo..hi; NULL where not ``known``.
-
-    Where a row is NULL or invalid the value is any within lo..hi.
-    """
-
-    vector: Arithmetic | None
-    offset: int
-    lo: int
-    hi: int
-    known: Boolean | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Code:
-    """The unsigned ``planes`` stand for planes + ``lo``; NULL where not ``known``."""
-
-    planes: Boolean
-    lo: int
-    known: Boolean | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """Planes of the rows for which it is TRUE and FALSE; ``false`` None is the complement of ``true``."""
-
-    true: Boolean
-    false: Boolean | None = None
-
-    def negation(self, engine: Engine) -> Truth:
-        """NOT. Local."""
-        if self.false is None:
-            return Truth(engine.invert(self.true))
-        return Truth(self.false, self.true)
-
-    def falsehood(self, engine: Engine) -> Boolean:
-        """The plane that says FALSE. Local."""
-        return engine.invert(self.true) if self.false is None else self.false
-
-
 def truth(engine: Engine, table: SharedTable, expression: Expression) -> Truth:
     """The expression as a truth value, row by row."""
     match expression:
-        case Call(op="and" | "or" | "not" | "in" | "is_null" | "eq" | "ne" | "lt" | "le" | "gt" | "ge"):
+        case Call(op=op) if op in _LOGIC:
             return _logic(engine, table, expression)
         case Const(value=value):
             length = table.length
             zeros = fill_planes(engine, length, 0, 1)
             return Truth(zeros, zeros) if value is None else Truth(fill_planes(engine, length, int(value != 0), 1))
-        case Ref():
+        case _:
             code = operand(engine, table, expression)
             if isinstance(code, Code) and code.planes.bits == 1 and code.lo == 0:
-                return _decided(engine, code.planes, code.known)
+                return _decided(engine.narrow("known"), code.planes, code.known)
     raise InternalError("relational/unsupported", "this expression is no truth value", place=type(expression).__name__)
 
 
@@ -144,44 +119,42 @@ def conjunction(engine: Engine, terms: Sequence[Truth]) -> Truth:
 
 
 def _is_null(engine: Engine, table: SharedTable, argument: Expression) -> Truth:
-    value = operand(engine.narrow("0"), table, argument)
-    if value.known is None:
-        return Truth(fill_planes(engine, table.length, 0, 1))
-    return Truth(engine.invert(value.known))
+    match argument:
+        case Ref(column=name):  # of a wide column too, which is worth no number
+            known = table.column(name).validity
+        case _:
+            known = operand(engine.narrow("0"), table, argument).known
+    return Truth(fill_planes(engine, table.length, 0, 1) if known is None else engine.invert(known))
 
 
-def operand(engine: Engine, table: SharedTable, expression: Expression) -> Number | Code:
-    """The expression as something that can be compared."""
+def operand(engine: Engine, table: SharedTable, expression: Expression) -> Value:
+    """The expression as a number or a code, row by row."""
     match expression:
         case Ref(column=name):
-            column = table.column(name)
-            match column.value:
-                case Boolean():
-                    return Code(column.value, column.lo, column.validity)
-                case Arithmetic():
-                    return Number(column.value, 0, min(column.lo, 0), max(column.hi, 0), column.validity)
-            raise InternalError(
-                "relational/unsupported", f"`{name}` is a wide value: it can be added up and opened only"
-            )
+            return of_column(name, table.column(name))
         case Const(value=value):
-            if value is None:
-                return Number(None, 0, 0, 0, fill_planes(engine, table.length, 0, 1))
-            return Number(None, value, value, value)
-        case Call():
-            return _computed(engine, table, expression)
+            return constant(engine, table.length, value)
+        case Call(op="case", args=(*branches, otherwise)):
+            conditions = [truth(engine.narrow(f"when-{i}"), table, arg) for i, arg in enumerate(branches[::2])]
+            values = [operand(engine.narrow(f"then-{i}"), table, arg) for i, arg in enumerate(branches[1::2])]
+            last = operand(engine.narrow("else"), table, otherwise)
+            return case(engine, table.length, conditions, values, last)
+        case Call(op=op, args=args) if op in _LOGIC:
+            return truth(engine, table, expression).code()
+        case Call(op="coalesce" | "greatest" | "least" as op, args=args):
+            values = [operand(engine.narrow(f"{place}"), table, arg) for place, arg in enumerate(args)]
+            if op == "coalesce":
+                return coalesce(engine, table.length, values)
+            return extreme(engine, table.length, values, op)
+        case Call(args=args):
+            numbers = [
+                as_number(engine.narrow(f"{place}"), operand(engine.narrow(f"{place}"), table, arg))
+                for place, arg in enumerate(args)
+            ]
+            return _computed(engine, table.length, expression, numbers)
 
 
-def _number(engine: Engine, table: SharedTable, expression: Expression) -> Number:
-    value = operand(engine, table, expression)
-    if isinstance(value, Code):
-        raise InternalError(
-            "relational/unsupported", "a value shared as boolean can be compared only, not computed with"
-        )
-    return value
-
-
-def _computed(engine: Engine, table: SharedTable, call: Call) -> Number:
-    args = [_number(engine.narrow(f"{place}"), table, arg) for place, arg in enumerate(call.args)]
+def _computed(engine: Engine, length: int, call: Call, args: Sequence[Number]) -> Number:
     match call.op, args:
         case "negate", [x]:
             return scale(x, -1)
@@ -190,63 +163,13 @@ def _computed(engine: Engine, table: SharedTable, call: Call) -> Number:
         case "subtract", [x, y]:
             return add(engine.narrow("known"), x, scale(y, -1))
         case "multiply", [x, y]:
-            return multiply(engine, table.length, x, y)
-        case "coalesce", [_, *_]:
-            result = args[0]
-            for place, other in enumerate(args[1:]):
-                result = coalesce(engine.narrow(f"else-{place}"), table.length, result, other)
-            return result
+            return multiply(engine, length, x, y)
+        case "abs", [x]:
+            return absolute(engine, length, x)
     raise InternalError("relational/unsupported", f"`{call.op}` with {len(args)} arguments is not computed on shares")
 
 
-def scale(x: Number, factor: int) -> Number:
-    """A number times a public integer. Local."""
-    ends = (x.lo * factor, x.hi * factor)
-    vector = None if x.vector is None else x.vector.scaled(factor)
-    return Number(vector, x.offset * factor, min(ends), max(ends), x.known)
-
-
-def add(engine: Engine, x: Number, y: Number) -> Number:
-    """The sum; NULL if one is. At most one AND, of the known bits."""
-    vectors = [number.vector for number in (x, y) if number.vector is not None]
-    vector = reduce(lambda a, b: a + b, vectors) if vectors else None
-    return Number(vector, x.offset + y.offset, x.lo + y.lo, x.hi + y.hi, both(engine, x.known, y.known))
-
-
-def shared(engine: Engine, length: int, x: Number) -> Arithmetic:
-    """The number as one sharing. Local."""
-    if x.vector is None:
-        return fill(engine, length, x.offset)
-    return x.vector if x.offset == 0 else x.vector + fill(engine, length, x.offset)
-
-
-def multiply(engine: Engine, length: int, x: Number, y: Number) -> Number:
-    """The product; local if one factor is public."""
-    known = both(engine.narrow("known"), x.known, y.known)
-    ends = [a * b for a in (x.lo, x.hi) for b in (y.lo, y.hi)]
-    if x.vector is None or y.vector is None:
-        factor, other = (x, y) if x.vector is None else (y, x)
-        product = scale(other, factor.offset)
-        return Number(product.vector, product.offset, min(ends), max(ends), known)
-    vector = engine.narrow("product").multiply(shared(engine, length, x), shared(engine, length, y))
-    return Number(vector, 0, min(ends), max(ends), known)
-
-
-def coalesce(engine: Engine, length: int, x: Number, y: Number) -> Number:
-    """X where it is known, y elsewhere."""
-    if x.known is None:
-        return x
-    bit = engine.narrow("bit").bit_to_arithmetic(x.known)
-    difference = shared(engine, length, x) - shared(engine, length, y)
-    vector = engine.narrow("select").multiply(bit, difference)
-    total = vector if y.vector is None else vector + y.vector
-    known = None
-    if y.known is not None:  # known if one of them is: not (neither)
-        known = engine.invert(engine.narrow("or").conjunction(engine.invert(x.known), engine.invert(y.known)))
-    return Number(total, y.offset, min(x.lo, y.lo), max(x.hi, y.hi), known)
-
-
-def compare(engine: Engine, length: int, op: Op, left: Number | Code, right: Number | Code) -> Truth:
+def compare(engine: Engine, length: int, op: Op, left: Value, right: Value) -> Truth:
     """One of eq, ne, lt, le, gt, ge; NULL if an operand is."""
     known = both(engine.narrow("known"), left.known, right.known)
     swapped, inverted, base = _BY_BASE[op]
@@ -255,14 +178,15 @@ def compare(engine: Engine, length: int, op: Op, left: Number | Code, right: Num
     match left, right:
         case Number(), Number():
             plane = _numbers(engine, length, base, left, right)
-        case Code(), Code():
-            plane = _codes(engine, base, left, right)
+        case Code(), Code() if left.lo == right.lo:
+            plane = _codes(engine, length, base, left, right)
         case Code(), Number(vector=None):
             plane = _code_and_constant(engine, length, base, left, right.offset, mirrored=False)
         case Number(vector=None), Code():
             plane = _code_and_constant(engine, length, base, right, left.offset, mirrored=True)
         case _:
-            raise InternalError("relational/unsupported", "a boolean value meets an arithmetic one in a comparison")
+            one, two = as_number(engine.narrow("left-number"), left), as_number(engine.narrow("right-number"), right)
+            plane = _numbers(engine, length, base, one, two)
     decided = engine.invert(plane) if inverted else plane
     return _decided(engine.narrow("null"), decided, known)
 
@@ -300,16 +224,10 @@ def _numbers(engine: Engine, length: int, base: _Base, left: Number, right: Numb
     return engine.narrow("zero").zero(difference, bits)
 
 
-def _widened(engine: Engine, code: Code, bits: int) -> Boolean:
-    missing = bits - code.planes.bits
-    return code.planes if missing == 0 else code.planes.below(fill_planes(engine, code.planes.length, 0, missing))
-
-
-def _codes(engine: Engine, base: _Base, left: Code, right: Code) -> Boolean:
-    if left.lo != right.lo:
-        raise InternalError("relational/unsupported", "boolean values of different lower bounds can't be compared")
+def _codes(engine: Engine, length: int, base: _Base, left: Code, right: Code) -> Boolean:
     bits = max(left.planes.bits, right.planes.bits)
-    x, y = _widened(engine, left, bits), _widened(engine, right, bits)
+    wide = [as_code(engine, length, code, code.lo, bits) for code in (left, right)]
+    x, y = (code.planes for code in wide if code is not None)
     return engine.narrow("less").less_than(x, y) if base == "lt" else engine.narrow("equal").equal(x, y)
 
 

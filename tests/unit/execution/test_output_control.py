@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from consortia.errors import InternalError
-from consortia.execution import executor
+from consortia.execution import executor, steps
 from consortia.execution.encode import encode
 from consortia.execution.estimate import estimate
 from consortia.execution.executor import run_shared
@@ -92,7 +92,7 @@ def test_alerts_go_to_contributing_members_only() -> None:
 
 MUTANTS: list[tuple[object, str, Callable, Callable[[], None]]] = [
     (
-        executor,
+        steps,
         "control",
         released_without_control,
         test_a_cell_exactly_at_the_minimum_is_released_and_one_below_is_not,

@@ -85,7 +85,7 @@ REFUSED: dict[str, tuple[str, Callable[[], object]]] = {
     "a column that is not there": ("relational/column", lambda: order_by(ClearEngine(), KEYED, ["nothing"])),
     "a member that is not marked": (
         "relational/member",
-        lambda: grouped(sorted_by_key(), Measure("m", "has-member", 0, 1, member="alpha"), unique=True),
+        lambda: grouped(sorted_by_key(), Measure("m", "has-member", 0, 1, member="alpha"), holds="one-each"),
     ),
     "entities of a table without": (
         "relational/entity",
