@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from consortia.protocols.kernels.carry import sent_planes
+
 WORD = 8
 """Bytes of a word of 64 bits, the unit of planes and of Z_2^64."""
 SEED = 32
@@ -132,7 +134,7 @@ def carry_out(n: int, bits: int) -> Cost:
     """The carry tree over ``bits`` planes."""
     gates, rounds, blocks = 0, 0, bits + 1
     while blocks > 1:
-        gates += 2 * (blocks // 2) - 1
+        gates += sent_planes(blocks)
         rounds += 1
         blocks -= blocks // 2
     return _same(rounds, gates * plane_words(n) * WORD)

@@ -3,57 +3,122 @@
 Functionality: fresh random shares of the bit c_k, where c_0 = 0 and c_{j+1} = c_j if v_j xor w_j (xor flip) = 1,
 else v_j. With v, w the bits of two numbers it is the carry of their sum; with flip, v = y and w = x, the bit x < y.
 How (protocol-proofs.md, section 1): each bit is a leaf (value, propagate) that costs no gate, because the value does
-not matter where it propagates. Two neighbouring blocks join by value = vh ^ ph (vh ^ vl), propagate = ph pl. Below
-the lowest bit stands a virtual block of value zero; nothing needs the propagate of the lowest block, so its join
-costs one gate. All joins of a level are one message of ANDs; the sender adds its share of vh to it.
+not matter where it propagates. Two neighbouring blocks join by value = vh ^ ph (dh ^ vl), propagate = ph pl, where dh
+is the lowest bit of the upper block: what its value is where it propagates. So the value of a block is an inner product
+of shared bits along its upper edge, ph (dh ^ vl) for each join, and costs one gate wherever it is needed as a whole,
+not one for each join: only blocks that will be lower partners need it, the others hold their parts of the sum. Below
+the lowest bit stands a virtual block of value zero, which needs no propagate. All gates of a level are one message.
 Assumption and view: those of ``boolean.conjunction``: every message is a component of an output share masked by a
-zero share that the receiver lacks.
-Rounds ceil(log2(k + 1)); gates: 2 floor(m/2) - 1 a level of m blocks, m starting at k + 1; one bit a gate and computer.
+zero share that the receiver lacks; a part that is held is sent to nobody.
+Rounds ceil(log2(k + 1)); gates: about 3k/2 - log2(k), one bit a gate and computer (``kernels.carry.sent_planes``).
 """
+
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from consortia.protocols.context import Context
-from consortia.protocols.kernels import carry as carry_kernels
+from consortia.protocols.kernels.carry import held_slots, join_blocks, join_leaves, sent_planes
 from consortia.protocols.sharing.ring3 import Ring3Boolean, check_equal
 
 Words = NDArray[np.uint64]
 Pair = tuple[Words, Words]
 
 ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
+WIDTH = 256
+"""Words of each plane in a chunk: all planes of one, and its masks, stay in the processor's cache."""
+PIECE = 1 << 15
+"""Words of a message that are made at a time, in whole chunks."""
+
+
+class Chain(Protocol):
+    """Where the leaves come from, chunk by chunk."""
+
+    @property
+    def bits(self) -> int:
+        """Number of planes, at least one."""
+
+    @property
+    def words(self) -> int:
+        """Words of a plane."""
+
+    @property
+    def values(self) -> Pair:
+        """Value j of the chunk at word ``start`` stands at ``(start // WIDTH) * chunk + j * row``."""
+
+    @property
+    def chunk(self) -> int:
+        """See ``values``."""
+
+    @property
+    def row(self) -> int:
+        """See ``values``; 0 stands for the number of words of the chunk."""
+
+    def propagates(self, start: int, out: Pair) -> None:
+        """Write the propagates (bits, words of the chunk) of the chunk at word ``start``; values are there after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneChain:
+    """A chain over two vectors of planes."""
+
+    value: Ring3Boolean
+    other: Ring3Boolean
+    flips: tuple[np.uint64, np.uint64]
+    chunk: int = WIDTH
+
+    @property
+    def bits(self) -> int:
+        return self.value.bits
+
+    @property
+    def words(self) -> int:
+        return int(self.value.first.shape[1])
+
+    @property
+    def row(self) -> int:
+        return self.words
+
+    @property
+    def values(self) -> Pair:
+        return self.value.first.reshape(-1), self.value.second.reshape(-1)
+
+    def propagates(self, start: int, out: Pair) -> None:
+        sides = (self.value.first, self.other.first), (self.value.second, self.other.second)
+        for (value, other), flip, target in zip(sides, self.flips, out, strict=True):
+            np.bitwise_xor(value[:, start : start + WIDTH], other[:, start : start + WIDTH], out=target)
+            if flip:
+                np.invert(target, out=target)
 
 
 def carry_out(ctx: Context, value: Ring3Boolean, other: Ring3Boolean, *, flip: bool) -> Ring3Boolean:
     """One plane: the carry out of the highest bit; operands of equal length and width, at least one bit."""
+    check_equal("lengths", value.length, other.length)
+    check_equal("widths", value.bits, other.bits)
     if value.length == 0:
         return value.planes(0, 1)
-    last, own = carry_part(ctx, value, other, flip=flip)
+    flips = flip_words(ctx.rank) if flip else (np.uint64(0), np.uint64(0))
+    last, own = carry_part(ctx, PlaneChain(value, other, flips))
     return Ring3Boolean(own, last.reshare(own), value.length)
 
 
-def carry_part(ctx: Context, value: Ring3Boolean, other: Ring3Boolean, *, flip: bool) -> tuple[Context, Words]:
+def carry_part(ctx: Context, chain: Chain) -> tuple[Context, Words]:
     """The tree up to its last message: this computer's masked part (1, W) of the carry, and the level to send it under.
 
     The three parts xor to the carry and are uniform but for that. At least one row.
     """
-    check_equal("lengths", value.length, other.length)
-    check_equal("widths", value.bits, other.bits)
-    bits, width = value.first.shape
-    flips = flip_words(ctx.rank) if flip else (np.uint64(0), np.uint64(0))
-
+    tree = _Tree(chain)
     level = ctx.narrow("level-1")
-    own = level.zero_xor((2 * ((bits + 1) // 2) - 1, width))
-    carry_kernels.join_leaves(value.first, value.second, other.first, other.second, *flips, own)
-    top = _top_leaf(value, other, flips) if bits % 2 == 0 else None
-
+    own = tree.from_leaves(level)
     number = 1
-    while top is not None or own.shape[0] > 1:
-        blocks = (own, level.reshare(own))
+    while tree.blocks > 1:
+        message = own, level.reshare(own)
         number += 1
         level = ctx.narrow(f"level-{number}")
-        own, top = _joined(level, blocks, top)
-    return level, own
+        own = tree.from_blocks(level, message)
+    return level, own.reshape(1, -1)
 
 
 def flip_words(rank: int) -> tuple[np.uint64, np.uint64]:
@@ -61,24 +126,62 @@ def flip_words(rank: int) -> tuple[np.uint64, np.uint64]:
     return (ONES if rank == 0 else np.uint64(0)), (ONES if rank == 2 else np.uint64(0))
 
 
-def _top_leaf(value: Ring3Boolean, other: Ring3Boolean, flips: tuple[np.uint64, np.uint64]) -> Pair:
-    """Value and propagate (2, W) of the highest bit, a component each."""
-    return (
-        np.stack([value.first[-1], value.first[-1] ^ other.first[-1] ^ flips[0]]),
-        np.stack([value.second[-1], value.second[-1] ^ other.second[-1] ^ flips[1]]),
-    )
+class _Tree:
+    """What a computer keeps between the levels of one tree; ``blocks`` are those that the next level joins."""
 
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self.blocks = chain.bits + 1
+        self._step, self._unpaired = 1, False
+        self._slots = held_slots(self.blocks)
+        self._held = np.empty(self._slots * chain.words, np.uint64)
+        self._top = np.empty((2, chain.words), np.uint64)
 
-def _joined(ctx: Context, blocks: Pair, top: Pair | None) -> tuple[Words, Pair | None]:
-    """One level: this computer's part of neighbours joined; an unpaired highest block is handed on as it is."""
-    inside = (blocks[0].shape[0] + 1) // 2
-    if top is None and inside % 2 == 1:
-        top = (blocks[0][-2:], blocks[1][-2:])
-        inside -= 1
-    pairs = (inside + (top is not None)) // 2
-    partner = top if top is not None else (blocks[0][:2], blocks[1][:2])  # not read when every block has its own
-    own = ctx.zero_xor((2 * pairs - 1, blocks[0].shape[1]))
-    used = 2 * inside - 1
-    carry_kernels.join_blocks(blocks[0][:used], blocks[1][:used], *partner, own)
-    left = top if (inside + (top is not None)) % 2 == 1 else None
-    return own, left
+    def from_leaves(self, ctx: Context) -> Words:
+        """This computer's part of the first message."""
+        chain, planes = self._chain, sent_planes(self.blocks)
+        plus, minus = ctx.zero_streams()
+        out = np.empty(planes * chain.words, np.uint64)
+        width = min(WIDTH, chain.words)
+        mask, scratch = np.empty(planes * width, np.uint64), np.empty(2 * chain.bits * width, np.uint64)
+        for start in range(0, chain.words, WIDTH):
+            words = min(WIDTH, chain.words - start)
+            pair = scratch[: 2 * chain.bits * words].reshape(2, chain.bits, words)
+            chain.propagates(start, (pair[0], pair[1]))
+            piece = out[planes * start : planes * (start + words)]
+            plus.fill(piece)
+            minus.fill(mask[: piece.size])
+            join_leaves(
+                *chain.values, start // WIDTH * chain.chunk, chain.row or words, pair[0].reshape(-1),
+                pair[1].reshape(-1), chain.bits, words, mask, piece, self._held[self._slots * start :],
+                self._top[0, start:], self._top[1, start:],
+            )  # fmt: skip
+        self._joined()
+        return out
+
+    def from_blocks(self, ctx: Context, message: Pair) -> Words:
+        """This computer's part of the next message, from the last one."""
+        chain, blocks = self._chain, self.blocks
+        planes, incoming = sent_planes(blocks), message[0].size // chain.words
+        apart = int(self._unpaired)
+        plus, minus = ctx.zero_streams()
+        out = np.empty(planes * chain.words, np.uint64)
+        most = max(1, PIECE // (planes * WIDTH)) * WIDTH
+        mask = np.empty(planes * min(most, chain.words), np.uint64)
+        for start in range(0, chain.words, most):
+            words = min(most, chain.words - start)
+            piece = out[planes * start : planes * (start + words)]
+            plus.fill(piece)
+            minus.fill(mask[: piece.size])
+            join_blocks(
+                message[0][incoming * start :], message[1][incoming * start :], *chain.values,
+                start // WIDTH * chain.chunk, chain.chunk, chain.row, blocks, self._step, apart, WIDTH, words,
+                mask, piece, self._held[self._slots * start :], self._slots, self._top[0, start:], self._top[1, start:],
+            )  # fmt: skip
+        self._joined()
+        return out
+
+    def _joined(self) -> None:
+        self._unpaired = self.blocks % 2 == 1
+        self.blocks = (self.blocks + 1) // 2
+        self._step *= 2

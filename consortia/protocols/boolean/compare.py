@@ -2,7 +2,7 @@
 
 ``less_than``: functionality, fresh shares of the bit x < y. How: at the highest bit where x and y differ, y has a
 one; so the bit is the carry out of the chain with value y_j and propagate not (x_j ^ y_j) (``boolean.carry``).
-Rounds ceil(log2(k + 1)); bytes a row and computer: one bit a gate, 121 gates at k = 64.
+Rounds ceil(log2(k + 1)); bytes a row and computer: one bit a gate, 90 gates at k = 64.
 
 ``equal``: functionality, fresh shares of the bit x = y. How: AND of all bits of not (x ^ y), in a tree.
 Rounds ceil(log2 k), none at k = 1; k - 1 gates.

@@ -7,10 +7,10 @@ from consortia.protocols.kernels.compile import kernel
 
 Words = NDArray[np.uint64]
 Ring = NDArray[np.uint64] | NDArray[np.uint32]
-Index = NDArray[np.int64]
+Index = NDArray[np.int32]
 
 
-@kernel("void(uint64[:, ::1], int64[::1], uint64[:, ::1])", "void(uint32[:, ::1], int64[::1], uint32[:, ::1])")
+@kernel("void(uint64[:, ::1], int32[::1], uint64[:, ::1])", "void(uint32[:, ::1], int32[::1], uint32[:, ::1])")
 def gather_rows(source: Ring, index: Index, target: Ring) -> None:
     """Row i of ``target`` is row ``index[i]`` of ``source``; an index out of range is the caller's defect."""
     for i in range(index.size):

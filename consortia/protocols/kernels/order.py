@@ -17,15 +17,21 @@ from numpy.typing import NDArray
 from consortia.protocols.kernels.compile import kernel
 
 Words = NDArray[np.uint64]
-Index = NDArray[np.int64]
+Index = NDArray[np.int32]
+"""Rows by number: below 2^31 of them."""
+
+Long = NDArray[np.int64]
+
+_I, _L = "int32[::1]", "int64[::1]"
+_P = "uint64[:, ::1]"
 
 WAIT, RANK, SAMPLE, SPLIT, FINISH = 0, 1, 2, 3, 4
 
 
-@kernel("void(int64[::1], int64[::1], int64[::1], int64, int64, int64, int64, int64[::1], int64[::1], int64[::1])")
+@kernel(f"void({_L}, {_L}, {_L}, int64, int64, int64, int64, {_L}, {_L}, {_L})")
 def choose_tasks(
-    pivots: Index, free: Index, by_size: Index, ways: int, last: int, sample: int, capacity: int,
-    mode: Index, count: Index, used: Index,
+    pivots: Long, free: Long, by_size: Long, ways: int, last: int, sample: int, capacity: int,
+    mode: Long, count: Long, used: Long,
 ) -> None:  # fmt: skip
     """What each segment does in a batch of at most ``capacity`` comparisons, the largest first (``by_size``).
 
@@ -58,9 +64,9 @@ def choose_tasks(
     used[0] = taken
 
 
-@kernel("void(" + ", ".join(["int64[::1]"] * 8) + ")")
+@kernel(f"void({_I}, " + ", ".join([_L] * 5) + f", {_I}, {_I})")
 def list_comparisons(  # noqa: C901 - one loop nest for each mode
-    order: Index, start: Index, pivots: Index, free: Index, mode: Index, count: Index, left: Index, right: Index
+    order: Index, start: Long, pivots: Long, free: Long, mode: Long, count: Long, left: Index, right: Index
 ) -> None:
     """Rows to compare, ``left < right``, in the order in which ``place_rows`` reads the answers."""
     m = 0
@@ -94,10 +100,10 @@ def list_comparisons(  # noqa: C901 - one loop nest for each mode
                     m += 1
 
 
-@kernel("void(int64[::1], " + ", ".join(["int64[::1]"] * 5) + ", uint64[::1], " + ", ".join(["int64[::1]"] * 5) + ")")
+@kernel(f"void({_I}, " + ", ".join([_L] * 5) + f", uint64[::1], {_I}, " + ", ".join([_L] * 4) + ")")
 def place_rows(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop nest for each mode
-    order: Index, start: Index, pivots: Index, free: Index, mode: Index, count: Index, bits: Words,
-    scratch: Index, next_start: Index, next_pivots: Index, next_free: Index, made: Index,
+    order: Index, start: Long, pivots: Long, free: Long, mode: Long, count: Long, bits: Words,
+    scratch: Index, next_start: Long, next_pivots: Long, next_free: Long, made: Long,
 ) -> None:  # fmt: skip
     """Move the rows of every segment by the opened ``bits``, and list the segments that remain.
 
@@ -197,7 +203,7 @@ def place_rows(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop nest for eac
             scratch[n + child] += 1
 
 
-@kernel("void(uint64[::1], int64[::1])")
+@kernel(f"void(uint64[::1], {_I})")
 def shuffle_index(draws: Words, index: Index) -> None:
     """A uniform permutation of 0..n-1 by Fisher and Yates from uniform ``draws`` (more than n of them).
 
@@ -248,91 +254,117 @@ def combine_rows(x: Words, y: Words, adding: int, wide: int, sign: int, out: Wor
             out[i, c] = x[i, c] ^ y[i, c]
 
 
-@kernel("void(uint64[:, ::1], int64[::1], int64, uint64[:, ::1])")
-def gather_planes(rows: Words, index: Index, bits: int, planes: Words) -> None:  # noqa: C901, PLR0915 - one pass
-    """Bit i of plane j is bit j of row ``index[i]``, for j < ``bits``; ``index`` fills the words of a plane.
+@kernel(f"void(uint64[:, ::1], {_I}, {_I}, int64, uint64, uint64, {_P}, {_P}, {_P}, {_P})")
+def compare_planes(  # noqa: C901, PLR0912, PLR0915 - one pass over memory
+    rows: Words, left: Index, right: Index, bits: int, flip0: int, flip1: int,
+    value0: Words, value1: Words, propagate0: Words, propagate1: Words,
+) -> None:  # fmt: skip
+    """Leaves of comparisons ``left < right``: bit j of the right rows in plane j of ``value``, its exclusive or with
+    the left rows and ``flip`` in ``propagate``.
 
-    Transposes squares of 64x64 bits, eight side by side so that every exchange is a vector operation, in two rounds of
-    three steps on eight rows that stay in registers. Where 512 indices are one row, as with the pivot of a long
-    segment, planes are filled instead.
-    """
+    A row has the words of its first component and then those of the second one. Where indices end, row 0 stands for
+    both sides. Transposes squares of 64x64 bits, eight side by side so that every exchange is a vector operation, in
+    two rounds of three steps on eight rows that stay in registers. Where 512 comparisons have one left row, as with
+    the pivot of a long segment, its bits are taken whole.
+    """  # noqa: D205 - one sentence, two lines
     square = np.zeros((64, 8), np.uint64)
-    width = planes.shape[1]
+    lefts, rights = np.zeros(512, np.int64), np.zeros(512, np.int64)
+    width = value0.shape[1]
+    lanes = (bits + 63) // 64
     for at in range(0, width, 8):
         wide = min(8, width - at)
-        one = index[at * 64]
+        here = min(512, left.size - 64 * at)
         others = 0
-        for i in range(at * 64, (at + wide) * 64):
-            others |= index[i] ^ one
-        if others == 0:
-            for plane in range(bits):
-                word = np.uint64(0) - ((rows[one, plane >> 6] >> np.uint64(plane & 63)) & np.uint64(1))
-                for c in range(wide):
-                    planes[plane, at + c] = word
-            continue
-        for lane in range((bits + 63) // 64):
-            used = min(64, bits - 64 * lane)
-            for c in range(wide):
-                for r in range(64):
-                    square[r, c] = rows[index[(at + c) * 64 + r], lane]
-            for half in range(2):
-                if half == 0:
-                    step = 8
-                    far, mid, near = np.uint64(32), np.uint64(16), np.uint64(8)
-                    far_mask = np.uint64(0x00000000FFFFFFFF)
-                    mid_mask = np.uint64(0x0000FFFF0000FFFF)
-                    near_mask = np.uint64(0x00FF00FF00FF00FF)
-                    groups = 8
-                else:
-                    step = 1
-                    far, mid, near = np.uint64(4), np.uint64(2), np.uint64(1)
-                    far_mask = np.uint64(0x0F0F0F0F0F0F0F0F)
-                    mid_mask = np.uint64(0x3333333333333333)
-                    near_mask = np.uint64(0x5555555555555555)
-                    groups = (used + 7) // 8
-                for group in range(groups):
-                    row = group if half == 0 else 8 * group
-                    for c in range(8):
-                        r0 = square[row, c]
-                        r1 = square[row + 1 * step, c]
-                        r2 = square[row + 2 * step, c]
-                        r3 = square[row + 3 * step, c]
-                        r4 = square[row + 4 * step, c]
-                        r5 = square[row + 5 * step, c]
-                        r6 = square[row + 6 * step, c]
-                        r7 = square[row + 7 * step, c]
-                        v = ((r0 >> far) ^ r4) & far_mask
-                        r0, r4 = r0 ^ (v << far), r4 ^ v
-                        v = ((r1 >> far) ^ r5) & far_mask
-                        r1, r5 = r1 ^ (v << far), r5 ^ v
-                        v = ((r2 >> far) ^ r6) & far_mask
-                        r2, r6 = r2 ^ (v << far), r6 ^ v
-                        v = ((r3 >> far) ^ r7) & far_mask
-                        r3, r7 = r3 ^ (v << far), r7 ^ v
-                        v = ((r0 >> mid) ^ r2) & mid_mask
-                        r0, r2 = r0 ^ (v << mid), r2 ^ v
-                        v = ((r1 >> mid) ^ r3) & mid_mask
-                        r1, r3 = r1 ^ (v << mid), r3 ^ v
-                        v = ((r4 >> mid) ^ r6) & mid_mask
-                        r4, r6 = r4 ^ (v << mid), r6 ^ v
-                        v = ((r5 >> mid) ^ r7) & mid_mask
-                        r5, r7 = r5 ^ (v << mid), r7 ^ v
-                        v = ((r0 >> near) ^ r1) & near_mask
-                        r0, r1 = r0 ^ (v << near), r1 ^ v
-                        v = ((r2 >> near) ^ r3) & near_mask
-                        r2, r3 = r2 ^ (v << near), r3 ^ v
-                        v = ((r4 >> near) ^ r5) & near_mask
-                        r4, r5 = r4 ^ (v << near), r5 ^ v
-                        v = ((r6 >> near) ^ r7) & near_mask
-                        r6, r7 = r6 ^ (v << near), r7 ^ v
-                        square[row, c] = r0
-                        square[row + 1 * step, c] = r1
-                        square[row + 2 * step, c] = r2
-                        square[row + 3 * step, c] = r3
-                        square[row + 4 * step, c] = r4
-                        square[row + 5 * step, c] = r5
-                        square[row + 6 * step, c] = r6
-                        square[row + 7 * step, c] = r7
-            for r in range(used):
-                for c in range(wide):
-                    planes[64 * lane + r, at + c] = square[r, c]
+        for i in range(here):
+            lefts[i], rights[i] = left[64 * at + i], right[64 * at + i]
+            others |= lefts[i] ^ lefts[0]
+        for i in range(here, 512):
+            lefts[i], rights[i] = 0, 0
+        if here < 64 * wide:
+            others |= lefts[0]
+        for part in range(2):
+            value, propagate, flip = (value0, propagate0, flip0) if part == 0 else (value1, propagate1, flip1)
+            for lane in range(lanes):
+                used = min(64, bits - 64 * lane)
+                column = part * lanes + lane
+                for side in range(2):
+                    if side == 0:
+                        for c in range(8):
+                            for r in range(64):
+                                square[r, c] = rows[rights[64 * c + r], column]
+                    elif others != 0:
+                        for c in range(8):
+                            for r in range(64):
+                                square[r, c] = rows[lefts[64 * c + r], column] ^ rows[rights[64 * c + r], column]
+                    else:
+                        for r in range(used):
+                            word = np.uint64(0) - ((rows[lefts[0], column] >> np.uint64(r)) & np.uint64(1)) ^ flip
+                            for c in range(wide):
+                                propagate[64 * lane + r, at + c] = square[r, c] ^ word
+                        continue
+                    for half in range(2):
+                        if half == 0:
+                            step = 8
+                            far, mid, near = np.uint64(32), np.uint64(16), np.uint64(8)
+                            far_mask = np.uint64(0x00000000FFFFFFFF)
+                            mid_mask = np.uint64(0x0000FFFF0000FFFF)
+                            near_mask = np.uint64(0x00FF00FF00FF00FF)
+                            groups = 8
+                        else:
+                            step = 1
+                            far, mid, near = np.uint64(4), np.uint64(2), np.uint64(1)
+                            far_mask = np.uint64(0x0F0F0F0F0F0F0F0F)
+                            mid_mask = np.uint64(0x3333333333333333)
+                            near_mask = np.uint64(0x5555555555555555)
+                            groups = (used + 7) // 8
+                        for group in range(groups):
+                            row = group if half == 0 else 8 * group
+                            for c in range(8):
+                                r0 = square[row, c]
+                                r1 = square[row + 1 * step, c]
+                                r2 = square[row + 2 * step, c]
+                                r3 = square[row + 3 * step, c]
+                                r4 = square[row + 4 * step, c]
+                                r5 = square[row + 5 * step, c]
+                                r6 = square[row + 6 * step, c]
+                                r7 = square[row + 7 * step, c]
+                                v = ((r0 >> far) ^ r4) & far_mask
+                                r0, r4 = r0 ^ (v << far), r4 ^ v
+                                v = ((r1 >> far) ^ r5) & far_mask
+                                r1, r5 = r1 ^ (v << far), r5 ^ v
+                                v = ((r2 >> far) ^ r6) & far_mask
+                                r2, r6 = r2 ^ (v << far), r6 ^ v
+                                v = ((r3 >> far) ^ r7) & far_mask
+                                r3, r7 = r3 ^ (v << far), r7 ^ v
+                                v = ((r0 >> mid) ^ r2) & mid_mask
+                                r0, r2 = r0 ^ (v << mid), r2 ^ v
+                                v = ((r1 >> mid) ^ r3) & mid_mask
+                                r1, r3 = r1 ^ (v << mid), r3 ^ v
+                                v = ((r4 >> mid) ^ r6) & mid_mask
+                                r4, r6 = r4 ^ (v << mid), r6 ^ v
+                                v = ((r5 >> mid) ^ r7) & mid_mask
+                                r5, r7 = r5 ^ (v << mid), r7 ^ v
+                                v = ((r0 >> near) ^ r1) & near_mask
+                                r0, r1 = r0 ^ (v << near), r1 ^ v
+                                v = ((r2 >> near) ^ r3) & near_mask
+                                r2, r3 = r2 ^ (v << near), r3 ^ v
+                                v = ((r4 >> near) ^ r5) & near_mask
+                                r4, r5 = r4 ^ (v << near), r5 ^ v
+                                v = ((r6 >> near) ^ r7) & near_mask
+                                r6, r7 = r6 ^ (v << near), r7 ^ v
+                                square[row, c] = r0
+                                square[row + 1 * step, c] = r1
+                                square[row + 2 * step, c] = r2
+                                square[row + 3 * step, c] = r3
+                                square[row + 4 * step, c] = r4
+                                square[row + 5 * step, c] = r5
+                                square[row + 6 * step, c] = r6
+                                square[row + 7 * step, c] = r7
+                    if side == 0:
+                        for r in range(used):
+                            for c in range(wide):
+                                value[64 * lane + r, at + c] = square[r, c]
+                    else:
+                        for r in range(used):
+                            for c in range(wide):
+                                propagate[64 * lane + r, at + c] = square[r, c] ^ flip

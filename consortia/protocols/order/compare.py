@@ -9,18 +9,20 @@ uniform but for their sum, because the zero share contains a seed that the recei
 Rounds ceil(log2(k + 1)) for k-bit keys; bytes: one bit a gate and computer, and one more for the last gate.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from consortia.protocols.boolean.carry import carry_part
+from consortia.protocols.boolean.carry import WIDTH, Pair, carry_part, flip_words
 from consortia.protocols.context import Context
-from consortia.protocols.kernels.order import gather_planes
+from consortia.protocols.kernels.order import compare_planes
 from consortia.protocols.kernels.planes import words_of
+from consortia.protocols.order.kept import gathered
 from consortia.protocols.order.rows import Matrices
 from consortia.protocols.shares import Words
-from consortia.protocols.sharing.ring3 import Ring3Boolean
 
-Index = NDArray[np.int64]
+Index = NDArray[np.int32]
 
 COMPARISON_BITS = "comparison bits of shuffled rows"
 
@@ -33,37 +35,52 @@ class OpenedComparisons:
 
     def __init__(self, keys: Matrices, bits: int, largest: int) -> None:
         """``keys``: row-major components whose lowest ``bits`` bits are the keys; ``largest``: size of a batch."""
-        self._keys, self._bits = keys, bits
-        self._allocate(words_of(largest))
+        # both components of a row side by side: a comparison reads each of its rows at one place
+        self._rows = np.concatenate(keys, axis=1)
+        self._bits = bits
+        self._values = np.empty((2, bits * words_of(largest)), np.uint64)
 
-    def _allocate(self, width: int) -> None:
-        self._index = np.empty(64 * width, np.int64)
-        self._buffers = [np.empty(self._bits * width, np.uint64) for _ in range(4)]
+    def arrange(self, order: Index) -> None:
+        """Row ``order[i]`` becomes row i: rows that will be compared with each other shall stand close together."""
+        self._rows = gathered(self._rows, order)
 
     def less_than(self, ctx: Context, left: Index, right: Index) -> Words:
         """Bit i of the result (packed in words) is 1 where row ``left[i]`` is less than row ``right[i]``.
 
         At least one comparison.
         """
-        if 64 * words_of(left.size) > self._index.size:
-            self._allocate(words_of(left.size))
-        x, y = self._planes(left, self._buffers[:2]), self._planes(right, self._buffers[2:])
-        last, own = carry_part(ctx, y, x, flip=True)
+        words = words_of(left.size)
+        if self._bits * words > self._values.shape[1]:
+            self._values = np.empty((2, self._bits * words), np.uint64)
+        values = self._values[0, : self._bits * words], self._values[1, : self._bits * words]
+        chain = _RowChain(self._rows, left, right, self._bits, words, values, flip_words(ctx.rank), self._bits * WIDTH)
+        last, own = carry_part(ctx, chain)
         last.record_opening(COMPARISON_BITS, left.size, ctx.computers)
         others = (ctx.previous, ctx.next)
         parts = last.exchange(dict.fromkeys(others, own), dict.fromkeys(others, (own.shape, own.dtype)))
         opened: Words = (own ^ parts[ctx.previous] ^ parts[ctx.next]).reshape(-1)
         return opened
 
-    def _planes(self, index: Index, buffers: list[Words]) -> Ring3Boolean:
-        """The keys of the indexed rows; a last word that is not full is filled up with row 0."""
-        width = words_of(index.size)
-        filled = self._index[: 64 * width]
-        filled[: index.size] = index
-        filled[index.size :] = 0
-        components = []
-        for rows, buffer in zip(self._keys, buffers, strict=True):
-            planes = buffer[: self._bits * width].reshape(self._bits, width)
-            gather_planes(rows, filled, self._bits, planes)
-            components.append(planes)
-        return Ring3Boolean(components[0], components[1], index.size)
+
+@dataclass(frozen=True, slots=True)
+class _RowChain:
+    """The chain (``boolean.carry.Chain``) of a batch: leaves are gathered from rows when their chunk is asked for.
+
+    What is missing in the last word is filled up with row 0, compared with itself.
+    """
+
+    rows: Words
+    left: Index
+    right: Index
+    bits: int
+    words: int
+    values: Pair
+    flips: tuple[np.uint64, np.uint64]
+    chunk: int
+    row: int = 0
+
+    def propagates(self, start: int, out: Pair) -> None:
+        at = slice(64 * start, 64 * (start + WIDTH))
+        place = slice(self.bits * start, self.bits * (start + WIDTH))
+        values = (part[place].reshape(out[0].shape) for part in self.values)
+        compare_planes(self.rows, self.left[at], self.right[at], self.bits, *self.flips, *values, *out)

@@ -20,7 +20,7 @@ from consortia.protocols.order.rows import layout_of, length_of, pack, unpack
 from consortia.protocols.order.shuffle import SecretPermutation, draw_permutation, inverse_index, permuted
 from consortia.protocols.shares import Rows, Words
 
-Index = NDArray[np.int64]
+Index = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

@@ -24,7 +24,7 @@ from consortia.protocols.order.shuffle import draw_permutation, permuted
 from consortia.protocols.shares import Rows
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
 
-Index = NDArray[np.int64]
+Index = NDArray[np.int32]
 
 POSITIONS = "positions of shuffled rows"
 
@@ -87,7 +87,7 @@ def _opened(ctx: Context, first: NDArray[np.uint32], second: NDArray[np.uint32])
 
 def _inverse(places: NDArray[np.uint32]) -> Index:
     """Which row belongs at each place. Raises ProtocolAbort ``order/contradiction`` unless each is there once."""
-    source = np.full(places.size, -1, np.int64)
+    source = np.full(places.size, -1, np.int32)
     inside = places < places.size
     source[places[inside]] = np.flatnonzero(inside)
     if not inside.all() or (source < 0).any():

@@ -29,7 +29,7 @@ from consortia.protocols.kernels.order import combine_rows, shuffle_index
 from consortia.protocols.order.rows import Matrices, RowLayout, layout_of, length_of, pack, unpack
 from consortia.protocols.shares import Rows, Words
 
-Index = NDArray[np.int64]
+Index = NDArray[np.int32]
 Direction = Literal["forward", "backward"]
 
 SPARE_DRAWS = 16
@@ -72,7 +72,7 @@ def draw_permutation(ctx: Context, length: int) -> SecretPermutation:
     """A uniform permutation of ``length`` rows, in three parts of which each computer knows two. Sends nothing."""
     parts = {}
     for component in (ctx.rank, ctx.next):
-        index = np.empty(length, np.int64)
+        index = np.empty(length, np.int32)
         shuffle_index(ctx.words(component, "permutation", length + SPARE_DRAWS), index)
         parts[component] = index
     return SecretPermutation(length, parts)
@@ -134,7 +134,7 @@ def permuted(
 def inverse_index(index: Index) -> Index:
     """The permutation that undoes ``index``."""
     out = np.empty_like(index)
-    out[index] = np.arange(index.size)
+    out[index] = np.arange(index.size, dtype=np.int32)
     return out
 
 

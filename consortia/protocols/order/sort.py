@@ -61,6 +61,8 @@ def sort_keeping(ctx: Context, keys: Ring3Boolean, rows: Rows) -> tuple[Rows, Ke
     while batch < len(plan.batches) or not segments.sorted:
         batch += 1
         segments.place(comparisons.less_than(ctx.narrow(f"batch-{batch}"), *segments.comparisons()))
+        if segments.scattered:
+            comparisons.arrange(segments.collect())
     order = segments.order()
     moved = unpack(layout, (gathered(shuffled[0], order), gathered(shuffled[1], order)), skip=1)
     return moved, KeptOrder(permutation, order)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from consortia.errors import ProtocolAbort
-from consortia.protocols.kernels.order import gather_planes, shuffle_index
+from consortia.protocols.kernels.order import compare_planes, shuffle_index
 from consortia.protocols.kernels.planes import packed_bits, planes_from_words
 from consortia.protocols.order.schedule import ALL_PAIRS, Schedule, schedule
 from consortia.protocols.order.segments import Segments
@@ -129,7 +129,7 @@ def test_drawn_permutations_of_four_are_uniform() -> None:
     counts: dict[tuple[int, ...], int] = {}
     generator = np.random.default_rng(11)
     for _ in range(24_000):
-        index = np.empty(4, np.int64)
+        index = np.empty(4, np.int32)
         shuffle_index(generator.integers(0, 1 << 64, 20, np.uint64), index)
         counts[tuple(index)] = counts.get(tuple(index), 0) + 1
     assert len(counts) == 24
@@ -140,19 +140,27 @@ def test_drawn_permutations_of_four_are_uniform() -> None:
 def test_a_draw_that_would_favour_a_place_is_skipped() -> None:
     # bound 3: 2^64 mod 3 = 1, so of all draws only 0 is refused
     for spare in (0, 1, 1 << 63, (1 << 64) - 1):
-        index, expected = np.empty(3, np.int64), np.empty(3, np.int64)
+        index, expected = np.empty(3, np.int32), np.empty(3, np.int32)
         shuffle_index(np.array([0, spare, 5, 1, 1, 1], np.uint64), index)
         shuffle_index(np.array([spare or 5, 5 if spare else 1, 1, 1, 1], np.uint64), expected)
         assert np.array_equal(index, expected)
 
 
 @pytest.mark.parametrize("bits", [1, 7, 63, 64, 65, 84, 128, 190])
-def test_gathered_planes_are_the_planes_of_the_gathered_rows(bits: int) -> None:
+@pytest.mark.parametrize("count", [64 * 29, 64 * 29 - 7])
+def test_leaves_of_a_comparison_are_the_right_rows_and_their_difference_from_the_left(bits: int, count: int) -> None:
     generator = np.random.default_rng(bits)
-    rows = generator.integers(0, 1 << 64, (300, (bits + 63) // 64), np.uint64)
-    index = generator.integers(0, 300, 64 * 29)
-    index[64 * 8 : 64 * 16] = 17  # a whole block of one row
-    index[64 * 28 :] = 5
-    planes = np.empty((bits, 29), np.uint64)
-    gather_planes(rows, index, bits, planes)
-    assert np.array_equal(planes, planes_from_words(rows[index], bits))
+    lanes = (bits + 63) // 64
+    rows = generator.integers(0, 1 << 64, (300, 2 * lanes), np.uint64)
+    left, right = generator.integers(0, 300, (2, count), np.int32)
+    left[64 * 8 : 64 * 16] = 17  # a whole block has one left row
+    left[64 * 24 :] = 5
+    flips = np.uint64(0), np.uint64((1 << 64) - 1)
+    made = np.empty((4, bits, 29), np.uint64)
+    compare_planes(rows, left, right, bits, *flips, *made)
+    left, right = (np.concatenate([index, np.zeros(64 * 29 - count, np.int32)]) for index in (left, right))
+    for part, flip in enumerate(flips):
+        component = rows[:, part * lanes : (part + 1) * lanes]
+        value, other = (planes_from_words(component[index], bits) for index in (right, left))
+        assert np.array_equal(made[part], value)
+        assert np.array_equal(made[2 + part], value ^ other ^ flip)

@@ -85,39 +85,79 @@ def local_and(x0, x1, y0, y1):
     return (x0 & y0) ^ (x0 & y1) ^ (x1 & y0)
 
 
-@pytest.mark.parametrize("leaves", [1, 2, 3, 6, 7])
-def test_join_leaves_joins_neighbours_above_a_virtual_zero(leaves):
-    v0, v1, x0, x1 = draw(4, leaves, 3)
-    pairs = (leaves + 1) // 2
-    out = draw(2 * pairs - 1, 3, seed=2)
-    expected = out.copy()
-    flips = np.uint64(FULL - 1), np.uint64(0)
-    p0, p1 = v0 ^ x0 ^ flips[0], v1 ^ x1 ^ flips[1]
-    expected[0] ^= v0[0] ^ local_and(p0[0], p1[0], v0[0], v1[0])
-    for t in range(1, pairs):
-        high, low = 2 * t, 2 * t - 1
-        expected[2 * t - 1] ^= v0[high] ^ local_and(p0[high], p1[high], v0[high] ^ v0[low], v1[high] ^ v1[low])
-        expected[2 * t] ^= local_and(p0[high], p1[high], p0[low], p1[low])
-    carry.join_leaves(v0, v1, x0, x1, *flips, out)
-    assert np.array_equal(out, expected)
+def reference_join(values, propagates, lowest):
+    """One level on (first, second) components: blocks joined two by two, the highest alone if it has no partner."""
+    joined = []
+    for t in range(0, len(values) - 1, 2):
+        (b0, b1), (d0, d1), (p0, p1) = values[t], lowest[t + 1], propagates[t + 1]
+        own = values[t + 1][0] ^ local_and(p0, p1, d0 ^ b0, d1 ^ b1)
+        joined.append((own, local_and(p0, p1, *propagates[t])))
+    return joined
 
 
-@pytest.mark.parametrize(("blocks", "with_top"), [(1, True), (2, False), (3, True), (4, False), (5, True), (8, False)])
-def test_join_blocks_joins_neighbours_and_the_block_on_top(blocks, with_top):
-    s0, s1 = draw(2, 2 * blocks - 1, 3)
-    top0, top1 = draw(2, 2, 3, seed=3)
-    every0, every1 = ((np.concatenate([s, top]) if with_top else s) for s, top in ((s0, top0), (s1, top1)))
-    pairs = (blocks + with_top) // 2
-    out = draw(2 * pairs - 1, 3, seed=2)
-    expected = out.copy()
-    for t in range(pairs):
-        high, low, at = 4 * t + 1, max(0, 4 * t - 1), max(0, 2 * t - 1)
-        d0, d1 = every0[high] ^ every0[low], every1[high] ^ every1[low]
-        expected[at] ^= every0[high] ^ local_and(every0[high + 1], every1[high + 1], d0, d1)
-        if t:
-            expected[2 * t] ^= local_and(every0[high + 1], every1[high + 1], every0[4 * t], every1[4 * t])
-    carry.join_blocks(s0, s1, top0, top1, out)
-    assert np.array_equal(out, expected)
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16])
+def test_blocks_are_joined_level_by_level_and_sent_only_where_they_must_be(bits, width):
+    words, none = 7, np.zeros(7, np.uint64)
+    chunks = [slice(start, min(start + width, words)) for start in range(0, words, width)]
+    v, p = draw(2, bits, words), draw(2, bits, words, seed=2)
+    values = [(none, none), *((v[0, j], v[1, j]) for j in range(bits))]
+    propagates = [(none, none), *((p[0, j], p[1, j]) for j in range(bits))]
+    lowest, step, blocks, apart, seed = list(values), 1, bits + 1, 0, 3
+    slots, top = carry.held_slots(blocks), np.zeros((2, words), np.uint64)
+    held = np.zeros(slots * words, np.uint64)
+    message = None
+    while blocks > 1:
+        planes = carry.sent_planes(blocks)
+        masks, out = draw(2, planes * words, seed=seed)
+        zero, seed = masks ^ out, seed + 1
+        if message is None:
+            for at in chunks:
+                size, start = at.stop - at.start, at.start
+                carry.join_leaves(
+                    v[0].reshape(-1), v[1].reshape(-1), start, words, p[0, :, at].copy().reshape(-1),
+                    p[1, :, at].copy().reshape(-1), bits, size, masks[planes * start :], out[planes * start :],
+                    held[slots * start :], top[0, start:], top[1, start:],
+                )  # fmt: skip
+        else:
+            carry.join_blocks(
+                *message, v[0].reshape(-1), v[1].reshape(-1), 0, width, words, blocks, step, apart, width, words,
+                masks, out, held, slots, top[0], top[1],
+            )  # fmt: skip
+        joined = reference_join(values, propagates, lowest)
+        handed_on = [(values[-1], propagates[-1])] if blocks % 2 else []
+        apart, step, blocks = blocks % 2, 2 * step, (blocks + 1) // 2
+        # the other component of what was sent is drawn: any planes do
+        message = out, draw(planes * words, seed=seed + 100)
+
+        def plane(number, planes=planes, message=message):
+            return tuple(
+                np.concatenate([part[planes * at.start :][number * (at.stop - at.start) :][: at.stop - at.start]
+                                for at in chunks]) for part in message
+            )  # fmt: skip
+
+        def share(number, planes=planes, zero=zero):
+            return np.concatenate(
+                [zero[planes * at.start :][number * (at.stop - at.start) :][: at.stop - at.start] for at in chunks]
+            )
+
+        values, propagates, number = [], [], 0
+        for u, (own, both) in enumerate(joined):
+            if (u % 2 == 0 and u < blocks - 1) or blocks == 1:
+                values.append(plane(number))
+                assert np.array_equal(values[-1][0], own ^ share(number))
+                number += 1
+            else:
+                values.append((own, none))
+            propagates.append((none, none))
+            if u > 0:
+                propagates[-1] = plane(number)
+                assert np.array_equal(propagates[-1][0], both ^ share(number))
+                number += 1
+        assert number == planes
+        values += [value for value, _ in handed_on]
+        propagates += [propagate for _, propagate in handed_on]
+        lowest = lowest[::2]
 
 
 @pytest.mark.parametrize("dtype", [np.uint64, np.uint32])
@@ -180,7 +220,7 @@ def test_wide_products_keep_the_low_128_bits():
 
 @pytest.mark.parametrize("dtype", [np.uint64, np.uint32])
 def test_gather_rows_takes_rows_by_index(dtype):
-    source, index = draw(20, 3, dtype=dtype), np.array([4, 4, 0, 19], np.int64)
+    source, index = draw(20, 3, dtype=dtype), np.array([4, 4, 0, 19], np.int32)
     target = np.empty((4, 3), dtype)
     gather.gather_rows(source, index, target)
     assert np.array_equal(target, source[index])
@@ -192,7 +232,7 @@ def test_a_kernel_compiles_uncached_where_no_folder_can_be_written(monkeypatch):
     monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
     fresh = Kernel(gather.gather_rows.function, gather.gather_rows.signatures)
     target = np.empty((1, 1), np.uint64)
-    fresh(np.array([[7]], np.uint64), np.array([0], np.int64), target)
+    fresh(np.array([[7]], np.uint64), np.array([0], np.int32), target)
     assert target[0, 0] == 7
 
 
