@@ -101,7 +101,7 @@ def issue(
 ) -> TlsPair:
     """A new key and a leaf for ``identity`` under ``root``; ``hosts`` are further DNS names or IP addresses of it.
 
-    Only the coordinator's leaf may serve; nodes and people are clients.
+    People are clients and the coordinator serves; a node does both, as nodes can compute over TLS with each other.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     authority = x509.load_pem_x509_certificate(root.certificate.encode())
@@ -113,14 +113,17 @@ def issue(
     )
     names: list[x509.GeneralName] = [x509.DNSName(identity.dns_name), x509.UniformResourceIdentifier(identity.uri)]
     names.extend(_host(host) for host in hosts)
-    serves = identity.kind == "coordinator"
-    usage = ExtendedKeyUsageOID.SERVER_AUTH if serves else ExtendedKeyUsageOID.CLIENT_AUTH
+    usages = {
+        "coordinator": (ExtendedKeyUsageOID.SERVER_AUTH,),
+        "node": (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH),
+        "person": (ExtendedKeyUsageOID.CLIENT_AUTH,),
+    }
     issuer_id = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = (
         _builder(name, authority.subject, key.public_key(), not_before, not_after)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage((usage,)), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(usages[identity.kind]), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id), critical=False)

@@ -8,17 +8,15 @@ Numbers are object arrays of Python integers in [0, P). MPyC is an optional depe
 together with ``runtime``.
 """
 
-import logging
 import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consortia.errors import OperatorError
 from consortia.protocols.shamir.costs import NUMBER_BYTES
+from consortia.protocols.shamir.mpyc_modules import mpyc_module
 from consortia.protocols.shares import Words
 
 Numbers = NDArray[np.object_]
@@ -33,30 +31,8 @@ KEY_BYTES = 16
 _MASK = (1 << 64) - 1
 
 
-def quiet_import() -> tuple[Any, Any]:
-    """MPyC's ``finfields`` and ``thresha``, imported without its side effects.
-
-    MPyC reads ``sys.argv`` and configures the root logger when it is imported: it sees an empty command line, and the
-    logger is put back. Raises OperatorError ``shamir/not-installed``.
-    """
-    argv, handlers, level = sys.argv, list(logging.root.handlers), logging.root.level
-    sys.argv = ["mpyc", "--no-log"]
-    try:
-        from mpyc import finfields, thresha  # noqa: PLC0415  an optional dependency, loaded where it is used
-    except ImportError as error:
-        raise OperatorError(
-            "shamir/not-installed",
-            "the engine for more than one colluding computer needs MPyC, which is not installed here",
-            remedy="install `consortia[shamir]` at every member that computes",
-        ) from error
-    finally:
-        sys.argv = argv
-        logging.root.handlers[:] = handlers
-        logging.root.setLevel(level)
-    return finfields, thresha
-
-
-_finfields, _thresha = quiet_import()
+_finfields = mpyc_module("finfields")
+_thresha = mpyc_module("thresha")
 _FIELD: Any = _finfields.GF(P)
 
 
