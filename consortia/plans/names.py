@@ -4,6 +4,9 @@ import re
 
 from consortia.ids import NAME_PATTERN
 
+LONGEST = 31
+"""Characters of a legal name."""
+
 
 def is_legal(name: str) -> bool:
     """Whether ``name`` may be a column's name."""
@@ -17,10 +20,11 @@ class NamePool:
         self._taken = set(taken)
 
     def fresh(self, base: str) -> str:
-        """``base`` if it is free, else ``base_2``, ``base_3`` and so on."""
-        name, number = base, 1
+        """``base`` if it is free, else ``base_2``, ``base_3`` and so on, cut to the length of a legal name."""
+        name, number = base[:LONGEST], 1
         while name in self._taken:
             number += 1
-            name = f"{base}_{number}"
+            suffix = f"_{number}"
+            name = base[: LONGEST - len(suffix)] + suffix
         self._taken.add(name)
         return name

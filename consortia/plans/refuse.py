@@ -48,16 +48,16 @@ def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
 FUNCTIONS_ARE = "the functions are SUM, COUNT, AVG, COALESCE, CAST, member() and CURRENT_DATE"
 
 CONSTRUCTS: dict[type[Node], tuple[str, str]] = {
-    exp.Subquery: ("a subquery", "ask two queries, or define a local table in the catalogue"),
-    exp.Select: ("a subquery", "ask two queries, or define a local table in the catalogue"),
-    exp.Exists: ("EXISTS", "define a local table in the catalogue that joins at each member"),
-    exp.Window: ("a window function", "group by the window's keys instead"),
+    exp.Subquery: ("a subquery in this place", "put it into FROM or WITH and join it"),
+    exp.Select: ("a subquery in this place", "put it into FROM or WITH and join it"),
+    exp.Exists: ("EXISTS in this place", "write it as a condition of its own in WHERE, joined to others by AND"),
+    exp.Any: ("ANY", "write IN (SELECT ...) or EXISTS"),
+    exp.All: ("ALL", "write NOT IN (SELECT ...) or NOT EXISTS"),
+    exp.Window: ("a window function in this place", "select it in a nested query"),
     exp.Like: ("LIKE", "compare with `=` or IN"),
     exp.ILike: ("ILIKE", "compare with `=` or IN"),
     exp.RegexpLike: ("a regular expression", "compare with `=` or IN"),
     exp.Star: ("`*` in the select list", "name the columns; rows leave their owner only in groups"),
-    exp.Min: ("MIN", "count the values at or under a bound: SUM(CASE WHEN x <= bound THEN 1 ELSE 0 END)"),
-    exp.Max: ("MAX", "count the values at or over a bound: SUM(CASE WHEN x >= bound THEN 1 ELSE 0 END)"),
     exp.Filter: ("FILTER", "move the condition inside: SUM(CASE WHEN condition THEN x END)"),
     exp.Interval: ("INTERVAL", "add or subtract whole days: `CURRENT_DATE - 90`, or write the instant out"),
     exp.DPipe: ("`||`", "group by the columns apart"),
@@ -66,27 +66,34 @@ CONSTRUCTS: dict[type[Node], tuple[str, str]] = {
     exp.Tuple: ("a row value", "compare column by column with AND"),
     exp.Parameter: ("a parameter", "write the value itself"),
     exp.Placeholder: ("a parameter", "write the value itself"),
-    exp.Join: ("JOIN", "use a local table of the catalogue, which joins at each member"),
-    exp.Union: ("UNION", "ask two queries; a logical table is the union of its holders' parts already"),
-    exp.Intersect: ("INTERSECT", "ask two queries"),
-    exp.Except: ("EXCEPT", "ask two queries"),
+    exp.SetOperation: ("a set operation in this place", "put it into FROM or WITH"),
     exp.Values: ("VALUES", "query a table of the catalogue"),
     exp.Bracket: ("an array element", "use a plain column"),
 }
 """Constructs that people write, by sqlglot's node: what it is called, and what to write instead."""
 
 CLAUSES: dict[str, tuple[str, str]] = {
-    "with_": ("WITH", "ask two queries, or define a local table in the catalogue"),
-    "joins": ("JOIN", "use a local table of the catalogue, which joins at each member"),
-    "laterals": ("LATERAL", "use a local table of the catalogue"),
-    "limit": ("LIMIT", "narrow the groups with HAVING; all released groups are given"),
-    "offset": ("OFFSET", "narrow the groups with HAVING; all released groups are given"),
-    "windows": ("WINDOW", "group by the window's keys instead"),
-    "qualify": ("QUALIFY", "use HAVING"),
+    "with_": ("WITH in this place", "write it before the outermost SELECT"),
+    "joins": ("a join in parentheses", "join from left to right, without them"),
+    "laterals": ("LATERAL", "join a subquery that is grouped by the join's keys"),
+    "group": ("GROUP BY in this place", "group in a subquery in FROM"),
+    "having": ("HAVING in this place", "filter in a subquery in FROM"),
+    "order": ("ORDER BY in this place", "order in a subquery in FROM"),
+    "limit": ("LIMIT in this place", "limit in a subquery in FROM"),
+    "offset": ("OFFSET", "narrow the rows with LIMIT, WHERE or HAVING"),
+    "query": ("IN (SELECT ...) in this place", "write it as a condition of its own in WHERE, joined to others by AND"),
+    "windows": ("WINDOW", "write the window out after OVER"),
+    "qualify": ("QUALIFY", "nest the query and use WHERE"),
     "sample": ("TABLESAMPLE", "query the whole table"),
     "locks": ("FOR UPDATE", "leave it out"),
     "into": ("INTO", "leave it out; results go to their recipients"),
 }
+
+
+def function_name(node: Node) -> str:
+    """The SQL name of a function's node, in capitals."""
+    inner = node.this if isinstance(node, exp.WithinGroup) else node
+    return inner.sql_name() if isinstance(inner, exp.Func) and inner.sql_names() else type(inner).__name__.upper()
 
 
 def unsupported(node: Node, text: str, construct: str, alternative: str) -> RequestError:
@@ -104,8 +111,7 @@ def refused_node(node: Node, text: str) -> RequestError:
     if isinstance(node, exp.Anonymous):
         return unsupported(node, text, f"the function `{node.name}`", FUNCTIONS_ARE)
     if isinstance(node, exp.Func):
-        name = node.sql_name() if node.sql_names() else type(node).__name__
-        return unsupported(node, text, f"the function `{name.lower()}`", FUNCTIONS_ARE)
+        return unsupported(node, text, f"the function `{function_name(node).lower()}`", FUNCTIONS_ARE)
     return unsupported(node, text, f"`{words(node)[:60]}`", "see docs/reference/sql.md for what a query can hold")
 
 

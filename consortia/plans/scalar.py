@@ -5,20 +5,18 @@ sqlglot is used as a parser only: its tree is read node by node, every argument 
 comparisons with x, ``IS TRUE`` a COALESCE. All three keep SQL's three-valued meaning (tests/unit/plans).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial
 
 from sqlglot import exp
 
 from consortia.errors import RequestError
 from consortia.plans import literals, meaning
+from consortia.plans.binding.scope import Scope, column
 from consortia.plans.evaluate import evaluate
-from consortia.plans.expressions import Call, Const, Expr, Op, Ref
+from consortia.plans.expressions import Call, Const, Expr, Op
 from consortia.plans.meaning import BOOL, Misfit
-from consortia.plans.refuse import Node, nearest, only, place_of, refused_node, unsupported
-from consortia.plans.types import ColumnType
+from consortia.plans.refuse import Node, function_name, only, place_of, refused_node, unsupported
 
 MAX_DEPTH = 64
 """Expressions nested deeper are refused, so that no party's stack decides what is accepted."""
@@ -29,27 +27,6 @@ COMPARISONS: dict[type[Node], Op] = {
 ARITHMETIC: dict[type[Node], Op] = {
     exp.Add: "add", exp.Sub: "subtract", exp.Mul: "multiply", exp.Div: "divide", exp.Mod: "modulo",
 }  # fmt: skip
-
-
-def folded_name(identifier: Node) -> str:
-    """An identifier after PostgreSQL: lower case unless it is quoted."""
-    name = identifier.name
-    return name if identifier.args.get("quoted") else name.lower()
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What names mean: the relation's columns by name, the qualifiers that may stand before them, and the time.
-
-    ``special`` is asked first at each node: group keys and aggregates are its answers (None: bind as usual).
-    """
-
-    text: str
-    table: str
-    columns: Mapping[str, ColumnType]
-    as_of: datetime
-    qualifiers: frozenset[str] = frozenset()
-    special: Callable[[Node], Expr | None] = field(default=lambda _: None)
 
 
 def check_depth(root: Node, text: str) -> None:
@@ -98,7 +75,7 @@ def _bind(node: Node, scope: Scope) -> Expr:  # noqa: C901, PLR0912 - one case f
             only_here("this")
             return bind(node.this, scope)
         case exp.Column():
-            return _column(node, scope)
+            return column(node, scope)
         case exp.Literal():
             return literals.word(node.this) if node.args.get("is_string") else literals.number(node.this)
         case exp.Boolean():
@@ -146,10 +123,15 @@ def _bind(node: Node, scope: Scope) -> Expr:  # noqa: C901, PLR0912 - one case f
         case exp.Anonymous() if node.name.lower() == "member":
             if node.expressions:
                 raise unsupported(node, scope.text, "member() with arguments", "write member()")
+            if not scope.one_table:
+                raise unsupported(
+                    node, scope.text, "member() over joined or nested rows",
+                    "filter by member() in a subquery over one table",
+                )  # fmt: skip
             return Call(op="member", type=meaning.TEXT)
-        case exp.AggFunc():
+        case exp.AggFunc() | exp.WithinGroup():
             raise unsupported(
-                node, scope.text, f"an aggregate in this place ({node.sql_name()})",
+                node, scope.text, f"an aggregate in this place ({function_name(node)})",
                 "conditions on aggregates stand in HAVING; aggregates are not nested",
             )  # fmt: skip
     if type(node) in COMPARISONS:
@@ -183,29 +165,6 @@ def _constant(call: Call) -> Expr:
         return call
     value = evaluate(call, {}, {})
     return Const(type=call.type, integer=value if isinstance(value, int) else None)
-
-
-def _column(node: Node, scope: Scope) -> Expr:
-    name = folded_name(node.this)
-    qualifier = ".".join(folded_name(node.args[part]) for part in ("db", "table") if node.args.get(part))
-    only(node, scope.text, "this", "table", "db")
-    if isinstance(node.this, exp.Star):
-        raise refused_node(node.this, scope.text)
-    if qualifier and qualifier not in scope.qualifiers:
-        raise RequestError(
-            "plans/unknown-table",
-            f"`{qualifier}` is not in FROM",
-            place=place_of(node, scope.text),
-            remedy=nearest(qualifier, list(scope.qualifiers)),
-        )
-    if name not in scope.columns:
-        raise RequestError(
-            "plans/unknown-column",
-            f"table `{scope.table}` has no column `{name}`",
-            place=place_of(node, scope.text),
-            remedy=nearest(name, list(scope.columns)),
-        )
-    return Ref(column=name)
 
 
 def _is(node: Node, scope: Scope) -> Expr:

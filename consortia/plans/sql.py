@@ -1,10 +1,9 @@
-"""SQL text to a bound query: one SELECT over one relation, as docs/reference/sql.md describes it.
+"""SQL text to a bound query: a grouped SELECT or a set operation, as docs/reference/sql.md describes it.
 
 ``bind(sql, catalogue, as_of)`` is the whole front end. ``bind_predicate`` binds conditions that stand elsewhere:
 the canonical predicates of the catalogue and the row scopes of policies.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import sqlglot
@@ -13,13 +12,21 @@ from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
 from consortia.errors import RequestError
+from consortia.plans.binding.existence import bind_where, filtered, split_where
+from consortia.plans.binding.nested import bind_nested, check_clauses, with_queries
+from consortia.plans.binding.ordering import read_limit
+from consortia.plans.binding.rows import Context
+from consortia.plans.binding.scope import Scope, Source
+from consortia.plans.binding.sets import combine, set_order
+from consortia.plans.binding.sources import bind_from
 from consortia.plans.catalogue import Catalogue, CatalogueTable
-from consortia.plans.expressions import Expr
+from consortia.plans.expressions import Expr, Ref
 from consortia.plans.grouping import bind_groups
-from consortia.plans.query import Query
-from consortia.plans.refuse import CLAUSES, Node, nearest, only, place_at, place_of, refused_node, unsupported
-from consortia.plans.scalar import Scope, bind_condition, check_depth, folded_name
-from consortia.plans.tables import column_types, table_columns
+from consortia.plans.model import Named
+from consortia.plans.query import Query, TableRows
+from consortia.plans.refuse import Node, only, place_at, place_of, refused_node, unsupported
+from consortia.plans.scalar import bind_condition, check_depth
+from consortia.plans.tables import column_types, find_table, table_columns
 
 MAX_TEXT = 65_536
 """Longer texts are refused."""
@@ -79,34 +86,68 @@ def bind(sql: str, catalogue: Catalogue, as_of: datetime) -> Query:
     ``plans/unknown-word``, ``plans/type``, ``plans/units``, ``plans/not-grouped``, ``plans/rows``, ``plans/name``,
     ``plans/too-deep``; each with the place in the text and what to write instead.
     """
-    select = parse(sql)
-    if not isinstance(select, exp.Select):
-        if isinstance(select, exp.SetOperation | exp.Subquery | exp.Values):
-            raise refused_node(select, sql)
-        raise unsupported(select, sql, f"{select.key.upper()}", "ask with SELECT; data is changed at its owner only")
-    check_depth(select, sql)
-    for clause, (construct, alternative) in CLAUSES.items():
-        found = select.args.get(clause)
-        if found:
-            raise unsupported(found[0] if isinstance(found, list) else found, sql, construct, alternative)
-    only(select, sql, "expressions", "distinct", "from_", "where", "group", "having", "order")
-    table, owner, qualifiers = _relation(select, sql, catalogue)
-    scope = Scope(
-        text=sql, table=table.name, columns=column_types(table, catalogue), as_of=as_of, qualifiers=qualifiers
-    )
+    node = parse(sql)
+    check_depth(node, sql)
+    context = Context(text=sql, catalogue=catalogue, as_of=as_of, nested=bind_nested)
+    if isinstance(node, exp.Select):
+        return _select(node, with_queries(node, context))
+    if isinstance(node, exp.SetOperation):
+        return _set_operation(node, with_queries(node, context))
+    if isinstance(node, exp.Subquery | exp.Values):
+        raise refused_node(node, sql)
+    raise unsupported(node, sql, f"{node.key.upper()}", "ask with SELECT; data is changed at its owner only")
+
+
+def _select(select: Node, context: Context) -> Query:
+    """A grouped SELECT: over one table as it stands, or over a relation."""
+    sql = context.text
+    check_clauses(select, sql)
+    window = next((clause.find(exp.Window) for clause in _read_by_groups(select) if clause.find(exp.Window)), None)
+    if window is not None:
+        raise unsupported(
+            window, sql, "a window function in the outermost query",
+            "select it in a nested query: FROM (SELECT x, RANK() OVER (...) AS r FROM ...) AS q GROUP BY ...",
+        )  # fmt: skip
+    rows = bind_from(select, context)
     where = select.args.get("where")
-    condition = bind_condition(where.this, scope) if where else None
-    groups = bind_groups(select, scope, table_columns(table, catalogue))
+    plain, tests = split_where(where)
+    limit = read_limit(select, sql)
+    if isinstance(rows.relation, TableRows) and not tests:
+        table, owner = rows.relation.table, rows.relation.owner
+        condition = bind_where(plain, rows.scope)
+        groups = bind_groups(select, rows.scope, table_columns(find_table(context.catalogue, table), context.catalogue))
+        return Query(sql=sql, table=table, owner=owner, where=condition, limit=limit, **vars(groups))
+    rows = filtered(rows, where, context)
+    return Query(sql=sql, relation=rows.relation, limit=limit, **vars(bind_groups(select, rows.scope, None)))
+
+
+def _read_by_groups(select: Node) -> list[Node]:
+    """The parts of a SELECT that read its groups."""
+    clauses = [select.args.get(name) for name in ("having", "order")]
+    return [*select.expressions, *(clause for clause in clauses if clause)]
+
+
+def _set_operation(node: Node, context: Context) -> Query:
+    """UNION, INTERSECT or EXCEPT as the outermost query: distinct rows, grouped by all columns."""
+    sql = context.text
+    combined = combine(node, context)
+    if not combined.distinct:
+        raise RequestError(
+            "plans/rows",
+            "UNION ALL asks for rows, and rows leave their owner only in groups",
+            place=place_of(node, sql),
+            remedy="write UNION, or nest it and group its rows",
+        )
+    outputs = tuple(Named(name=name, expression=Ref(column=name)) for name in combined.columns)
     return Query(
         sql=sql,
-        table=table.name,
-        owner=owner,
-        where=condition,
-        keys=groups.keys,
-        aggregates=groups.aggregates,
-        having=groups.having,
-        outputs=groups.outputs,
-        order_by=groups.order_by,
+        relation=combined.stacked.relation,
+        keys=outputs,
+        aggregates=combined.aggregates,
+        having=combined.condition,
+        outputs=outputs,
+        order_by=set_order(node, outputs, combined, context),
+        limit=read_limit(node, sql),
     )
 
 
@@ -125,13 +166,9 @@ def bind_predicate(
             raise RequestError("plans/syntax", "this is no condition", remedy="write what could follow WHERE")
         only(select, lead + text, "expressions", "where")
         check_depth(where.this, lead + text)
-        scope = Scope(
-            text=lead + text,
-            table=table.name,
-            columns=column_types(table, catalogue),
-            as_of=as_of,
-            qualifiers=frozenset((table.name,)),
-        )
+        types = column_types(table, catalogue)
+        source = Source(f"table `{table.name}`", frozenset((table.name,)), {name: name for name in types})
+        scope = Scope(text=lead + text, as_of=as_of, sources=(source,), columns=types)
         return bind_condition(where.this, scope)
     except RequestError as error:
         place = _shifted(error.place, len(lead))
@@ -145,37 +182,3 @@ def _shifted(place: str, by: int) -> str:
     if not place.startswith("line 1, column "):
         return f", {place}" if place else ""
     return f", line 1, column {max(1, int(place.rsplit(' ', 1)[1]) - by)}"
-
-
-def _relation(select: Node, sql: str, catalogue: Catalogue) -> tuple[CatalogueTable, str, frozenset[str]]:
-    """The table in FROM, the member whose part is meant (or empty), and the qualifiers of its columns."""
-    source = select.args.get("from_")
-    if source is None:
-        raise RequestError("plans/syntax", "there is no FROM", place="line 1, column 1", remedy="name a table")
-    relation = source.this
-    if not isinstance(relation, exp.Table) or not isinstance(relation.this, exp.Identifier):
-        raise refused_node(relation, sql)
-    only(relation, sql, "this", "db", "alias")
-    name = folded_name(relation.this)
-    by_name: Mapping[str, CatalogueTable] = {table.name: table for table in catalogue.tables}
-    if name not in by_name:
-        raise RequestError(
-            "plans/unknown-table",
-            f"the catalogue has no table `{name}`",
-            place=place_of(relation, sql),
-            remedy=nearest(name, list(by_name)),
-        )
-    table = by_name[name]
-    owner = folded_name(relation.args["db"]) if relation.args.get("db") else ""
-    if owner and owner not in table.holders:
-        raise RequestError(
-            "plans/unknown-table",
-            f"`{owner}` holds no part of `{name}`",
-            place=place_of(relation, sql),
-            remedy=nearest(owner, list(table.holders)) + '; a name with `-` stands in double quotes: "bank-a".deposits',
-        )
-    alias = relation.args.get("alias")
-    if alias:
-        only(alias, sql, "this")
-        return table, owner, frozenset((folded_name(alias.this),))
-    return table, owner, frozenset((name, f"{owner}.{name}") if owner else (name,))

@@ -1,0 +1,120 @@
+"""What a relation tree says of its columns: their types, under their names, and which of them hold one value.
+
+A unit column (``ColumnType.unit``) follows its amount through renames: the type of a renamed amount names the renamed
+unit column. Where the unit column is left behind, the amount is a plain number; the binder sees to it that its unit is
+fixed by then.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from consortia.plans.catalogue import Catalogue
+from consortia.plans.expressions import Call, Const, Expr, Ref
+from consortia.plans.meaning import type_of
+from consortia.plans.model import Named
+from consortia.plans.query import (
+    Computed,
+    Filtered,
+    Grouped,
+    Joined,
+    Limited,
+    Relation,
+    Stacked,
+    TableRows,
+    Windowed,
+)
+from consortia.plans.tables import column_types, find_table
+from consortia.plans.trees import conjuncts
+from consortia.plans.types import ColumnType
+
+ColumnTypes = dict[str, ColumnType]
+
+
+def relation_types(relation: Relation, catalogue: Catalogue) -> ColumnTypes:
+    """The type of each column of ``relation`` by name, in the relation's order."""
+    match relation:
+        case TableRows(table=table):
+            return column_types(find_table(catalogue, table), catalogue)
+        case Computed(source=source, expressions=expressions):
+            return computed_types(relation_types(source, catalogue), expressions)
+        case Joined(how="inner" | "left", left=left, right=right):
+            return relation_types(left, catalogue) | relation_types(right, catalogue)
+        case Joined(left=left):
+            return relation_types(left, catalogue)
+        case Stacked(sources=sources):
+            return relation_types(sources[0], catalogue)
+        case Grouped(source=source, keys=keys, aggregates=aggregates):
+            types = relation_types(source, catalogue)
+            kinds = {key: types[key] for key in keys} | {made.name: made.type for made in aggregates}
+            return {name: _of_unit(kind, {key: key for key in keys}) for name, kind in kinds.items()}
+        case Windowed(source=source, functions=functions, types=kinds):
+            made = {function.name: kind for function, kind in zip(functions, kinds, strict=True)}
+            return relation_types(source, catalogue) | made
+        case Filtered(source=source) | Limited(source=source):
+            return relation_types(source, catalogue)
+
+
+def computed_types(types: Mapping[str, ColumnType], expressions: Sequence[Named]) -> ColumnTypes:
+    """The types of ``expressions`` over columns of ``types``, units named as they are called after it."""
+    moved: dict[str, str] = {}
+    for named in expressions:
+        if isinstance(named.expression, Ref):
+            moved.setdefault(named.expression.column, named.name)
+    return {named.name: _of_unit(type_of(named.expression, types), moved) for named in expressions}
+
+
+def _of_unit(kind: ColumnType, moved: Mapping[str, str]) -> ColumnType:
+    if not kind.unit:
+        return kind
+    return kind.model_copy(update={"unit": moved.get(kind.unit, "")})
+
+
+def fixed_columns(relation: Relation) -> frozenset[str]:
+    """Columns of ``relation`` that conditions hold to one value in all rows (or NULL, by a left join)."""
+    match relation:
+        case TableRows() | Stacked():
+            return frozenset()
+        case Filtered(source=source, predicate=predicate):
+            return fixed_columns(source) | fixed_by(predicate)
+        case Computed(source=source, expressions=expressions):
+            fixed = fixed_columns(source)
+            return frozenset(named.name for named in expressions if _is_fixed(named.expression, fixed))
+        case Joined(how=how, left=left, right=right, on=on):
+            fixed = fixed_columns(left)
+            if how not in ("inner", "left"):
+                return fixed
+            fixed |= fixed_columns(right)
+            return fixed | frozenset(key.right for key in on if key.left in fixed)
+        case Grouped(source=source, keys=keys):
+            return fixed_columns(source) & frozenset(keys)
+        case Windowed(source=source) | Limited(source=source):
+            return fixed_columns(source)
+
+
+def _is_fixed(expression: Expr, fixed: frozenset[str]) -> bool:
+    return isinstance(expression, Const) or (isinstance(expression, Ref) and expression.column in fixed)
+
+
+def fixed_by(condition: Expr | None) -> frozenset[str]:
+    """Columns that hold one value in rows for which ``condition`` is TRUE, by its parts ``column = constant``."""
+    fixed = set()
+    for part in conjuncts(condition):
+        match part:
+            case (
+                Call(op="eq" | "in", args=[Ref(column=column), Const()])
+                | Call(op="eq", args=[Const(), Ref(column=column)])
+            ):
+                fixed.add(column)
+    return frozenset(fixed)
+
+
+def tables_read(relation: Relation) -> int:
+    """How many times ``relation`` reads a table."""
+    match relation:
+        case TableRows():
+            return 1
+        case Joined(left=left, right=right):
+            return tables_read(left) + tables_read(right)
+        case Stacked(sources=sources):
+            return sum(tables_read(source) for source in sources)
+        case _:
+            return tables_read(relation.source)
