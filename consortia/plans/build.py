@@ -16,6 +16,7 @@ from consortia.plans.passes.combine_shares import combine_shares
 from consortia.plans.passes.count_rows import count_rows
 from consortia.plans.passes.expand_averages import expand_averages
 from consortia.plans.passes.infer_ranges import infer_ranges
+from consortia.plans.passes.lower_relation import lower_relation
 from consortia.plans.passes.mark_visibility import mark_visibility
 from consortia.plans.passes.move_key_conditions import move_key_conditions
 from consortia.plans.passes.release_results import release_results
@@ -35,6 +36,7 @@ ORDER: tuple[Pass, ...] = (
     # the steps
     split_locally,
     combine_shares,
+    lower_relation,
     release_results,
     # what is proved of them
     count_rows,

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from consortia.errors import InternalError
 from consortia.plans.catalogue import Catalogue, CatalogueColumn, CatalogueTable
+from consortia.plans.lowering.entities import Units, units_of
+from consortia.plans.lowering.knowledge import Knowledge
+from consortia.plans.lowering.nodes import owners_of, tables_of, types_of, walk
 from consortia.plans.meaning import Types, type_of
 from consortia.plans.model import Column, Step
 from consortia.plans.names import NamePool
@@ -57,21 +61,51 @@ class Draft:
     @property
     def owners(self) -> tuple[str, ...]:
         """Members whose rows are asked for, sorted."""
+        relation = self.query.relation
+        if relation is not None:
+            found = {owner for rows in tables_of(relation) for owner in owners_of(rows, self.catalogue)}
+            return tuple(sorted(found))
         return (self.query.owner,) if self.query.owner else tuple(sorted(self.table.holders))
 
     @property
     def entity(self) -> str:
-        """The privacy unit's column, "" where nobody named one."""
+        """The privacy unit's column, "" where nobody named one or a relation's rows do not hold it."""
+        if self.query.relation is not None:
+            columns = self.units.columns
+            return next((name for name in self.row_types if name in columns), "")
         return self.obligations.entity or self.environment.entities.get(self.query.table, "")
 
     @property
+    def units(self) -> Units:
+        """Where the privacy units of a relation's tables stand in its rows.
+
+        Where the policies name no unit of any of the tables, the one that is obliged holds for those that have it.
+        """
+        relation = self.query.relation
+        if relation is None:
+            raise InternalError("plans/relation", "the query is over one table")
+        entities = self.environment.entities
+        tables = {rows.table for rows in tables_of(relation)}
+        if self.obligations.entity and tables.isdisjoint(entities):
+            unit = self.obligations.entity
+            entities = {table: unit for table in tables if unit in column_types(self._find(table), self.catalogue)}
+        return units_of(relation, entities)
+
+    def _find(self, table: str) -> CatalogueTable:
+        return find_table(self.catalogue, table)
+
+    @property
     def row_types(self) -> dict[str, ColumnType]:
-        """Types of the table's columns by name."""
+        """Types of the rows' columns by name."""
+        if self.query.relation is not None:
+            return types_of(self.query.relation, self.catalogue)
         return column_types(self.table, self.catalogue)
 
     @property
-    def row_columns(self) -> dict[str, Column]:
-        """The table's columns as a scan gives them, by name."""
+    def row_columns(self) -> Mapping[str, Column]:
+        """The rows' columns by name: of a table as a scan gives them, of a relation as they are proved."""
+        if self.query.relation is not None:
+            return Knowledge(self.catalogue, self.environment.as_of).columns(self.query.relation)
         return table_columns(self.table, self.catalogue)
 
     @property
@@ -90,8 +124,10 @@ class Draft:
         return next((aggregate for aggregate in self.query.aggregates if aggregate.name == name), None)
 
     def names(self) -> NamePool:
-        """A pool in which every name of the query and its table is taken."""
+        """A pool in which every name of the query and its rows is taken."""
         query = self.query
         used = {*self.row_types, *(key.name for key in query.keys), *(output.name for output in query.outputs)}
+        if query.relation is not None:
+            used |= {name for node in walk(query.relation) for name in types_of(node, self.catalogue)}
         used |= {aggregate.name for aggregate in query.aggregates}
         return NamePool(used)

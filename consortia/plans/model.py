@@ -75,7 +75,9 @@ class Named(Frozen):
 class Project(_Step):
     """Exactly these columns, in this order. On shares each is made in the domain that its column declares.
 
-    So a plain reference to a column of another domain is a conversion.
+    So a plain reference to a column of another domain is a conversion; a number becomes a key that counts from the
+    lower bound which its column declares. A reference may also declare wider bounds than its source (the same lower
+    bound, for a key) and that NULL may occur, so that tables which meet in a union have equal columns.
     """
 
     kind: Literal["project"] = "project"
@@ -290,8 +292,8 @@ class Plan(Document):
     complete_domain: tuple[str, ...] | None = None
 
     def owners(self) -> tuple[str, ...]:
-        """Members that input data, in the order of their share steps."""
-        return tuple(step.owner for step in self.steps if isinstance(step, Share))
+        """Members that input data, each once, in the order of their first share steps."""
+        return tuple(dict.fromkeys(step.owner for step in self.steps if isinstance(step, Share)))
 
     def ring(self) -> tuple[str, str, str]:
         """The three computers of a ring3 plan, in order of rank; InternalError ``plans/computers`` if it has others."""

@@ -1,10 +1,14 @@
 """Changed copies of drafts and steps: passes return new plans and never mutate."""
 
-from dataclasses import replace
-from typing import Any
+from __future__ import annotations
 
-from consortia.plans.draft import Draft
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 from consortia.plans.model import Column, Step
+
+if TYPE_CHECKING:  # a draft itself needs changed columns
+    from consortia.plans.draft import Draft
 
 
 def with_query(draft: Draft, **changes: Any) -> Draft:

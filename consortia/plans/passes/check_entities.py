@@ -2,15 +2,15 @@
 
 from consortia.errors import RequestError
 from consortia.plans.draft import Draft
-from consortia.plans.model import AggregateStep
 from consortia.plans.passes.classify_output import identifying_keys
+from consortia.plans.passes.release_results import last_aggregation
 
 
 def check_entities(draft: Draft) -> Draft:
     """``draft`` itself; RequestError ``plans/null-entity`` where an identifying group key can be NULL."""
     if draft.output_kind not in ("alert", "score"):
         return draft
-    aggregation = next(step for step in draft.steps if isinstance(step, AggregateStep) and step.at == "shared")
+    aggregation = last_aggregation(draft)
     for column in aggregation.columns:
         if column.name in identifying_keys(draft) and column.nullable:
             raise RequestError(

@@ -12,6 +12,8 @@ from consortia.plans.expressions import columns_of
 def check_keys(draft: Draft) -> Draft:
     """``draft`` itself; RequestError ``plans/key-ids`` or ``plans/key-collisions``."""
     query = draft.query
+    if query.relation is not None:
+        return draft
     read = set().union(*(columns_of(key.expression) for key in query.keys), columns_of_where(draft))
     read |= {name for aggregate in query.aggregates if aggregate.argument for name in columns_of(aggregate.argument)}
     if draft.obligations.minimum_entities:

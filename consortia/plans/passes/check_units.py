@@ -13,6 +13,8 @@ from consortia.plans.trees import conjuncts, walk
 
 def check_units(draft: Draft) -> Draft:
     """``draft`` itself; RequestError ``plans/units`` naming the operator and the unit column."""
+    if draft.query.relation is not None:
+        return draft
     query = draft.query
     rows, groups = draft.row_types, draft.group_types
     settled = _fixed(query.where) | {key.expression.column for key in query.keys if isinstance(key.expression, Ref)}

@@ -14,6 +14,8 @@ from consortia.plans.variants import with_column, with_columns
 
 def choose_domains(draft: Draft) -> Draft:
     """The draft with the domain of every column of every shared step; other steps stay ``clear``."""
+    if draft.query.relation is not None:
+        return draft
     aggregation = next(step for step in draft.steps if isinstance(step, AggregateStep) and step.at == "shared")
     after = {column.name: _own_domain(column, aggregation) for column in aggregation.columns}
     before = _inputs(aggregation, after)

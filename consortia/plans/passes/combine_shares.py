@@ -23,6 +23,8 @@ ENTITIES, MEMBERS, PRESENCE = "other_entities", "other_members", "has"
 
 def combine_shares(draft: Draft) -> Draft:
     """The draft with the steps from the union to HAVING."""
+    if draft.query.relation is not None:
+        return draft
     shape = local_shape(draft)
     shares = [step for step in draft.steps if isinstance(step, Share)]
     steps: list[Step] = []

@@ -1,24 +1,25 @@
 """Padded row counts: from the catalogue's ``max_rows`` and ``max_distinct`` and the plan's shape, nothing else.
 
-Never from a filter's constants or from data: a size tells nothing.
+Never from a filter's constants or from data: a size tells nothing. Steps of a relation know theirs.
 """
 
 from dataclasses import replace
 from math import prod
 
 from consortia.plans.draft import Draft
-from consortia.plans.expressions import Expr, Ref, columns_of
-from consortia.plans.meaning import type_of
-from consortia.plans.model import AggregateStep, Named, Step
-from consortia.plans.ranges import infer
+from consortia.plans.expressions import Expr, Ref
+from consortia.plans.model import AggregateStep, Control, Limit, Named, Step
+from consortia.plans.sizes import distinct_values, domain_size
 
 
 def count_rows(draft: Draft) -> Draft:
     """The draft with ``rows`` of every step."""
     done: dict[str, int] = {}
     steps: list[Step] = []
+    counted = draft.query.relation is not None  # steps of a relation have their rows, up to the control step
     for step in draft.steps:
-        done[step.id] = _rows(draft, step, [done[source] for source in step.inputs])
+        counted = counted and not isinstance(step, Control)
+        done[step.id] = step.rows if counted else _rows(draft, step, [done[source] for source in step.inputs])
         steps.append(step.model_copy(update={"rows": done[step.id]}))
     return replace(draft, steps=tuple(steps))
 
@@ -26,6 +27,8 @@ def count_rows(draft: Draft) -> Draft:
 def _rows(draft: Draft, step: Step, inputs: list[int]) -> int:
     if not inputs:
         return draft.table.max_rows
+    if isinstance(step, Limit):
+        return min(inputs[0], step.count)
     if isinstance(step, AggregateStep):
         if step.at != "shared":
             return min(inputs[0], prod(_distinct(draft, _expression(draft, key)) for key in step.keys))
@@ -53,28 +56,8 @@ def _groups(draft: Draft) -> int:
 
 def _domain(draft: Draft, key: Named) -> int | None:
     """The number of values that a key can have at all, NULL included; None where nobody knows them beforehand."""
-    return _size(draft, key.expression)
-
-
-def _size(draft: Draft, expression: Expr) -> int | None:
-    if type_of(expression, draft.row_types).kind in ("key", "text"):
-        return None
-    found = infer(expression, draft.row_columns)
-    if found.bounds is None:
-        return None
-    return found.bounds.hi - found.bounds.lo + 1 + int(found.nullable)
+    return domain_size(key.expression, draft.row_columns)
 
 
 def _distinct(draft: Draft, expression: Expr) -> int:
-    """The most values of ``expression`` at one owner, NULL included."""
-    sizes = [draft.table.max_rows]
-    size = _size(draft, expression)
-    if size is not None:
-        sizes.append(size)
-    if isinstance(expression, Ref):
-        column = draft.declared(expression.column)
-        if column.max_distinct:
-            sizes.append(column.max_distinct + int(column.nullable))
-    else:
-        sizes.append(prod(_distinct(draft, Ref(column=name)) for name in sorted(columns_of(expression))))
-    return min(sizes)
+    return distinct_values(expression, draft.table, draft.catalogue)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from consortia.errors import InternalError
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import Aggregate, AggregateStep, Column, Filter, Project, Scan, Share, Step, Union
+from consortia.plans.model import Aggregate, AggregateStep, Column, Control, Filter, Project, Scan, Share, Step, Union
 from consortia.plans.narrowing import narrowed
 from consortia.plans.passes.classify_output import COUNTS
 from consortia.plans.ranges import Range, checked, hull, infer, summed
@@ -22,8 +22,10 @@ Made = dict[str, Step]
 def infer_ranges(draft: Draft) -> Draft:
     """The draft with ranges; RequestError ``plans/capacity`` or ``plans/no-bounds``."""
     made: Made = {}
+    proved = draft.query.relation is not None  # steps of a relation have their ranges, up to the control step
     for step in draft.steps:
-        made[step.id] = with_columns(step, _columns(draft, step, made))
+        proved = proved and not isinstance(step, Control)
+        made[step.id] = step if proved else with_columns(step, _columns(draft, step, made))
     return replace(draft, steps=tuple(made.values()))
 
 

@@ -7,6 +7,7 @@ a condition on the key holds for all rows of a group or for none.
 from consortia.errors import RequestError
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Expr, columns_of
+from consortia.plans.query import Filtered
 from consortia.plans.trees import conjunction, conjuncts, substitute
 from consortia.plans.variants import with_query
 
@@ -27,5 +28,9 @@ def move_key_conditions(draft: Draft) -> Draft:
                 remedy="compare an aggregate, or leave it out",
             )
         (moved if read <= keys.keys() else kept).append(part)
-    where = conjunction((*conjuncts(query.where), *(substitute(part, keys) for part in moved)))
-    return with_query(draft, where=where, having=conjunction(kept))
+    below = tuple(substitute(part, keys) for part in moved)
+    if query.relation is not None:
+        condition = conjunction(below)
+        relation = query.relation if condition is None else Filtered(source=query.relation, predicate=condition)
+        return with_query(draft, relation=relation, having=conjunction(kept))
+    return with_query(draft, where=conjunction((*conjuncts(query.where), *below)), having=conjunction(kept))

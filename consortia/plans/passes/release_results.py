@@ -1,8 +1,9 @@
 """Control, release, and the recipient's part: what is opened to whom, and what the recipient makes of it.
 
-Alerts and scores go to the members that hold the table, each its own groups; everything else goes to the person
+Alerts and scores go to the members that hold the tables, each its own groups; everything else goes to the person
 who asks, after the contributor rules. The control step stands in every plan, without rules where there are none:
-it also moves the released rows together, so that their places tell nothing of the others.
+it also moves the released rows together, so that their places tell nothing of the others. A LIMIT sorts and cuts what
+has passed it.
 """
 
 from dataclasses import replace
@@ -11,11 +12,13 @@ from consortia.ids import member_of
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref, columns_of
 from consortia.plans.local import has_rules
+from consortia.plans.lowering.top import top_order
 from consortia.plans.meaning import type_of
 from consortia.plans.model import (
     AggregateStep,
     Column,
     Control,
+    Limit,
     MinimumContributors,
     Project,
     Recipient,
@@ -32,20 +35,24 @@ PUBLIC_KINDS = ("bool", "enum")
 
 def release_results(draft: Draft) -> Draft:
     """The finished list of steps; sizes and ranges follow."""
-    aggregation = next(
-        step for step in reversed(draft.steps) if isinstance(step, AggregateStep) and step.at == "shared"
-    )
-    columns = aggregation.columns
+    aggregation = last_aggregation(draft)
+    columns = draft.steps[-1].columns
     steps: list[Step] = []
 
     def place(at: str) -> dict[str, object]:
         before = steps[-1] if steps else draft.steps[-1]
-        return {"id": f"s{len(draft.steps) + len(steps)}", "inputs": (before.id,), "at": at, "rows": 0}
+        return {"id": f"s{len(draft.steps) + len(steps)}", "inputs": (before.id,), "at": at, "rows": before.rows}
 
     rules = _rules(draft, aggregation) if has_rules(draft) else ()
     checked = {rule.column for rule in rules}
     columns = tuple(column for column in columns if column.name not in checked)
     steps.append(Control.model_validate({**place("shared"), "columns": columns, "rules": rules}))
+    if draft.query.limit is not None:
+        order = {"columns": columns, "keys": top_order(draft.query)}
+        steps.append(Sort.model_validate({**place("shared"), **order}))
+        count = draft.query.limit
+        cut = {**place("shared"), "columns": columns, "count": count, "rows": min(steps[-1].rows, count)}
+        steps.append(Limit.model_validate(cut))
     steps.append(Release.model_validate({**place("shared"), **_release(draft, aggregation, columns)}))
     types = {column.name: column.type for column in steps[-1].columns}
     outputs = tuple(Column(name=output.name, type=type_of(output.expression, types)) for output in draft.query.outputs)
@@ -55,6 +62,11 @@ def release_results(draft: Draft) -> Draft:
     keys = (*draft.query.order_by, *rest)
     steps.append(Sort.model_validate({**place("recipient"), "columns": outputs, "keys": keys}))
     return replace(with_steps(draft, *steps), complete_domain=_complete_domain(draft))
+
+
+def last_aggregation(draft: Draft) -> AggregateStep:
+    """The aggregation on shares whose groups are released."""
+    return next(step for step in reversed(draft.steps) if isinstance(step, AggregateStep) and step.at == "shared")
 
 
 def _rules(draft: Draft, aggregation: AggregateStep) -> tuple[MinimumContributors, ...]:
@@ -92,7 +104,7 @@ def _release(draft: Draft, aggregation: AggregateStep, columns: tuple[Column, ..
 
 def _complete_domain(draft: Draft) -> tuple[str, ...] | None:
     """Group keys whose absent values the recipient fills in as suppressed, None if it can't or need not."""
-    if draft.query.having is not None or not has_rules(draft):
+    if draft.query.having is not None or draft.query.limit is not None or not has_rules(draft):
         return None
     types = draft.group_types
     shown = {output.expression.column for output in draft.query.outputs if isinstance(output.expression, Ref)}

@@ -14,6 +14,8 @@ from consortia.plans.variants import with_steps
 
 def split_locally(draft: Draft) -> Draft:
     """The draft with one chain of steps for each owner, in the order of their ids."""
+    if draft.query.relation is not None:
+        return draft
     shape = local_shape(draft)
     for owner in draft.owners:
         draft = with_steps(draft, *_chain(draft, owner, shape, first=len(draft.steps)))

@@ -1,0 +1,101 @@
+"""Relation trees: their children, the names and types of their columns, and walks over them."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from consortia.plans.catalogue import Catalogue
+from consortia.plans.expressions import Ref
+from consortia.plans.meaning import type_of
+from consortia.plans.model import Named
+from consortia.plans.query import (
+    Computed,
+    Filtered,
+    Grouped,
+    Joined,
+    Limited,
+    Relation,
+    Stacked,
+    TableRows,
+    Windowed,
+)
+from consortia.plans.tables import column_types, find_table
+from consortia.plans.types import ColumnType
+
+
+def children(node: Relation) -> tuple[Relation, ...]:
+    """The relations that ``node`` reads, the left one first."""
+    match node:
+        case TableRows():
+            return ()
+        case Joined(left=left, right=right):
+            return left, right
+        case Stacked(sources=sources):
+            return sources
+        case Filtered() | Computed() | Grouped() | Windowed() | Limited():
+            return (node.source,)
+
+
+def with_children(node: Relation, new: tuple[Relation, ...]) -> Relation:
+    """The node over other relations with the same columns."""
+    if new == children(node):
+        return node
+    match node:
+        case TableRows():
+            return node
+        case Joined():
+            return node.model_copy(update={"left": new[0], "right": new[1]})
+        case Stacked():
+            return node.model_copy(update={"sources": new})
+        case Filtered() | Computed() | Grouped() | Windowed() | Limited():
+            return node.model_copy(update={"source": new[0]})
+
+
+def rewritten(node: Relation, change: Callable[[Relation], Relation]) -> Relation:
+    """The tree with ``change`` applied to every node, the lowest first."""
+    return change(with_children(node, tuple(rewritten(child, change) for child in children(node))))
+
+
+def walk(node: Relation) -> Iterator[Relation]:
+    """The node and all below it, outermost first, left before right."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def tables_of(node: Relation) -> tuple[TableRows, ...]:
+    """Every table occurrence, left before right."""
+    return tuple(found for found in walk(node) if isinstance(found, TableRows))
+
+
+def owners_of(rows: TableRows, catalogue: Catalogue) -> tuple[str, ...]:
+    """The members whose rows of the table are asked for, sorted."""
+    return (rows.owner,) if rows.owner else tuple(sorted(find_table(catalogue, rows.table).holders))
+
+
+def types_of(node: Relation, catalogue: Catalogue) -> dict[str, ColumnType]:
+    """The type of each column of ``node``, in its order."""
+    match node:
+        case TableRows(table=table):
+            return column_types(find_table(catalogue, table), catalogue)
+        case Filtered() | Limited():
+            return types_of(node.source, catalogue)
+        case Computed():
+            below = types_of(node.source, catalogue)
+            return {named.name: type_of(named.expression, below) for named in node.expressions}
+        case Joined(how="inner" | "left"):
+            return types_of(node.left, catalogue) | types_of(node.right, catalogue)
+        case Joined():
+            return types_of(node.left, catalogue)
+        case Stacked():
+            return types_of(node.sources[0], catalogue)
+        case Grouped():
+            below = types_of(node.source, catalogue)
+            made = {aggregate.name: aggregate.type for aggregate in node.aggregates}
+            return {key: below[key] for key in node.keys} | made
+        case Windowed():
+            made = {each.name: kind for each, kind in zip(node.functions, node.types, strict=True)}
+            return types_of(node.source, catalogue) | made
+
+
+def passed(expressions: tuple[Named, ...]) -> Mapping[str, str]:
+    """The outputs of a projection that are plain columns of its source: new name to old name."""
+    return {named.name: named.expression.column for named in expressions if isinstance(named.expression, Ref)}
