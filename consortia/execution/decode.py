@@ -12,7 +12,7 @@ import polars as pl
 from consortia.errors import InternalError, ProtocolAbort
 from consortia.execution.carried import exact_decimals, fits_int64
 from consortia.execution.layout import Field, bounds_of, fields_of, shapes_of
-from consortia.execution.parts import combined, parse_part
+from consortia.execution.parts import combined, form_of, parse_part
 from consortia.plans.evaluate import evaluate
 from consortia.plans.expressions import columns_of
 from consortia.plans.model import Column, Plan, Project, Release, Sort, SortKey, Step
@@ -26,7 +26,7 @@ SUPPRESSED = "suppressed"
 
 
 def decode(plan: Plan, step_id: str, parts: Sequence[bytes]) -> pl.DataFrame:
-    """The result of release ``step_id`` for one recipient, from the parts of all three computers.
+    """The result of release ``step_id`` for one recipient, from the parts of all computers.
 
     Raises ProtocolAbort ``execution/part`` if a part is malformed, ``execution/result`` if what they add up to
     contradicts the plan.
@@ -34,7 +34,8 @@ def decode(plan: Plan, step_id: str, parts: Sequence[bytes]) -> pl.DataFrame:
     release = release_step(plan, step_id)
     shapes = shapes_of(release.columns)
     rows = opened_rows(plan, release)
-    return finish(plan, step_id, combined(shapes, [parse_part(shapes, rows, part) for part in parts]))
+    form = form_of(plan)
+    return finish(plan, step_id, combined(shapes, [parse_part(shapes, rows, part, form) for part in parts], form))
 
 
 def release_step(plan: Plan, step_id: str) -> Release:

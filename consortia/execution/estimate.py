@@ -8,6 +8,8 @@ from consortia.plans.cost import Estimate, Opening, StepCost, party_bytes
 from consortia.plans.model import Plan
 from consortia.protocols.channel import lane
 from consortia.protocols.counting import CountingEngine
+from consortia.protocols.shamir.costs import Group
+from consortia.protocols.shamir.counting import ShamirCountingEngine
 
 
 def estimate(plan: Plan) -> Estimate:
@@ -15,11 +17,18 @@ def estimate(plan: Plan) -> Estimate:
 
     A sort needs more batches than declared with a probability below 10^-6 (``protocols.order.schedule``).
     """
-    engine = CountingEngine(plan.ring())
+    engine = counting_engine(plan)
     run_shared(plan, engine, {})
     counts = engine.counts
     openings = [(each.step, each.what, each.elements, each.to) for each in counts.opened]
     return declared(plan, counts.rounds, counts.sent, openings)
+
+
+def counting_engine(plan: Plan) -> CountingEngine | ShamirCountingEngine:
+    """The counting counterpart of the plan's engine."""
+    if plan.engine == "shamir":
+        return ShamirCountingEngine(Group(plan.computers, plan.collusion))
+    return CountingEngine(plan.ring())
 
 
 def declared(

@@ -14,6 +14,7 @@ from functools import partial
 from consortia.errors import InternalError
 from consortia.execution.layout import Field, bounds_of, fields_of, shapes_of
 from consortia.execution.liveness import reads, shared_steps
+from consortia.execution.parts import Form, form_of
 from consortia.execution.schedule import Begin, Schedule, Task, in_turn
 from consortia.execution.steps import Steps
 from consortia.plans.model import Plan, Recipient, Release, Share, Step
@@ -35,6 +36,7 @@ class ReleasedTable:
     rows: int
     shapes: tuple[ColumnShape, ...]
     vectors: tuple[Vector, ...]
+    form: Form
 
     @property
     def recipient_name(self) -> str:
@@ -62,6 +64,7 @@ class _Run:
         self._engine = engine
         self._inputs = inputs
         self._steps = Steps(plan)
+        self._form = form_of(plan)
         self._uses = Counter(source for step in shared_steps(plan) for source in reads(step))
         self._used = threading.Lock()
         self._tables: dict[str, SharedTable] = {}
@@ -75,7 +78,7 @@ class _Run:
         sources = [self._tables[source] for source in step.inputs]
         if isinstance(step, Release):
             self._steps.check_control(step)
-            self.released[step.id] = _released(step, engine, sources[0])
+            self.released[step.id] = _released(step, engine, sources[0], self._form)
         else:
             self._tables[step.id] = self._steps.kept(step, self._steps.result(step, engine, sources))
         with self._used:
@@ -103,24 +106,24 @@ def _bit(vector: Vector, place: str) -> Boolean:
     return vector
 
 
-def _released(step: Release, engine: Engine, table: SharedTable) -> list[ReleasedTable]:
+def _released(step: Release, engine: Engine, table: SharedTable, form: Form) -> list[ReleasedTable]:
     """The columns of the step for each recipient; with ``own``, each recipient's own rows alone."""
     names = [column.name for column in step.columns]
     if step.rows_of == "all":
-        return [_released_table(step, recipient, table.only(names)) for recipient in step.recipients]
+        return [_released_table(step, recipient, table.only(names), form) for recipient in step.recipients]
     return [
-        _released_table(step, recipient, own_rows(engine.narrow(f"own-{recipient.member}"), table, mark, names))
+        _released_table(step, recipient, own_rows(engine.narrow(f"own-{recipient.member}"), table, mark, names), form)
         for recipient, mark in zip(step.recipients, step.membership, strict=True)
     ]
 
 
-def _released_table(step: Release, recipient: Recipient, table: SharedTable) -> ReleasedTable:
+def _released_table(step: Release, recipient: Recipient, table: SharedTable, form: Form) -> ReleasedTable:
     fields = fields_of(step.columns)
     for column in step.columns:
         if table.column(column.name).validity is not None and not column.nullable:
             raise InternalError("execution/shape", f"`{column.name}` may be NULL, which its plan denies", place=step.id)
     vectors = tuple(_vector(table, field, step.id) for field in fields)
-    return ReleasedTable(step.id, recipient, table.length, tuple(field.shape for field in fields), vectors)
+    return ReleasedTable(step.id, recipient, table.length, tuple(field.shape for field in fields), vectors, form)
 
 
 def _vector(table: SharedTable, field: Field, place: str) -> Vector:

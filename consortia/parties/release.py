@@ -31,7 +31,8 @@ def release(engine: Engine, tables: Sequence[ReleasedTable]) -> tuple[ResultPart
 
 
 def _part(engine: Engine, table: ReleasedTable) -> ResultPart:
-    return ResultPart(table.step, table.recipient_name, part_bytes(table.shapes, table.rows, opened(engine, table)))
+    payload = part_bytes(table.shapes, table.rows, opened(engine, table), table.form)
+    return ResultPart(table.step, table.recipient_name, payload)
 
 
 def opened(engine: Engine, table: ReleasedTable) -> list[Words]:

@@ -1,10 +1,9 @@
-"""A whole run in one process: three threads as computers, one for each owner that does not compute.
+"""A whole run in one process: a thread for each computer, and one for each owner that does not compute.
 
 The same plan, executor, engine and parts as between nodes, over channels in memory. What it gives beside the
 results is what was measured, in the shape of the declared cost, so that the two can be compared with ``==``.
 """
 
-import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,18 +16,14 @@ from consortia.execution.decode import decode, finish
 from consortia.execution.encode import encode
 from consortia.execution.estimate import declared
 from consortia.execution.executor import Inputs, run_shared
-from consortia.execution.layout import shapes_of
 from consortia.execution.schedule import overlapping
+from consortia.parties.cast import cast_of
 from consortia.parties.release import ResultPart, opened, release
 from consortia.plans.cost import Estimate
 from consortia.plans.model import Plan, Share
 from consortia.protocols.clear.engine import ClearEngine
-from consortia.protocols.context import Context
 from consortia.protocols.memory import MemoryNetwork
-from consortia.protocols.randomness import Randomness
-from consortia.protocols.ring3 import Ring3Engine
 from consortia.protocols.shares import Words
-from consortia.protocols.sharing.external import send_input
 from consortia.protocols.sharing.opening import RECIPIENT
 from consortia.protocols.transcript import Transcript
 
@@ -40,7 +35,7 @@ Results = Mapping[tuple[str, str], pl.DataFrame]
 
 @dataclass(frozen=True)
 class SimulatedRun:
-    """``measured`` is counted where frames are sent; ``parts`` are the three computers' parts of every output."""
+    """``measured`` is counted where frames are sent; ``parts`` are the computers' parts of every output."""
 
     results: Results
     measured: Estimate
@@ -65,22 +60,20 @@ def simulate(plan: Plan, frames: Frames, *, silence: float = 60.0) -> SimulatedR
     owners = [step.owner for step in plan.steps if isinstance(step, Share)]
     outside = [owner for owner in dict.fromkeys(owners) if owner not in plan.computers]
     network = MemoryNetwork((*plan.computers, *outside), silence=silence)
-    seeds = [secrets.token_bytes(32) for _ in plan.computers]
     transcripts = [Transcript() for _ in plan.computers]
+    cast = cast_of(plan, network.channels, transcripts)
     parts: dict[str, tuple[ResultPart, ...]] = {}
 
     def compute(rank: int, member: str) -> None:
-        randomness = Randomness(rank, seeds[rank], seeds[(rank + 1) % 3])
-        context = Context(rank, plan.ring(), network.channels[member], randomness, transcripts[rank])
-        engine = Ring3Engine(context)
+        engine = cast.engines[rank]
         inputs = _own_inputs(plan, member, frames)
         parts[member] = release(engine, run_shared(plan, engine, inputs, schedule=overlapping))
 
     def send(member: str) -> None:
         for step_id, values in _own_inputs(plan, member, frames).items():
             step = plan.step(step_id)
-            if values is not None:
-                send_input(network.channels[member], plan.ring(), step_id, step.rows, shapes_of(step.columns), values)
+            if values is not None and isinstance(step, Share):
+                cast.send(member, step, values)
 
     tasks: dict[str, Callable[[], None]] = {}
     for rank, member in enumerate(plan.computers):
@@ -128,7 +121,7 @@ def _results(plan: Plan, parts: Sequence[Sequence[ResultPart]]) -> Results:
 
 
 def _measured(plan: Plan, network: MemoryNetwork, transcripts: Sequence[Transcript]) -> Estimate:
-    """Bytes counted at the channels, rounds and openings as the computers recorded them (the same at all three)."""
+    """Bytes counted at the channels, rounds and openings as the computers recorded them (the same at all)."""
     sent: Counter[tuple[str, str]] = Counter()
     for member, channels in network.channels.items():
         for channel in channels.values():

@@ -13,6 +13,8 @@ from consortia.errors import InternalError
 from consortia.protocols.costs import Shape
 from consortia.protocols.order.schedule import schedule
 
+PRIME = (1 << 160) - 47
+"""Elements of the field of numbers: the largest prime below 2^160."""
 NUMBER_BYTES = 20
 MASKED_BITS = "bits under a random mask"
 MASKED_NUMBERS = "numbers under a random mask"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from consortia.protocols.shamir.costs import NUMBER_BYTES
+from consortia.protocols.shamir.costs import NUMBER_BYTES, PRIME
 from consortia.protocols.shamir.mpyc_modules import mpyc_module
 from consortia.protocols.shares import Words
 
@@ -24,8 +24,7 @@ Numbers = NDArray[np.object_]
 Subset = tuple[int, ...]
 """Ranks of the computers that hold one key, ascending."""
 
-P = (1 << 160) - 47
-"""The largest prime below 2^160."""
+P = PRIME
 KEY_BYTES = 16
 """Bytes of a key that all computers of a subset hold, as MPyC draws them."""
 _MASK = (1 << 64) - 1
