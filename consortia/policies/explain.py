@@ -24,6 +24,11 @@ OPERATION_WORDS = {
     "compare": "compare totals of, without opening them",
     "alert": "open to the members that hold the row",
     "score": "open numbers per customer made from",
+    "join": "let rows of several tables or members meet by equal values of",
+    "rank": "put rows in order by, and keep the first",
+    "extreme": "open the least and greatest value, which is one customer's, of",
+    "quantile": "open medians and other quantiles, which are one or two customers' values, of",
+    "variance": "open sums of squares (for variance and deviation) of",
 }
 ROW_WORDS = {
     "count": "the number of rows in a group may be opened",

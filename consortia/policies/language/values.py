@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -42,16 +42,23 @@ Fraction = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?$")
 
 ColumnClass = Literal["identifier", "quasi", "sensitive", "label", "free"]
 
-ColumnOperation = Literal["filter", "group", "count", "sum", "compare", "alert", "score"]
+ColumnOperation = Literal[
+    "filter", "group", "count", "sum", "compare", "alert", "score", "join", "rank", "extreme", "quantile", "variance"
+]
 """What may be done with a column:
 
-- filter: rows may be selected by it (WHERE), inside the owner's node
+- filter: rows may be selected by it (WHERE), inside the owner's node or on shares before contributors are counted
 - group: its values may be opened as group keys of an aggregate
 - count: the number of its non-NULL values in a group may be opened
 - sum: its sum in a group may be opened, and the average, which follows from sum and count
 - compare: its sum or count may be compared (HAVING); which groups pass is learnt, the number is not
 - alert: its values may be opened to a member for groups to which that member itself contributed rows
 - score: a number made from it may be opened beside an alert, so per entity and without a minimum of contributors
+- join: its equality with another value may decide which rows meet: keys of joins and of nested groups, partitions
+- rank: its order may decide: window numbers, LIMIT inside a query, a minimum or maximum inside a nested query
+- extreme: its least and greatest value in a group may be opened, each of which is one contributor's
+- quantile: its median and other quantiles in a group may be opened, which are one or two contributors' values
+- variance: its sum of squares in a group may be opened; variance and deviation open sum and count beside it
 """
 
 TableOperation = Literal["count", "compare", "count-members", "compare-members", "score"]
@@ -59,13 +66,14 @@ TableOperation = Literal["count", "compare", "count-members", "compare-members",
 members in a group opened or compared, and either of them opened beside an alert (score)."""
 
 CLASS_OPERATIONS: dict[ColumnClass, frozenset[str]] = {
-    "identifier": frozenset(("alert", "count", "compare")),
-    "quasi": frozenset(("filter", "group", "count", "sum", "compare", "alert")),
-    "sensitive": frozenset(("filter", "count", "sum", "compare", "score")),
-    "label": frozenset(("filter", "group", "count", "compare")),
-    "free": frozenset(("filter", "group", "count", "sum", "compare", "alert", "score")),
+    "identifier": frozenset(("alert", "count", "compare", "join")),
+    "quasi": frozenset(("filter", "group", "count", "sum", "compare", "alert", "join", "rank", "quantile")),
+    "sensitive": frozenset(("filter", "count", "sum", "compare", "score", "rank", "quantile", "variance")),
+    "label": frozenset(("filter", "group", "count", "compare", "join")),
+    "free": frozenset(get_args(ColumnOperation)),
 }
-"""The most that may be written for a column of each class: nobody groups by an identifier or by a sensitive value."""
+"""The most that may be written for a column of each class: nobody groups by an identifier or by a sensitive value,
+lets rows meet by a sensitive value (equal salaries would find each other), or opens one customer's extreme value."""
 
 
 class Section(BaseModel):

@@ -11,7 +11,7 @@ def output_kind(case: Case) -> Iterator[Finding]:
     for output in case.flow.outputs:
         path = ("outputs", output.kind)
         step = output.release.id
-        if not output.grouped:
+        if output.groups is None:
             yield forbid(
                 "output-kind", ("outputs",), "rows would be opened as they are",
                 "group the rows", step=step,

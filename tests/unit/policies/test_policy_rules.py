@@ -9,7 +9,7 @@ from consortia.errors import RequestError
 from consortia.plans.expressions import Call, Ref
 from consortia.plans.model import Filter, Plan, Recipient, Release, Step
 from consortia.policies.decide import decide
-from consortia.policies.lineage import uses_of
+from consortia.policies.flow.sources import uses_of
 from consortia.policies.rules import ALL, leaks
 from consortia.policies.rules.base import Case, Finding, Rule
 from consortia.policies.verdicts import Decision, Reason

@@ -1,0 +1,111 @@
+"""What a source becomes inside an aggregate: of a nested query, whose groups are the rows of another, or of the last.
+
+A nested query's aggregate over the rows of one entity is that entity's *value*; contributors are counted at the end,
+by the last aggregation. So a sum of sums is a sum, and whatever picks out rows inside stays a selection.
+"""
+
+from dataclasses import replace
+
+from consortia.plans.model import AggregateFunction
+from consortia.policies.flow.sources import ROWS, ColumnSource, Form, Kind, Sources
+
+_SUMMED: dict[Kind, Kind] = {
+    "value": "sum", "total": "sum", "least": "sum", "tally": "count",
+    "row": "rows", "grouped-row": "rows", "present": "entities", "row-count": "rows", "member-count": "members",
+}  # fmt: skip
+_COUNTED: dict[Kind, Kind] = {
+    "value": "count", "total": "count", "least": "count", "tally": "count",
+    "row": "rows", "grouped-row": "rows", "present": "entities", "row-count": "rows", "member-count": "members",
+}  # fmt: skip
+_INNER_SUM: dict[Kind, Kind] = {"value": "total", "row": "row-count", "grouped-row": "row-count", "present": "tally"}
+_INNER_COUNT: dict[Kind, Kind] = _INNER_SUM | {"value": "tally", "total": "tally", "least": "tally"}
+OF_ORDER = ("min", "max", "quantile", "median")
+HOLDS_VALUES: frozenset[Kind] = frozenset(("value", "total", "tally", "least"))
+
+
+def at_last(function: AggregateFunction, source: ColumnSource) -> tuple[ColumnSource, ...]:
+    """What ``source`` becomes inside the last aggregation's ``function`` of its column."""
+    match source.kind:
+        case "member":
+            return (source,)
+        case "match":
+            return (replace(source, kind="gaps", form="condition"),)
+        case "gap":
+            return (replace(source, kind="gaps", form="plain"),)
+        case "mark" | "place":
+            return (replace(source, kind="selection"),)
+    if source.form == "condition":
+        return () if source.kind in ROWS else (replace(source, kind="selection"),)
+    made = tuple(replace(source, kind=kind, form=_kept(source.form)) for kind in _number(function, source))
+    picks = source.form == "shape" and function in ("sum", "count")
+    return (*made, replace(source, kind="selection")) if picks else made
+
+
+def _kept(form: Form) -> Form:
+    return form if form in ("plain", "linear") else "linear"
+
+
+def _number(function: AggregateFunction, source: ColumnSource) -> tuple[Kind, ...]:
+    """Kinds of the number that ``function`` makes of a source."""
+    if function in OF_ORDER:
+        if source.kind in ROWS:
+            return ()
+        return ("extreme",) if function in ("min", "max") else ("quantile",)
+    if function == "count-distinct":
+        return () if source.kind in ROWS else ("entities",)
+    if source.form == "square" and function == "sum":
+        return ("variance",)
+    table = _SUMMED if function == "sum" else _COUNTED
+    made = table[source.kind]
+    return (made, "ranked") if source.kind == "least" and function == "sum" else (made,)
+
+
+def nested(function: AggregateFunction, source: ColumnSource, *, at_owner: bool) -> tuple[ColumnSource, ...]:
+    """What ``source`` becomes inside an aggregate of a nested query, or of an owner's own part of any query."""
+    if function in OF_ORDER:
+        chosen = replace(source, form="linear" if source.form == "plain" else source.form)
+        if source.kind == "value":
+            return (replace(chosen, kind="least"),)
+        return (chosen, replace(chosen, kind="least")) if source.kind == "total" else (chosen,)
+    table = _INNER_SUM if function == "sum" else _INNER_COUNT
+    if function == "count-distinct" and source.kind in ROWS:
+        return ()
+    made = replace(source, kind=table.get(source.kind, source.kind))
+    counts = made.kind in ("tally", "row-count", "member-count")
+    if counts and made.form in ("plain", "square"):
+        # A number of groups is a number of groups; the sum of a nested query's numbers is not a count any more.
+        made = replace(made, form="plain" if at_owner else "linear")
+    return (made,)
+
+
+def rows_counted(rows: Sources, keys: Sources, *, last: bool, at_owner: bool) -> Sources:
+    """What the number of rows of a group tells; ``rows`` is their existence, ``keys`` the group's keys.
+
+    Rows that an owner has grouped are one a member where the group's keys hold all of the owner's keys.
+    """
+    known = {(key.owner, key.table, key.column, key.form) for key in keys}
+    finer = {s for s in rows if s.kind == "present" and (s.owner, s.table, s.column, s.form) not in known}
+    form: Form = "plain" if last or at_owner else "linear"
+    found: set[ColumnSource] = set()
+    for source in rows:
+        if source.kind == "present":
+            if source in finer:
+                found.add(replace(source, kind="entities" if last else "tally", form=form))
+            continue
+        one_a_member = source.kind == "grouped-row" and not finer
+        inner: Kind = "member-count" if one_a_member else "row-count"
+        outer: Kind = "members" if one_a_member else "rows"
+        repeated = source.form == "shape"
+        found.add(replace(source, kind=outer if last else inner, form="shape" if repeated else form))
+        if repeated and last:
+            found.add(replace(source, kind="selection"))
+    return frozenset(found)
+
+
+def existence(rows: Sources, keys: Sources, *, at_owner: bool) -> Sources:
+    """What the existence of a group tells: that there is this combination of keys (forms are those of the keys)."""
+    present = {replace(key, kind="present") for key in keys if key.kind in HOLDS_VALUES}
+    if at_owner:
+        grouped = {replace(row, kind="grouped-row") for row in rows if row.kind in ("row", "grouped-row")}
+        return frozenset(present | grouped | {row for row in rows if row.kind == "present"})
+    return frozenset(present) or rows
