@@ -1,14 +1,18 @@
 """What an expression is worth on one row: exact integers, SQL's three-valued logic, PostgreSQL's arithmetic.
 
 This is the one definition of the meaning of ``Expr``: recipients compute with it, constants are folded with it,
-and what owners run in their database must agree with it. Values are carried integers (a bool is 0 or 1, an enum
+and what owners run in their database must agree with it (roots and the like: within the errors of
+docs/reference/functions.md). Values are carried integers (a bool is 0 or 1, an enum
 its code), text is ``str``, NULL is None. A division by zero gives NULL (docs/reference/types.md).
 """
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from operator import eq, ge, gt, le, lt, ne
 
+from consortia.plans import functions
 from consortia.plans.expressions import Call, Const, Expr, Ref
+from consortia.plans.functions import rounded
 from consortia.plans.meaning import type_of
 from consortia.plans.types import ColumnType
 
@@ -25,12 +29,6 @@ def truncated(dividend: int, divisor: int) -> int:
     return quotient if (dividend < 0) == (divisor < 0) else -quotient
 
 
-def rounded(dividend: int, divisor: int) -> int:
-    """The quotient rounded to the nearest, halves away from zero; the divisor is not 0."""
-    size = (2 * abs(dividend) + abs(divisor)) // (2 * abs(divisor))
-    return size if (dividend < 0) == (divisor < 0) else -size
-
-
 def evaluate(expression: Expr, row: Row, types: Types, member: str = "") -> Value:
     """The value of ``expression`` on ``row``; ``types`` are those of the row's columns, ``member`` holds the row."""
     match expression:
@@ -44,6 +42,10 @@ def evaluate(expression: Expr, row: Row, types: Types, member: str = "") -> Valu
             return member
         case Call(op="and" | "or" | "not" | "case" | "coalesce" | "in" | "is_null"):
             return _logic(expression, row, types, member)
+        case Call(op="greatest" | "least", args=args):
+            known = [evaluate(arg, row, types, member) for arg in args]
+            numbers = [value for value in known if isinstance(value, int)]
+            return (max if expression.op == "greatest" else min)(numbers) if numbers else None
         case Call(args=args):
             values = [evaluate(arg, row, types, member) for arg in args]
             if any(value is None for value in values):
@@ -98,6 +100,37 @@ def _strict(call: Call, values: list[Value], types: Types) -> Value:
             return a * int(10 ** (call.type.scale - scales[0]))
         case "divide" | "modulo", [a, b]:
             return None if b == 0 else _quotient(call, a, b, scales)
+        case "abs", [a]:
+            return abs(a)
+        case "round" | "floor" | "ceil", [a]:
+            return _whole(call, a, int(10 ** (scales[0] - call.type.scale)))
+    return _function(call, numbers, scales)
+
+
+def _whole(call: Call, a: int, divisor: int) -> int:
+    """``a`` without some of its places."""
+    match call.op:
+        case "round":
+            return rounded(a, divisor)
+        case "floor":
+            return a // divisor
+        case _:
+            return -(-a // divisor)
+
+
+def _function(call: Call, numbers: list[int], scales: list[int]) -> int | None:
+    """Functions with a result of ``FUNCTION_SCALE`` places."""
+    match call.op, numbers:
+        case "sqrt", [a]:
+            return functions.square_root(a, scales[0])
+        case "ln", [a]:
+            return functions.logarithm(a, scales[0])
+        case "exp", [a]:
+            return functions.exponential(a, scales[0])
+        case "sigmoid", [a]:
+            return functions.sigmoid(a, scales[0])
+        case "power", [a, b]:
+            return functions.power(a, scales[0], Fraction(b, 10 ** scales[1]))
     raise TypeError(call.op)
 
 

@@ -45,7 +45,10 @@ def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
     return f"there are {shown}" + (" and others" if len(known) > 8 else "")
 
 
-FUNCTIONS_ARE = "the functions are SUM, COUNT, AVG, COALESCE, CAST, member() and CURRENT_DATE"
+FUNCTIONS_ARE = (
+    "functions are ABS, ROUND, FLOOR, CEIL, GREATEST, LEAST, SQRT, LN, EXP, POWER, SIGMOID, COALESCE, CAST, member(); "
+    "aggregates SUM, COUNT, AVG, MIN, MAX, MEDIAN, PERCENTILE_DISC, VARIANCE, STDDEV"
+)
 
 CONSTRUCTS: dict[type[Node], tuple[str, str]] = {
     exp.Subquery: ("a subquery in this place", "put it into FROM or WITH and join it"),
@@ -54,6 +57,7 @@ CONSTRUCTS: dict[type[Node], tuple[str, str]] = {
     exp.Any: ("ANY", "write IN (SELECT ...) or EXISTS"),
     exp.All: ("ALL", "write NOT IN (SELECT ...) or NOT EXISTS"),
     exp.Window: ("a window function in this place", "select it in a nested query"),
+    exp.Log: ("LOG", "write LN(x), or LN(x) / LN(10) for base 10"),
     exp.Like: ("LIKE", "compare with `=` or IN"),
     exp.ILike: ("ILIKE", "compare with `=` or IN"),
     exp.RegexpLike: ("a regular expression", "compare with `=` or IN"),

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from consortia.errors import RequestError
 from consortia.plans import literals, meaning
+from consortia.plans.binding.calls import called, operands
 from consortia.plans.binding.scope import Scope, column
 from consortia.plans.evaluate import evaluate
 from consortia.plans.expressions import Call, Const, Expr, Op
@@ -143,6 +144,9 @@ def _bind(node: Node, scope: Scope) -> Expr:  # noqa: C901, PLR0912 - one case f
         only_here("this", "expression", "typed", "safe")
         left, right = bind(node.this, scope), bind(node.expression, scope)
         return _constant(meaning.arithmetic(ARITHMETIC[type(node)], left, right, scope.columns))
+    parts = operands(node, scope.text)
+    if parts is not None:
+        return _constant(called(node, [bind(part, scope) for part in parts], scope.columns))
     raise refused_node(node, scope.text)
 
 
@@ -159,11 +163,16 @@ def _chain(node: Node) -> list[Node]:
     return parts
 
 
-def _constant(call: Call) -> Expr:
+def _constant(call: Expr) -> Expr:
     """The value at once, if all operands are constants."""
-    if not all(isinstance(arg, Const) for arg in call.args):
+    if not isinstance(call, Call) or not all(isinstance(arg, Const) for arg in call.args):
         return call
-    value = evaluate(call, {}, {})
+    try:
+        value = evaluate(call, {}, {})
+    except OverflowError as error:
+        raise Misfit(
+            f"{call.op.upper()} of a constant reaches 2^126", "use smaller numbers", "plans/capacity"
+        ) from error
     return Const(type=call.type, integer=value if isinstance(value, int) else None)
 
 
