@@ -80,8 +80,8 @@ class Banks:
         return build_plan(bind(sql, self.catalogue, AS_OF), surroundings, obligations)
 
     def frames(self, plan: Plan) -> Mapping[str, pl.DataFrame]:
-        """Every owner's local stage, on its current snapshot."""
-        return {step.owner: self._local(plan, step) for step in plan.steps if isinstance(step, Share)}
+        """Every owner's local stages by share step, on its current snapshots."""
+        return {step.id: self._local(plan, step) for step in plan.steps if isinstance(step, Share)}
 
     def _local(self, plan: Plan, step: Share) -> pl.DataFrame:
         desk = self.desks[step.owner]

@@ -27,7 +27,7 @@ def simulated_run(plan: Plan, homes: Path) -> SimulatedRun:
             catalogue = Catalogue.parse(home.trust.catalogue().payload_bytes())
             store = SnapshotStore(home.path / "snapshots")
             roots = committed_snapshots(store, plan, step.owner, catalogue)
-            frames[step.owner] = run_local(plan, step.id, store, roots, catalogue)
+            frames[step.id] = run_local(plan, step.id, store, roots, catalogue)
     return simulate(plan, frames)
 
 

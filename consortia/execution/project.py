@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from consortia.execution.fit import declared_nulls, form_of
 from consortia.execution.translate import translated
@@ -38,9 +39,5 @@ def _order(order: Sequence[Ordering], expressions: Sequence[Named], live: frozen
         for named in expressions
         if isinstance(named.expression, Ref) and named.name in live
     }
-    kept = []
-    for key in order:
-        if key.column not in names:
-            break
-        kept.append(replace(key, column=names[key.column]))
-    return tuple(kept)
+    kept = takewhile(lambda key: key.column in names, order)
+    return tuple(replace(key, column=names[key.column]) for key in kept)

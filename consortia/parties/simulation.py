@@ -28,7 +28,7 @@ from consortia.protocols.sharing.opening import RECIPIENT
 from consortia.protocols.transcript import Transcript
 
 Frames = Mapping[str, pl.DataFrame]
-"""The local stage's result of each owner, by member id."""
+"""The local stage's results, by id of the share step."""
 Results = Mapping[tuple[str, str], pl.DataFrame]
 """What each recipient gets, by release step and recipient (person, else member)."""
 
@@ -44,7 +44,7 @@ class SimulatedRun:
 
 def run_clear(plan: Plan, frames: Frames) -> Results:
     """The plan on plain values: the oracle of what the shared steps mean."""
-    inputs: Inputs = {step.id: encode(step, frames[step.owner]) for step in plan.steps if isinstance(step, Share)}
+    inputs: Inputs = {step.id: encode(step, frames[step.id]) for step in plan.steps if isinstance(step, Share)}
     engine = ClearEngine()
     return {
         (table.step, table.recipient_name): finish(plan, table.step, opened(engine, table))
@@ -87,7 +87,9 @@ def simulate(plan: Plan, frames: Frames, *, silence: float = 60.0) -> SimulatedR
 
 def _own_inputs(plan: Plan, member: str, frames: Frames) -> dict[str, Sequence[Words] | None]:
     return {
-        step.id: encode(step, frames[member]) for step in plan.steps if isinstance(step, Share) and step.owner == member
+        step.id: encode(step, frames[step.id])
+        for step in plan.steps
+        if isinstance(step, Share) and step.owner == member
     }
 
 

@@ -46,7 +46,7 @@ def frames(plan: Plan, data: Data) -> dict[str, pl.DataFrame]:
         tables[step.id] = naive_plan._step(step, sources, types, owner, data)
         if isinstance(step, Share):
             rows = [row for _, row in tables[step.id]]
-            made[owner] = frame_of(step.columns, rows) if step.columns else pl.DataFrame(height=len(rows))
+            made[step.id] = frame_of(step.columns, rows) if step.columns else pl.DataFrame(height=len(rows))
     return made
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
@@ -252,8 +253,8 @@ def last_rows(
     groups = {name: clean.columns[f"key/{name}"] for name in grouping.keys if name in grouping.keep}
     values = {quantity: clean.columns["/".join(quantity)].value for quantity in running}
     order = table.order[: len(grouping.keys)]
-    kept = order if all(ordering.column in groups for ordering in order) else ()
-    return SharedTable(clean.length, groups, clean.valid, order=kept), values
+    kept = takewhile(lambda ordering: ordering.column in groups, order)
+    return SharedTable(clean.length, groups, clean.valid, order=tuple(kept)), values
 
 
 def _differences(vector: Vector) -> Vector:

@@ -79,7 +79,7 @@ def truth(engine: Engine, table: SharedTable, expression: Expression) -> Truth:
         case _:
             code = operand(engine, table, expression)
             if isinstance(code, Code) and code.planes.bits == 1 and code.lo == 0:
-                return _decided(engine.narrow("known"), code.planes, code.known)
+                return _decided(engine.narrow("decided"), code.planes, code.known)
     raise InternalError("relational/unsupported", "this expression is no truth value", place=type(expression).__name__)
 
 

@@ -25,7 +25,7 @@ from tests.unit.execution.cases import ALERTS, CASES, STATISTICS, WHOLE, Case
 
 
 def frames(case: Case, rows: Mapping[str, Sequence[Row]]):
-    return {owner: frame_of(case.columns, rows[owner]) for owner in case.owners}
+    return {f"s{place}": frame_of(case.columns, rows[owner]) for place, owner in enumerate(case.owners)}
 
 
 def answer(case: Case, rows: Mapping[str, Sequence[Row]]) -> list[Row]:
@@ -47,7 +47,7 @@ def test_suppressed_rows_are_behind_the_released_ones_and_zero() -> None:
     case = STATISTICS
     plan = plan_of(case)
     tables = frames(case, spread({0: 2, 1: 3, 2: 8}))
-    inputs = {step.id: encode(step, tables[step.owner]) for step in plan.steps if isinstance(step, Share)}
+    inputs = {step.id: encode(step, tables[step.id]) for step in plan.steps if isinstance(step, Share)}
     engine = ClearEngine()
     (table,) = run_shared(plan, engine, inputs)
     arrays = release.opened(engine, table)

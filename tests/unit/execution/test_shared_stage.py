@@ -14,7 +14,7 @@ Tables = Mapping[str, Sequence[Row]]
 
 
 def frames(case: Case, rows: Tables):
-    return {owner: frame_of(case.columns, rows[owner]) for owner in case.owners}
+    return {f"s{place}": frame_of(case.columns, rows[owner]) for place, owner in enumerate(case.owners)}
 
 
 def answers(case: Case, results) -> dict[str, list[Row]]:
