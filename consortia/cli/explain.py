@@ -7,15 +7,17 @@ import typer
 
 from consortia.cli.options import ProfileOption
 from consortia.cli.output import JsonOption, emit, note
-from consortia.cli.queries import FileOption, PurposeOption, SqlArgument, sql_text
+from consortia.cli.queries import FileOption, LinkOption, PurposeOption, SqlArgument, sql_text
 from consortia.client.consortium import connect
 from consortia.client.explain import explanation_dict, explanation_text
 from consortia.client.saved_plan import write_plan
+from consortia.plans.cost import USUAL_LINK
 from consortia.policies.compiling import refusal
 
 EXAMPLES = (
     'consortia explain "SELECT country, COUNT(*) AS n FROM deposits GROUP BY country" --purpose aml-detection',
     "consortia explain -f structuring.sql --purpose aml-detection --out q.plan",
+    "consortia explain -f structuring.sql --purpose aml-detection --link continent",
 )
 
 
@@ -24,6 +26,7 @@ def command(
     sql: SqlArgument = None,
     file: FileOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="Save the plan here, for `consortia run`.")] = None,
+    link: LinkOption = USUAL_LINK,
     profile: ProfileOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -32,7 +35,7 @@ def command(
     Nothing is sent and no node needs to run. Exits with 3 if an owner denies.
     """
     consortium = connect(profile)
-    query = consortium.sql(sql_text(sql, file), purpose=purpose)
+    query = consortium.sql(sql_text(sql, file), purpose=purpose, link=link)
     belief = consortium.belief
     emit(
         explanation_dict(query.compiled, belief.world, belief.not_in_force),

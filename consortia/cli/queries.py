@@ -7,12 +7,21 @@ from typing import Annotated
 import typer
 
 from consortia.errors import OperatorError, RequestError
+from consortia.plans.cost import LINKS
 
 SqlArgument = Annotated[
     str | None, typer.Argument(help="The query; `-` reads it from standard input.", show_default=False)
 ]
 FileOption = Annotated[Path | None, typer.Option("--file", "-f", help="Read the query from a file.")]
 PurposeOption = Annotated[str, typer.Option("--purpose", help="The purpose, as the catalogue names it.")]
+LinkOption = Annotated[
+    str,
+    typer.Option(
+        "--link",
+        help=f"The network between the computers: {', '.join(link.name for link in LINKS)}. Circuits of few rounds "
+        "or of few bytes are chosen for it.",
+    ),
+]
 OutOption = Annotated[
     Path | None, typer.Option("--out", "-o", help="Write the result: .csv, .json, .parquet, .arrow or .md.")
 ]

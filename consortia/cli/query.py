@@ -9,9 +9,10 @@ from consortia.cli.following import following
 from consortia.cli.frames import print_results
 from consortia.cli.options import ProfileOption
 from consortia.cli.output import JsonOption, note
-from consortia.cli.queries import FileOption, OutOption, PurposeOption, SqlArgument, sql_text
+from consortia.cli.queries import FileOption, LinkOption, OutOption, PurposeOption, SqlArgument, sql_text
 from consortia.cli.simulation import simulated
 from consortia.client.consortium import connect
+from consortia.plans.cost import USUAL_LINK
 
 EXAMPLES = (
     'consortia query "SELECT country, COUNT(*) AS n FROM deposits GROUP BY country" --purpose aml-detection',
@@ -29,6 +30,7 @@ def command(
         Path | None,
         typer.Option("--simulate", help="Run all parties in this process, on the members' homes in this folder."),
     ] = None,
+    link: LinkOption = USUAL_LINK,
     profile: ProfileOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -38,7 +40,7 @@ def command(
     not sent: exit code 3, with the reason and the nearest query that passes.
     """
     consortium = connect(profile)
-    query = consortium.sql(sql_text(sql, file), purpose=purpose)
+    query = consortium.sql(sql_text(sql, file), purpose=purpose, link=link)
     saved = query.saved()
     if simulate is not None:
         simulated(saved.plan, simulate, out, json=json)

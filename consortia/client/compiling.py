@@ -12,8 +12,9 @@ from consortia.client.saved_plan import SavedPlan
 from consortia.errors import ConsortiaError, OperatorError, RequestError
 from consortia.execution.estimate import estimate
 from consortia.plans.catalogue import Catalogue
+from consortia.plans.cost import Link
 from consortia.plans.differ import first_difference
-from consortia.policies.compiling import Compiled, compile_analysis
+from consortia.policies.compiling import Compiled, compile_analysis, fastest
 from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
 from consortia.trust.home import PROFILE_VARIABLE, Profile
@@ -55,9 +56,14 @@ def believe(profile: Profile, now: datetime) -> Belief:
     return Belief(trusted, world, refused)
 
 
-def compile_query(profile: Profile, belief: Belief, sql: str, purpose: str, as_of: datetime, now: datetime) -> Compiled:
-    """``sql`` for ``purpose`` as every party will compile it."""
-    return compile_analysis(sql, purpose, profile.person, as_of, belief.world, estimate, now)
+def compile_query(
+    profile: Profile, belief: Belief, sql: str, purpose: str, as_of: datetime, now: datetime, link: Link
+) -> Compiled:
+    """``sql`` for ``purpose`` as every party will compile it, with the circuits that are fastest over ``link``."""
+    return fastest(
+        link,
+        lambda circuits: compile_analysis(sql, purpose, profile.person, as_of, belief.world, estimate, now, circuits),
+    )
 
 
 def require_current(profile: Profile, belief: Belief, saved: SavedPlan, now: datetime) -> None:
@@ -69,7 +75,9 @@ def require_current(profile: Profile, belief: Belief, saved: SavedPlan, now: dat
             f"the plan was made for `{plan.submitter}`, this profile is `{profile.person}`",
             remedy="explain the query again with this profile",
         )
-    compiled = compile_query(profile, belief, saved.sql, plan.purpose, plan.as_of, now)
+    compiled = compile_analysis(
+        saved.sql, plan.purpose, profile.person, plan.as_of, belief.world, estimate, now, plan.circuits
+    )
     if compiled.permitted and compiled.plan == plan and compiled.leakage == saved.leakage:
         return
     why = first_difference(compiled.plan, plan) if compiled.permitted else "an owner denies it now"

@@ -22,6 +22,7 @@ from consortia.client.saved_plan import SavedPlan
 from consortia.client.session import Desk, OnEvent, Outcome, silent
 from consortia.control.limits import ControlLimits
 from consortia.control.messages import SessionStatus
+from consortia.plans.cost import USUAL_LINK, link_named
 from consortia.plans.model import Release
 from consortia.policies.compiling import Compiled, refusal
 from consortia.trust.home import Profile
@@ -55,10 +56,14 @@ class Consortium:
         self.belief: Belief = believe(profile, now())
         self.desk = Desk(profile, self.belief.trusted, limits, coordinator)
 
-    def sql(self, text: str, *, purpose: str) -> "Query":
-        """The query ``text``, compiled now under ``purpose``; raises RequestError if it can't be asked like this."""
+    def sql(self, text: str, *, purpose: str, link: str = USUAL_LINK) -> "Query":
+        """The query ``text``, compiled now under ``purpose``; raises RequestError if it can't be asked like this.
+
+        ``link`` is the class of the network between the computers (``plans.cost.LINKS``): circuits are chosen for it.
+        """
         now = self._now()
-        return Query(self, compile_query(self._profile, self.belief, text, purpose, now.replace(microsecond=0), now))
+        as_of = now.replace(microsecond=0)
+        return Query(self, compile_query(self._profile, self.belief, text, purpose, as_of, now, link_named(link)))
 
     def run(self, saved: SavedPlan, on_event: OnEvent = silent) -> Outcome:
         """Submit exactly the saved plan and wait for its end; raises RequestError ``client/stale``."""

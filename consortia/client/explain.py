@@ -5,6 +5,7 @@ from typing import Any
 
 from consortia.errors import ConsortiaError
 from consortia.plans.cost import LINKS, Estimate, seconds
+from consortia.plans.model import Circuits
 from consortia.plans.show import show_leakage, show_plan
 from consortia.policies.compiling import Compiled
 from consortia.policies.language.enforcement import off_rules
@@ -28,7 +29,11 @@ def explanation_text(compiled: Compiled, world: PolicyWorld, not_in_force: Seque
         lines += ["", "OFF (rules of the language that are not enforced here)", *(f"  {text}" for text in off)]
     lines += ["", "PLAN", *_indented(show_plan(compiled.plan, compiled.estimate))]
     lines += ["", "WHO LEARNS WHAT", *_indented(show_leakage(compiled.leakage))]
-    lines += ["", "COST OF THE SECURE PART", *(f"  {text}" for text in _cost_lines(compiled.estimate))]
+    lines += [
+        "",
+        "COST OF THE SECURE PART",
+        *(f"  {text}" for text in _cost_lines(compiled.estimate, compiled.plan.circuits)),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -73,10 +78,14 @@ def _off(compiled: Compiled, world: PolicyWorld) -> list[str]:
     return [f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in owners.items()]
 
 
-def _cost_lines(estimate: Estimate) -> list[str]:
+def _cost_lines(estimate: Estimate, circuits: Circuits) -> list[str]:
     sent = ", ".join(f"{entry.member} {entry.sent:,}" for entry in estimate.bytes_by_party)
     times = ", ".join(f"{seconds(estimate, link)} s ({link.name})" for link in LINKS)
-    return [f"{estimate.rounds} rounds", f"payload bytes sent: {sent}", f"predicted time: {times}"]
+    return [
+        f"{estimate.rounds} rounds, by circuits of {circuits.replace('-', ' ')}",
+        f"payload bytes sent: {sent}",
+        f"predicted time: {times}",
+    ]
 
 
 def _cost_dict(estimate: Estimate) -> dict[str, Any]:

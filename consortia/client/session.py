@@ -103,6 +103,7 @@ def submit(desk: Desk, saved: SavedPlan) -> str:
         manifest=plan.manifest,
         catalogue=plan.catalogue,
         as_of=plan.as_of,
+        circuits=plan.circuits,
         nonce=secrets.token_hex(32),
         result_key=private.public,
     )

@@ -28,7 +28,7 @@ def counting_engine(plan: Plan) -> CountingEngine | ShamirCountingEngine:
     """The counting counterpart of the plan's engine."""
     if plan.engine == "shamir":
         return ShamirCountingEngine(Group(plan.computers, plan.collusion))
-    return CountingEngine(plan.ring())
+    return CountingEngine(plan.ring(), plan.circuits)
 
 
 def declared(

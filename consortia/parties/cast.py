@@ -43,7 +43,8 @@ def _ring(plan: Plan, channels: Channels, transcripts: Sequence[Transcript]) -> 
     engines = []
     for rank, member in enumerate(ring):
         randomness = Randomness(rank, seeds[rank], seeds[(rank + 1) % 3])
-        engines.append(Ring3Engine(Context(rank, ring, channels[member], randomness, transcripts[rank])))
+        context = Context(rank, ring, channels[member], randomness, transcripts[rank])
+        engines.append(Ring3Engine(context, plan.circuits))
 
     def send(member: str, step: Share, values: Sequence[Words]) -> None:
         send_input(channels[member], ring, step.id, step.rows, shapes_of(step.columns), values)

@@ -77,6 +77,7 @@ class Workshop:
             world,
             estimate,
             self._clock(),
+            submission.circuits,
         )
         documents = _documents(trusted, world, compiled.plan.owners(), submission.purpose)
         if compiled.leakage is None:
@@ -138,7 +139,7 @@ class Workshop:
         # The pair seed of two neighbours is the seed of the component that both hold.
         randomness = Randomness(rank, ends.seeds[before], ends.seeds[after])
         transcript = Transcript()
-        engine = Ring3Engine(Context(rank, plan.ring(), ends.channels, randomness, transcript))
+        engine = Ring3Engine(Context(rank, plan.ring(), ends.channels, randomness, transcript), plan.circuits)
         tables = run_shared(plan, engine, inputs, begin, overlapping)
         return Computed(_traffic(plan, ends, transcript), lambda: release(engine, tables))
 

@@ -7,6 +7,7 @@ here is floating point: times are microseconds.
 
 from collections.abc import Callable, Mapping
 
+from consortia.errors import RequestError
 from consortia.plans.model import Plan
 from consortia.trust.documents import Frozen, Integer, Name
 
@@ -102,6 +103,18 @@ LINKS: tuple[Link, ...] = (
     Link(name="metro", latency_us=5_000, bytes_per_second=125_000_000),
     Link(name="continent", latency_us=40_000, bytes_per_second=12_500_000),
 )
+
+
+USUAL_LINK = "metro"
+
+
+def link_named(name: str) -> Link:
+    """The link class ``name``; raises RequestError ``plans/link`` for a name that is none."""
+    found = next((link for link in LINKS if link.name == name), None)
+    if found is None:
+        names = ", ".join(link.name for link in LINKS)
+        raise RequestError("plans/link", f"`{name}` is no class of links", remedy=f"use one of {names}")
+    return found
 
 
 class Machine(Frozen):

@@ -265,6 +265,9 @@ Step = Annotated[
 ]
 
 
+Circuits = Literal["few-rounds", "few-bytes"]
+
+
 class Plan(Document):
     """The whole plan.
 
@@ -287,7 +290,7 @@ class Plan(Document):
     threat_model: Literal["semi-honest"] = "semi-honest"
     engine: Literal["ring3", "shamir"] = "ring3"
     collusion: int = 1
-    circuits: Literal["few-rounds", "few-bytes"] = "few-rounds"
+    circuits: Circuits = "few-rounds"
     steps: tuple[Step, ...]
     complete_domain: tuple[str, ...] | None = None
 

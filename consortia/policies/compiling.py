@@ -4,15 +4,16 @@ bind -> draft plan -> every owner's verdict -> final plan with the merged obliga
 that it keeps what was promised -> estimate, leakage report. Pure: equal arguments give equal bytes at every party.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from consortia.errors import InternalError, PolicyRefusal, RequestError
 from consortia.plans.build import build_plan
-from consortia.plans.cost import Estimate, Estimator
+from consortia.plans.cost import Estimate, Estimator, Link, microseconds
 from consortia.plans.draft import Environment
 from consortia.plans.leakage import LeakageReport, leakage_report
-from consortia.plans.model import Plan
+from consortia.plans.model import Circuits, Plan
 from consortia.plans.sql import bind
 from consortia.policies.decide import decide
 from consortia.policies.obligations import require_kept
@@ -55,8 +56,9 @@ def compile_analysis(
     world: PolicyWorld,
     estimate: Estimator,
     now: datetime,
+    circuits: Circuits = "few-rounds",
 ) -> Compiled:
-    """Compile ``sql`` of ``submitter`` for ``purpose``, relative dates counting from ``as_of``.
+    """Compile ``sql`` of ``submitter`` for ``purpose``, relative dates counting from ``as_of``, with these circuits.
 
     A denial is a result, not an error. Raises RequestError ``policies/as-of`` and as ``plans.sql.bind`` and
     ``plans.build.build_plan`` do.
@@ -68,7 +70,7 @@ def compile_analysis(
     decision = decide(draft, world, now)
     if not decision.permitted:
         return Compiled(sql, draft, decision, suggestion=suggest(sql, decision, environment, world, now))
-    plan = build_plan(query, environment, decision.obligations)
+    plan = build_plan(query, environment, decision.obligations).model_copy(update={"circuits": circuits})
     final = decide(plan, world, now)
     require_kept(plan, decision.obligations)
     if not final.permitted or final.obligations != decision.obligations:
@@ -79,6 +81,21 @@ def compile_analysis(
         )
     cost = estimate(plan)
     return Compiled(sql, plan, final, cost, leakage_report(plan, cost))
+
+
+def fastest(link: Link, compiled: Callable[[Circuits], Compiled]) -> Compiled:
+    """What a query compiles to with the circuits that take the least predicted time over ``link``.
+
+    A function of public facts: the declared costs and the link that the submitter names. What was chosen stands in the
+    plan and in the submission, so that every party compiles it alike.
+    """
+    first = compiled("few-rounds")
+    if first.estimate is None:
+        return first
+    second = compiled("few-bytes")
+    if second.estimate is None or microseconds(second.estimate, link) >= microseconds(first.estimate, link):
+        return first
+    return second
 
 
 def environment_of(purpose: str, submitter: str, as_of: datetime, world: PolicyWorld) -> Environment:
@@ -94,6 +111,7 @@ def environment_of(purpose: str, submitter: str, as_of: datetime, world: PolicyW
         as_of=as_of,
         submitter=submitter,
         entities=world.privacy_units(purpose),
+        collusion=world.collusion(purpose),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from consortia.protocols.boolean.networks import Circuits
 from consortia.protocols.kernels.carry import sent_planes
 
 WORD = 8
@@ -140,9 +141,14 @@ def carry_out(n: int, bits: int) -> Cost:
     return _same(rounds, gates * plane_words(n) * WORD)
 
 
-def less_than(n: int, bits: int) -> Cost:
+def ripple(n: int, bits: int) -> Cost:
+    """The carry bit by bit over ``bits`` planes."""
+    return _same(bits, bits * plane_words(n) * WORD)
+
+
+def less_than(n: int, bits: int, circuits: Circuits = "few-rounds") -> Cost:
     """The bit x < y, operands of ``bits`` planes."""
-    return carry_out(n, bits)
+    return carry_out(n, bits) if circuits == "few-rounds" else ripple(n, bits)
 
 
 def equal(n: int, bits: int) -> Cost:
@@ -150,10 +156,10 @@ def equal(n: int, bits: int) -> Cost:
     return _same(levels(bits), (bits - 1) * plane_words(n) * WORD) if bits > 1 else NOTHING
 
 
-def negative(n: int, bits: int) -> Cost:
+def negative(n: int, bits: int, circuits: Circuits = "few-rounds") -> Cost:
     """The bit x < 0, for |x| < 2^(bits-1)."""
     planes = _first_computer_planes(n, bits)
-    return planes + carry_out(n, bits - 1) if bits > 1 else planes
+    return planes + less_than(n, bits - 1, circuits) if bits > 1 else planes
 
 
 def zero(n: int, bits: int) -> Cost:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from consortia.errors import InternalError
 from consortia.protocols import costs
-from consortia.protocols.boolean.networks import Network
+from consortia.protocols.boolean.networks import Circuits, Network, adder, composition
 from consortia.protocols.costs import Cost
 from consortia.protocols.engine import ColumnShape
 from consortia.protocols.fixed import costs as costs_of_fixed
@@ -140,15 +140,23 @@ class CountedPermutation:
 class CountingEngine:
     """All three computers at once, without values. ``counts`` is shared by all narrowed engines of one run."""
 
-    __slots__ = ("_computers", "_path", "counts")
+    __slots__ = ("_circuits", "_computers", "_path", "counts")
 
-    def __init__(self, computers: tuple[str, str, str], path: str = "", counts: Counts | None = None) -> None:
+    def __init__(
+        self,
+        computers: tuple[str, str, str],
+        circuits: Circuits = "few-rounds",
+        path: str = "",
+        counts: Counts | None = None,
+    ) -> None:
         self._computers = computers
+        self._circuits = circuits
         self._path = path
         self.counts = Counts() if counts is None else counts
 
     def narrow(self, name: str) -> CountingEngine:
-        return CountingEngine(self._computers, f"{self._path}/{name}" if self._path else name, self.counts)
+        path = f"{self._path}/{name}" if self._path else name
+        return CountingEngine(self._computers, self._circuits, path, self.counts)
 
     def _begin(self) -> None:
         if self._path in self.counts.used:
@@ -271,22 +279,22 @@ class CountingEngine:
         self._add(costs_of_fixed.truncate(x.length, fraction, exact=exact))
         return CountedArithmetic(x.length)
 
-    def decompose(self, x: Arithmetic, bits: int, network: Network = "sklansky") -> Boolean:
-        self._add(costs_of_fixed.decompose(x.length, bits, network))
+    def decompose(self, x: Arithmetic, bits: int, network: Network | None = None) -> Boolean:
+        self._add(costs_of_fixed.decompose(x.length, bits, network or adder(self._circuits)))
         return CountedBoolean(x.length, bits)
 
     def compose(self, x: Boolean, network: Network | None = None) -> Arithmetic:
-        self._add(costs_of_fixed.compose(x.length, x.bits, network))
+        self._add(costs_of_fixed.compose(x.length, x.bits, network or composition(x.bits, self._circuits)))
         return CountedArithmetic(x.length)
 
-    def filled(self, x: Boolean, network: Network = "sklansky") -> Boolean:
-        self._add(costs_of_fixed.filled(x.length, x.bits, network))
+    def filled(self, x: Boolean, network: Network | None = None) -> Boolean:
+        self._add(costs_of_fixed.filled(x.length, x.bits, network or adder(self._circuits)))
         return CountedBoolean(x.length, x.bits)
 
     # --- comparisons ------------------------------------------------------------------------------------
 
     def negative(self, x: Arithmetic, bits: int) -> Boolean:
-        self._add(costs.negative(x.length, bits))
+        self._add(costs.negative(x.length, bits, self._circuits))
         return CountedBoolean(x.length, 1)
 
     def zero(self, x: Arithmetic, bits: int) -> Boolean:
@@ -294,7 +302,7 @@ class CountingEngine:
         return CountedBoolean(x.length, 1)
 
     def less_than(self, x: Boolean, y: Boolean) -> Boolean:
-        self._add(costs.less_than(same_length(x, y), same_width(x, y)))
+        self._add(costs.less_than(same_length(x, y), same_width(x, y), self._circuits))
         return CountedBoolean(x.length, 1)
 
     def equal(self, x: Boolean, y: Boolean) -> Boolean:

@@ -140,19 +140,22 @@ class Engine(Protocol):
         """Row by row floor((x + e) / 2^fraction) as in ``multiply_truncate``, for |x| < 2^62. Two rounds."""
         ...
 
-    def decompose(self, x: Arithmetic, bits: int, network: Network = "sklansky") -> Boolean:
-        """The low ``bits`` planes of x in two's complement, for any x. 1 + ceil(log2 bits) rounds by ``sklansky``."""
+    def decompose(self, x: Arithmetic, bits: int, network: Network | None = None) -> Boolean:
+        """The low ``bits`` planes of x in two's complement, for any x. 1 + ceil(log2 bits) rounds by ``sklansky``.
+
+        Without ``network``, here and below: what the engine's circuits say (``boolean.networks``).
+        """
         ...
 
     def compose(self, x: Boolean, network: Network | None = None) -> Arithmetic:
         """The unsigned value of up to 64 planes.
 
-        Two rounds and 16 + 8 bits bytes a row over all parties; by an adder with ``network`` 8 rounds and fewer bytes
-        from 20 planes on.
+        Two rounds and 16 + 8 bits bytes a row over all parties; by an adder with ``network`` more rounds and fewer
+        bytes: 8 by ``sklansky``, from 20 planes on.
         """
         ...
 
-    def filled(self, x: Boolean, network: Network = "sklansky") -> Boolean:
+    def filled(self, x: Boolean, network: Network | None = None) -> Boolean:
         """Plane j is the OR of the planes j and above."""
         ...
 

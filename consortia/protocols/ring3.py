@@ -14,7 +14,7 @@ from consortia.protocols.arithmetic.multiply import multiply, multiply_wide
 from consortia.protocols.arithmetic.truncate import matrix_product_truncate, multiply_truncate, truncate
 from consortia.protocols.boolean.compare import equal, less_than
 from consortia.protocols.boolean.conjunction import conjunction
-from consortia.protocols.boolean.networks import Network
+from consortia.protocols.boolean.networks import Circuits, Network, adder, composition
 from consortia.protocols.boolean.prefix import filled
 from consortia.protocols.context import Context
 from consortia.protocols.conversion.bits import bit_to_arithmetic, bit_to_wide
@@ -40,9 +40,10 @@ class Ring3Engine:
     """One computer's engine at one step path. Stateless: all state is in the context."""
 
     ctx: Context
+    circuits: Circuits = "few-rounds"
 
     def narrow(self, name: str) -> Self:
-        return type(self)(self.ctx.narrow(name))
+        return type(self)(self.ctx.narrow(name), self.circuits)
 
     # --- in and out -------------------------------------------------------------------------------------
 
@@ -118,25 +119,25 @@ class Ring3Engine:
     def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> Ring3Arithmetic:
         return truncate(self.ctx, own(x, Ring3Arithmetic), fraction, exact=exact)
 
-    def decompose(self, x: Arithmetic, bits: int, network: Network = "sklansky") -> Ring3Boolean:
-        return decompose(self.ctx, own(x, Ring3Arithmetic), bits, network)
+    def decompose(self, x: Arithmetic, bits: int, network: Network | None = None) -> Ring3Boolean:
+        return decompose(self.ctx, own(x, Ring3Arithmetic), bits, network or adder(self.circuits))
 
     def compose(self, x: Boolean, network: Network | None = None) -> Ring3Arithmetic:
-        return compose(self.ctx, own(x, Ring3Boolean), network)
+        return compose(self.ctx, own(x, Ring3Boolean), network or composition(x.bits, self.circuits))
 
-    def filled(self, x: Boolean, network: Network = "sklansky") -> Ring3Boolean:
-        return filled(self.ctx, own(x, Ring3Boolean), network)
+    def filled(self, x: Boolean, network: Network | None = None) -> Ring3Boolean:
+        return filled(self.ctx, own(x, Ring3Boolean), network or adder(self.circuits))
 
     # --- comparisons ------------------------------------------------------------------------------------
 
     def negative(self, x: Arithmetic, bits: int) -> Ring3Boolean:
-        return negative(self.ctx, own(x, Ring3Arithmetic), bits)
+        return negative(self.ctx, own(x, Ring3Arithmetic), bits, self.circuits)
 
     def zero(self, x: Arithmetic, bits: int) -> Ring3Boolean:
         return zero(self.ctx, own(x, Ring3Arithmetic), bits)
 
     def less_than(self, x: Boolean, y: Boolean) -> Ring3Boolean:
-        return less_than(self.ctx, own(x, Ring3Boolean), own(y, Ring3Boolean))
+        return less_than(self.ctx, own(x, Ring3Boolean), own(y, Ring3Boolean), self.circuits)
 
     def equal(self, x: Boolean, y: Boolean) -> Ring3Boolean:
         return equal(self.ctx, own(x, Ring3Boolean), own(y, Ring3Boolean))

@@ -12,7 +12,8 @@ from consortia.trust.documents import Digest, Document, Frozen, Hex, Instant, In
 class Submission(Document):
     """What an analyst asks to run: exactly one plan, under these versions, with a one-time key for the result.
 
-    ``sql`` is the text that every party compiles itself; ``plan`` the digest it must arrive at. ``result_key`` is an
+    ``sql`` is the text that every party compiles itself; ``plan`` the digest it must arrive at; ``circuits`` what the
+    submitter's client chose for the link between the computers, a matter of time alone. ``result_key`` is an
     HPKE public key (ML-KEM-768 with X25519) made for this submission alone. The session id is the first 16 bytes of
     SHA-256 over the signed envelope's bytes.
     """
@@ -27,6 +28,7 @@ class Submission(Document):
     manifest: Digest
     catalogue: Digest
     as_of: Instant
+    circuits: Literal["few-rounds", "few-bytes"] = "few-rounds"
     nonce: Hex
     result_key: Hex
 

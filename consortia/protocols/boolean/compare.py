@@ -11,14 +11,17 @@ Assumption and view: those of ``boolean.conjunction``.
 """
 
 from consortia.protocols.boolean.carry import Pair, carry_out, flip_words
+from consortia.protocols.boolean.networks import Circuits
+from consortia.protocols.boolean.ripple import ripple_carry
 from consortia.protocols.context import Context
 from consortia.protocols.kernels import products
 from consortia.protocols.sharing.ring3 import Ring3Boolean, check_equal
 
 
-def less_than(ctx: Context, x: Ring3Boolean, y: Ring3Boolean) -> Ring3Boolean:
+def less_than(ctx: Context, x: Ring3Boolean, y: Ring3Boolean, circuits: Circuits = "few-rounds") -> Ring3Boolean:
     """One plane: x < y as unsigned values of equal width."""
-    return carry_out(ctx, y, x, flip=True)
+    carry = carry_out if circuits == "few-rounds" else ripple_carry
+    return carry(ctx, y, x, flip=True)
 
 
 def equal(ctx: Context, x: Ring3Boolean, y: Ring3Boolean) -> Ring3Boolean:

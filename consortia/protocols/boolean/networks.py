@@ -12,6 +12,21 @@ from typing import Literal, get_args
 from consortia.errors import InternalError
 
 Network = Literal["sklansky", "brent-kung", "ripple"]
+Circuits = Literal["few-rounds", "few-bytes"]
+"""Which of two circuits for one function an engine takes: part of a plan, chosen from the link (``policies``)."""
+
+ADDER_FROM = 8
+"""Planes from which an adder by ripple makes a number of them with fewer bytes than two rounds do."""
+
+
+def adder(circuits: Circuits) -> Network:
+    """The network of an addition or of running ORs: fewest levels, or fewest gates."""
+    return "sklansky" if circuits == "few-rounds" else "ripple"
+
+
+def composition(bits: int, circuits: Circuits) -> Network | None:
+    """The adder that makes a number of ``bits`` planes; None: in two rounds."""
+    return "ripple" if circuits == "few-bytes" and bits >= ADDER_FROM else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,7 @@ class ClearEngine:
             values = values + draw.integers(0, 1 << fraction, len(values), np.uint64).astype(np.object_)
         return ClearArithmetic(integers_to_words((values >> fraction) % (1 << 64), 1)[:, 0])
 
-    def decompose(self, x: Arithmetic, bits: int, network: Network = "sklansky") -> Boolean:  # noqa: ARG002
+    def decompose(self, x: Arithmetic, bits: int, network: Network | None = None) -> Boolean:  # noqa: ARG002
         self._begin()
         if not 1 <= bits <= 64:
             raise InternalError("protocol/range", f"{bits} bits are not a range of Z_2^64")
@@ -219,7 +219,7 @@ class ClearEngine:
             raise InternalError("protocol/shape", f"{x.bits} planes are no number of Z_2^64")
         return ClearArithmetic(integers_to_words(_bool(x).values, 1)[:, 0])
 
-    def filled(self, x: Boolean, network: Network = "sklansky") -> Boolean:  # noqa: ARG002
+    def filled(self, x: Boolean, network: Network | None = None) -> Boolean:  # noqa: ARG002
         self._begin()
         return ClearBoolean(integers([(1 << int(value).bit_length()) - 1 for value in _bool(x).values]), x.bits)
 

@@ -17,19 +17,22 @@ import numpy as np
 from consortia.errors import InternalError
 from consortia.protocols.boolean.carry import carry_out
 from consortia.protocols.boolean.compare import equal
+from consortia.protocols.boolean.networks import Circuits
+from consortia.protocols.boolean.ripple import ripple_carry
 from consortia.protocols.context import Context
 from consortia.protocols.kernels.planes import planes_from_words, words_of
 from consortia.protocols.shares import Words
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
 
 
-def negative(ctx: Context, x: Ring3Arithmetic, bits: int) -> Ring3Boolean:
+def negative(ctx: Context, x: Ring3Arithmetic, bits: int, circuits: Circuits = "few-rounds") -> Ring3Boolean:
     """One plane: x < 0, for |x| < 2^(bits-1), 1 <= bits <= 64."""
     a, c = as_planes(ctx, x, bits, negated=False)
     top = a.planes(bits - 1, bits) ^ c.planes(bits - 1, bits)
     if bits == 1 or x.length == 0:
         return top
-    return top ^ carry_out(ctx, a.planes(0, bits - 1), c.planes(0, bits - 1), flip=False)
+    carry = carry_out if circuits == "few-rounds" else ripple_carry
+    return top ^ carry(ctx, a.planes(0, bits - 1), c.planes(0, bits - 1), flip=False)
 
 
 def zero(ctx: Context, x: Ring3Arithmetic, bits: int) -> Ring3Boolean:

@@ -182,7 +182,7 @@ class ShamirCountingEngine:
     def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> NoReturn:  # noqa: ARG002
         raise unsupported("truncate")
 
-    def decompose(self, x: Arithmetic, bits: int, network: Network = "sklansky") -> Boolean:  # noqa: ARG002
+    def decompose(self, x: Arithmetic, bits: int, network: Network | None = None) -> Boolean:  # noqa: ARG002
         self._add(self._costs.decompose(x.length, bits))
         self._open(MASKED_NUMBERS, x.length)
         return CountedBoolean(x.length, bits)
@@ -191,7 +191,7 @@ class ShamirCountingEngine:
         self._bits_to_numbers(x.length * x.bits)
         return CountedArithmetic(x.length)
 
-    def filled(self, x: Boolean, network: Network = "sklansky") -> NoReturn:  # noqa: ARG002
+    def filled(self, x: Boolean, network: Network | None = None) -> NoReturn:  # noqa: ARG002
         raise unsupported("filled")
 
     # --- comparisons ------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ class ShamirEngine:
     def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> NoReturn:  # noqa: ARG002
         raise unsupported("truncate")
 
-    def decompose(self, x: Arithmetic, bits: int, network: Network = "sklansky") -> ShamirBoolean:  # noqa: ARG002
+    def decompose(self, x: Arithmetic, bits: int, network: Network | None = None) -> ShamirBoolean:  # noqa: ARG002
         self.ctx.begin()
         return ShamirBoolean(conversion.decompose(self.ctx, number_share(x), _width(bits)))
 
@@ -152,7 +152,7 @@ class ShamirEngine:
         _width(x.bits)
         return ShamirArithmetic(conversion.compose(self.ctx, plane_share(x)))
 
-    def filled(self, x: Boolean, network: Network = "sklansky") -> NoReturn:  # noqa: ARG002
+    def filled(self, x: Boolean, network: Network | None = None) -> NoReturn:  # noqa: ARG002
         raise unsupported("filled")
 
     # --- comparisons ------------------------------------------------------------------------------------

@@ -10,9 +10,12 @@ from typer.testing import CliRunner
 
 import consortia
 from consortia.cli.main import app
+from consortia.client.compiling import require_current
 from consortia.client.saved_plan import SavedPlan, read_plan, write_plan
 from consortia.control.limits import ControlLimits
 from consortia.errors import ConsortiaError, OperatorError, PolicyRefusal, RequestError
+from consortia.execution.estimate import estimate
+from consortia.policies.compiling import compile_analysis
 from tests.e2e_cluster import PURPOSE, Cluster, prepare
 
 QUERY = "SELECT country, COUNT(*) AS n FROM visits GROUP BY country"
@@ -41,6 +44,28 @@ def test_explain_needs_no_node_and_shows_verdicts_what_is_off_who_learns_what_an
         "one-host",
     ):
         assert part in text
+
+
+def test_a_saved_plan_of_few_bytes_is_current_as_it_is(cluster: Cluster) -> None:
+    profile, client = cluster.world.profile("ana@bank-a"), cluster.client()
+    world, now = client.belief.world, cluster.world.now
+    made = compile_analysis(QUERY, PURPOSE, "ana@bank-a", now, world, estimate, now, "few-bytes")
+    saved = SavedPlan.of(made)
+    assert saved.plan.circuits == "few-bytes"
+    require_current(profile, client.belief, saved, now)
+    other = saved.model_copy(update={"plan": saved.plan.model_copy(update={"circuits": "few-rounds"})})
+    with pytest.raises(RequestError, match="stale"):
+        require_current(profile, client.belief, other, now)
+
+
+def test_a_link_that_is_no_class_is_refused_with_those_that_are(cluster: Cluster) -> None:
+    known = run(cluster, "explain", QUERY, "--purpose", PURPOSE, "--link", "continent")
+    assert known.exit_code == 0
+    assert "by circuits of few rounds" in known.output
+    unknown = run(cluster, "explain", QUERY, "--purpose", PURPOSE, "--link", "moon")
+    assert unknown.exit_code == 2
+    assert "plans/link" in unknown.output
+    assert "one-host, data-centre, metro, continent" in unknown.output
 
 
 def test_a_denied_query_names_rule_owner_and_a_nearest_query_that_passes(cluster: Cluster) -> None:

@@ -53,6 +53,18 @@ def test_three_computers_answer_as_plain_python_at_the_declared_cost(name: str) 
         assert run.measured == declared
 
 
+def test_a_plan_of_few_bytes_gives_the_same_answers_at_its_own_declared_cost() -> None:
+    case = CASES["statistics"]
+    plan = plan_of(case)
+    thrifty = plan.model_copy(update={"circuits": "few-bytes"})
+    rows = random_rows(case, 3)
+    run = simulate(thrifty, frames(case, rows))
+    assert answers(case, run.results) == expected(case, rows)
+    assert run.measured == estimate(thrifty)
+    assert estimate(thrifty).bytes < estimate(plan).bytes
+    assert estimate(thrifty).rounds > estimate(plan).rounds
+
+
 def test_an_owner_that_does_not_compute_takes_part_at_the_declared_cost() -> None:
     case = replace(STATISTICS, owners=("alpha", "outside", "gamma"))
     rows = random_rows(case, 5)

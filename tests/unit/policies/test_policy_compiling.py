@@ -30,6 +30,13 @@ def compiled(sql: str, world: PolicyWorld | None = None, submitter: str = "ana@b
     return compile_analysis(sql, PURPOSE, submitter, NOW, world or make_world(), no_cost, NOW)
 
 
+def test_the_plan_has_the_circuits_that_the_submission_says() -> None:
+    thrifty = compile_analysis(STATISTICS, PURPOSE, "ana@bank-a", NOW, make_world(), no_cost, NOW, "few-bytes")
+    usual = compiled(STATISTICS)
+    assert (usual.plan.circuits, thrifty.plan.circuits) == ("few-rounds", "few-bytes")
+    assert thrifty.plan == usual.plan.model_copy(update={"circuits": "few-bytes"})
+
+
 def test_the_final_plan_holds_scopes_and_minima_and_is_the_same_at_every_party() -> None:
     found = compiled(STATISTICS, make_world(SCOPED))
     again = compiled(STATISTICS, make_world(SCOPED))
