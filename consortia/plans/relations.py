@@ -17,6 +17,7 @@ from consortia.plans.query import (
     Grouped,
     Joined,
     Limited,
+    QueryAggregate,
     Relation,
     Stacked,
     TableRows,
@@ -43,9 +44,7 @@ def relation_types(relation: Relation, catalogue: Catalogue) -> ColumnTypes:
         case Stacked(sources=sources):
             return relation_types(sources[0], catalogue)
         case Grouped(source=source, keys=keys, aggregates=aggregates):
-            types = relation_types(source, catalogue)
-            kinds = {key: types[key] for key in keys} | {made.name: made.type for made in aggregates}
-            return {name: _of_unit(kind, {key: key for key in keys}) for name, kind in kinds.items()}
+            return grouped_types(relation_types(source, catalogue), keys, aggregates)
         case Windowed(source=source, functions=functions, types=kinds):
             made = {function.name: kind for function, kind in zip(functions, kinds, strict=True)}
             return relation_types(source, catalogue) | made
@@ -60,6 +59,14 @@ def computed_types(types: Mapping[str, ColumnType], expressions: Sequence[Named]
         if isinstance(named.expression, Ref):
             moved.setdefault(named.expression.column, named.name)
     return {named.name: _of_unit(type_of(named.expression, types), moved) for named in expressions}
+
+
+def grouped_types(
+    types: Mapping[str, ColumnType], keys: Sequence[str], aggregates: Sequence[QueryAggregate]
+) -> ColumnTypes:
+    """The types of ``keys`` and ``aggregates`` over columns of ``types``; the unit of an amount is kept as a key."""
+    kinds = {key: types[key] for key in keys} | {made.name: made.type for made in aggregates}
+    return {name: _of_unit(kind, {key: key for key in keys}) for name, kind in kinds.items()}
 
 
 def _of_unit(kind: ColumnType, moved: Mapping[str, str]) -> ColumnType:
@@ -105,16 +112,3 @@ def fixed_by(condition: Expr | None) -> frozenset[str]:
             ):
                 fixed.add(column)
     return frozenset(fixed)
-
-
-def tables_read(relation: Relation) -> int:
-    """How many times ``relation`` reads a table."""
-    match relation:
-        case TableRows():
-            return 1
-        case Joined(left=left, right=right):
-            return tables_read(left) + tables_read(right)
-        case Stacked(sources=sources):
-            return sum(tables_read(source) for source in sources)
-        case _:
-            return tables_read(relation.source)

@@ -23,7 +23,7 @@ from consortia.plans.model import Named, SortKey
 from consortia.plans.names import NamePool, is_legal
 from consortia.plans.query import Filtered, Grouped, Limited
 from consortia.plans.refuse import CLAUSES, Node, nearest, only, place_of, refused_node, unsupported
-from consortia.plans.relations import fixed_columns
+from consortia.plans.relations import fixed_columns, grouped_types
 from consortia.plans.scalar import bind, bind_condition
 
 CLAUSES_OF_SELECT = ("expressions", "distinct", "from_", "joins", "where", "group", "having", "order", "limit", "with_")
@@ -196,10 +196,7 @@ def _grouped(bound: Bound, groups: Collector) -> Bound:
         bound = computed(bound, [*groups.keys, *(Named(name=name, expression=Ref(column=name)) for name in kept)])
     keys = tuple(key.name for key in groups.keys)
     relation = Grouped(source=bound.relation, keys=keys, aggregates=tuple(groups.aggregates))
-    types = {key: bound.types[key] for key in keys} | {made.name: made.type for made in groups.aggregates}
-    dropped = {name: kind.model_copy(update={"unit": kind.unit if kind.unit in keys else ""})
-               for name, kind in types.items()}  # fmt: skip
-    return Bound(relation, dropped)
+    return Bound(relation, grouped_types(bound.types, keys, groups.aggregates))
 
 
 def _distinct(bound: Bound, items: Sequence[Item], text: str) -> Bound:

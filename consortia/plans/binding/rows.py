@@ -10,11 +10,12 @@ from consortia.errors import RequestError
 from consortia.plans.binding.scope import Scope
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.expressions import Expr, Ref
+from consortia.plans.lowering.nodes import tables_of
 from consortia.plans.model import Named
 from consortia.plans.names import NamePool
 from consortia.plans.query import Computed, Relation
 from consortia.plans.refuse import Node, place_of
-from consortia.plans.relations import ColumnTypes, computed_types, tables_read
+from consortia.plans.relations import ColumnTypes, computed_types
 from consortia.plans.trees import substitute
 from consortia.plans.types import ColumnType
 
@@ -60,7 +61,7 @@ class Context:
 
 def check_size(relation: Relation, node: Node, text: str) -> None:
     """Refuse a relation that reads too many tables; RequestError ``plans/too-deep``."""
-    if tables_read(relation) > MOST_TABLES:
+    if len(tables_of(relation)) > MOST_TABLES:
         raise RequestError(
             "plans/too-deep", f"the query reads more than {MOST_TABLES} tables, each use of a WITH query counted",
             place=place_of(node, text), remedy="ask several queries, or define a local table in the catalogue",

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.expressions import Ref
-from consortia.plans.meaning import type_of
 from consortia.plans.model import Named
 from consortia.plans.query import (
     Computed,
@@ -17,6 +16,7 @@ from consortia.plans.query import (
     TableRows,
     Windowed,
 )
+from consortia.plans.relations import computed_types, grouped_types
 from consortia.plans.tables import column_types, find_table
 from consortia.plans.types import ColumnType
 
@@ -79,8 +79,7 @@ def types_of(node: Relation, catalogue: Catalogue) -> dict[str, ColumnType]:
         case Filtered() | Limited():
             return types_of(node.source, catalogue)
         case Computed():
-            below = types_of(node.source, catalogue)
-            return {named.name: type_of(named.expression, below) for named in node.expressions}
+            return computed_types(types_of(node.source, catalogue), node.expressions)
         case Joined(how="inner" | "left"):
             return types_of(node.left, catalogue) | types_of(node.right, catalogue)
         case Joined():
@@ -88,9 +87,7 @@ def types_of(node: Relation, catalogue: Catalogue) -> dict[str, ColumnType]:
         case Stacked():
             return types_of(node.sources[0], catalogue)
         case Grouped():
-            below = types_of(node.source, catalogue)
-            made = {aggregate.name: aggregate.type for aggregate in node.aggregates}
-            return {key: below[key] for key in node.keys} | made
+            return grouped_types(types_of(node.source, catalogue), node.keys, node.aggregates)
         case Windowed():
             made = {each.name: kind for each, kind in zip(node.functions, node.types, strict=True)}
             return types_of(node.source, catalogue) | made
