@@ -3,23 +3,32 @@
 from collections.abc import Callable
 
 from consortia.plans.draft import Draft, Environment
-from consortia.plans.model import Plan
+from consortia.plans.engines import choose_engine
+from consortia.plans.model import Plan, Share
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
 from consortia.plans.passes.check_entities import check_entities
 from consortia.plans.passes.check_environment import check_environment
 from consortia.plans.passes.check_having import check_having
 from consortia.plans.passes.check_keys import check_keys
 from consortia.plans.passes.check_units import check_units
+from consortia.plans.passes.choose_counts import choose_counts
 from consortia.plans.passes.choose_domains import choose_domains
+from consortia.plans.passes.choose_unique_side import choose_unique_side
 from consortia.plans.passes.classify_output import classify_output
 from consortia.plans.passes.combine_shares import combine_shares
 from consortia.plans.passes.count_rows import count_rows
-from consortia.plans.passes.expand_averages import expand_averages
+from consortia.plans.passes.expand_moments import expand_moments
 from consortia.plans.passes.infer_ranges import infer_ranges
+from consortia.plans.passes.keep_units import keep_units
 from consortia.plans.passes.lower_relation import lower_relation
 from consortia.plans.passes.mark_visibility import mark_visibility
+from consortia.plans.passes.match_once import match_once
 from consortia.plans.passes.move_key_conditions import move_key_conditions
+from consortia.plans.passes.name_arguments import name_arguments
+from consortia.plans.passes.push_conditions import push_conditions
+from consortia.plans.passes.read_as_relation import read_as_relation
 from consortia.plans.passes.release_results import release_results
+from consortia.plans.passes.settle_rows import settle_rows
 from consortia.plans.passes.split_locally import split_locally
 from consortia.plans.query import Query
 
@@ -31,8 +40,17 @@ ORDER: tuple[Pass, ...] = (
     check_units,
     check_keys,
     move_key_conditions,
-    expand_averages,
+    expand_moments,
+    choose_counts,
+    read_as_relation,
     classify_output,
+    # the relation
+    settle_rows,
+    name_arguments,
+    push_conditions,
+    match_once,
+    choose_unique_side,
+    keep_units,
     # the steps
     split_locally,
     combine_shares,
@@ -60,13 +78,16 @@ def build_plan(query: Query, environment: Environment, obligations: Obligations 
     draft = Draft(query=query, environment=environment, obligations=obligations)
     for change in ORDER:
         draft = change(draft)
+    choice = choose_engine(environment, [step.owner for step in draft.steps if isinstance(step, Share)])
     return Plan(
         catalogue=environment.catalogue_digest,
         manifest=environment.manifest,
         purpose=environment.purpose,
         as_of=environment.as_of,
         submitter=environment.submitter,
-        computers=environment.computers,
+        computers=choice.computers,
+        engine=choice.engine,
+        collusion=choice.collusion,
         steps=draft.steps,
         complete_domain=draft.complete_domain,
     )

@@ -23,7 +23,8 @@ class Environment:
     """Everything public that a plan depends on beside the query and the policies.
 
     ``manifest`` and ``catalogue_digest`` are digests of the documents in force; ``computers`` in order of rank;
-    ``members`` all member ids. ``entities`` gives the privacy unit's column of each table, from the policies.
+    ``members`` all member ids. From the policies: ``entities`` gives the privacy unit's column of each table,
+    ``collusion`` how many computers may collude, by owner (1 where none is named).
     """
 
     manifest: str
@@ -35,6 +36,7 @@ class Environment:
     as_of: datetime
     submitter: str
     entities: Mapping[str, str] = field(default_factory=dict)
+    collusion: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from consortia.errors import RequestError
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.meaning import BOOL, INT, type_of
@@ -100,19 +99,8 @@ def _merge(draft: Draft, aggregate: QueryAggregate, column: str) -> Aggregate:
         case "count-members":
             return Aggregate(name=name, function="count-members")
         case "count-entities":
-            _check_entity(draft, aggregate)
             return Aggregate(name=name, function="count-entities")
         case "count-rows" if not draft.obligations.pre_aggregate:
             return Aggregate(name=name, function="count-rows")
         case _:
             return Aggregate(name=name, function="sum", column=name if draft.obligations.pre_aggregate else column)
-
-
-def _check_entity(draft: Draft, aggregate: QueryAggregate) -> None:
-    if not isinstance(aggregate.argument, Ref) or aggregate.argument.column != draft.entity:
-        raise RequestError(
-            "plans/unsupported",
-            "COUNT(DISTINCT ...) of another column than the privacy unit is not supported",
-            place=f"column `{aggregate.argument.column}`" if isinstance(aggregate.argument, Ref) else "",
-            remedy=f"count `{draft.entity}`, or group by the column" if draft.entity else "group by the column",
-        )

@@ -127,7 +127,7 @@ def _key_column(context: Context, node: Grouped, name: str, needs: Needs) -> Col
     found, demanded = fact.range, needs.get((name, "key"))
     if demanded is not None and demanded.bounds is not None and found.bounds is not None:
         found = Range(hull([found.bounds, demanded.bounds]), found.nullable)
-    return shared_column(name, fact.type, "key", found)
+    return shared_column(name, context.knowledge.types(node.source)[name], "key", found)
 
 
 def _part_column(context: Context, node: Grouped, flat: Flat, aggregate: QueryAggregate) -> Column:

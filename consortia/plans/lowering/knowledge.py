@@ -12,7 +12,7 @@ from math import prod
 
 from consortia.errors import InternalError
 from consortia.plans.catalogue import Catalogue
-from consortia.plans.expressions import Expr, Ref
+from consortia.plans.expressions import Expr, Ref, columns_of
 from consortia.plans.lowering.flat import Flat, flattened
 from consortia.plans.lowering.nodes import owners_of, tables_of, types_of
 from consortia.plans.model import Column, WindowFunction
@@ -244,15 +244,15 @@ class Knowledge:
 
     def _of_values(self, node: Grouped, aggregate: QueryAggregate) -> Fact:
         """Aggregates that give a value: NULL for a group without any."""
-        if not isinstance(aggregate.argument, Ref):
-            raise InternalError("plans/relation", f"the argument of `{aggregate.name}` is no column")
-        source = self.fact(node.source, aggregate.argument.column)
+        if aggregate.argument is None:
+            raise InternalError("plans/relation", f"`{aggregate.name}` reads nothing")
+        source = self._argument(node, aggregate.argument)
         nullable = source.range.nullable or not node.keys
         match aggregate.function:
             case "sum":
                 if source.total is None:
-                    raise InternalError("plans/relation", f"a sum of `{aggregate.argument.column}`, which is no number")
-                where = frozenset((aggregate.argument.column,))
+                    raise InternalError("plans/relation", f"`{aggregate.name}` is a sum of no number")
+                where = columns_of(aggregate.argument)
                 bounds = checked(source.total, f"SUM over {self.rows(node.source)} rows", where)
                 return replace(self._fact(node, aggregate.type, Range(bounds, nullable)), total=bounds)
             case "min" | "max" | "quantile":
@@ -263,6 +263,13 @@ class Knowledge:
                 wide = Bounds(lo=source.range.bounds.lo * 10, hi=source.range.bounds.hi * 10)
                 return self._fact(node, aggregate.type, Range(wide, nullable))
         raise InternalError("plans/relation", f"`{aggregate.function}` should have been expanded")
+
+    def _argument(self, node: Grouped, argument: Expr) -> Fact:
+        if isinstance(argument, Ref):
+            return self.fact(node.source, argument.column)
+        found = infer(argument, self.columns(node.source))
+        unfiltered = infer(argument, _Columns(self, node.source, unfiltered=True))
+        return self._fact(node.source, argument.type, found, unfiltered)
 
     def _window(self, node: Windowed, made: WindowFunction) -> Fact:
         kind = self.types(node)[made.name]

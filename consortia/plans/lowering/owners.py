@@ -28,7 +28,7 @@ def share_rows(context: Context, node: Relation, flat: Flat, needs: Needs) -> Ma
         check_shareable(name, types[name])
         fact = context.knowledge.fact(node, name)
         found = combined(fact.range, needs[name, use]) or fact.range
-        columns.append(shared_column(names[name, use], fact.type, use, found))
+        columns.append(shared_column(names[name, use], types[name], use, found))
         projected.append(Named(name=names[name, use], expression=flat.columns[name]))
     rows = find_table(context.catalogue, flat.rows.table).max_rows
     last = {

@@ -11,7 +11,7 @@ from dataclasses import replace
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import columns_of
 
-COUNTS = ("count", "count-rows", "count-members", "count-entities")
+COUNTS = ("count", "count-rows", "count-members", "count-entities", "count-distinct")
 
 
 def classify_output(draft: Draft) -> Draft:

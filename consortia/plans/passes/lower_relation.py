@@ -13,9 +13,10 @@ from consortia.plans.lowering.made import Builder
 from consortia.plans.lowering.native import native_uses
 from consortia.plans.lowering.needs import Needs, add_need, add_reads
 from consortia.plans.lowering.rowwise import filtered
-from consortia.plans.lowering.settle import settled
+from consortia.plans.lowering.top import top_order
 from consortia.plans.meaning import BOOL, INT
 from consortia.plans.passes.combine_shares import contributor_columns
+from consortia.plans.query import Grouped
 
 
 def lower_relation(draft: Draft) -> Draft:
@@ -25,20 +26,22 @@ def lower_relation(draft: Draft) -> Draft:
         return draft
     knowledge = Knowledge(draft.catalogue, draft.environment.as_of)
     context = Context(knowledge, Builder(draft.names()), draft.obligations, lower)
-    last = settled(draft)
+    last = Grouped(source=query.relation, keys=tuple(key.name for key in query.keys), aggregates=query.aggregates)
     counts = contributor_columns(draft)
-    contributors = Contributors(last.entity if counts_entities(draft) else "", counts)
-    types = knowledge.types(last.node) | {made.name: BOOL if made.function == "has-member" else INT for made in counts}
-    native = dict(native_uses(knowledge, last.node))
+    native = dict(native_uses(knowledge, last))
+    types = knowledge.types(last) | {made.name: BOOL if made.function == "has-member" else INT for made in counts}
     needs: Needs = {}
-    for name in (*last.node.keys, *(aggregate.name for aggregate in last.node.aggregates)):
+    for name in (*last.keys, *(aggregate.name for aggregate in query.aggregates)):
         add_need(needs, (name, native[name]))
-    made = aggregated(context, last.node, needs, contributors)
-    kept: Needs = {**needs, **{wanted: None for wanted in made.places if wanted[0] not in native}}
+    made = aggregated(context, last, needs, Contributors(draft.entity if counts_entities(draft) else "", counts))
+    # ordered columns are keys, and as keys they are opened
+    ordered = {key.column for key in top_order(query)} if query.limit is not None else set()
+    kept: Needs = {(name, "key" if name in ordered else use): None for name, use in made.places}
     wanted: Needs = dict(kept)
     if query.having is not None:
         add_reads(wanted, [(query.having, "key")], types, native)
-        made = fitted(context, made, wanted, types)
+    made = fitted(context, made, wanted, types)
+    if query.having is not None:
         made = filtered(context, made, query.having, types, "having", kept)
     steps, _ = context.builder.numbered()
     return replace(draft, steps=steps)

@@ -1,12 +1,14 @@
 """Queries over relations as plans: what owners do, what happens on shares, what is refused."""
 
 from consortia.plans.build import build_plan
+from consortia.plans.expressions import Const
 from consortia.plans.model import AggregateStep, Join, Plan, Share, Sort, Union
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
 from consortia.plans.query import Query
-from tests.fixtures_catalogue import AMOUNT, environment
-from tests.relation_trees import aggregate, columns, grouped, joined, query
+from tests.fixtures_catalogue import AMOUNT, CURRENCY, environment
+from tests.relation_trees import aggregate, columns, grouped, joined, query, ref, where
 
+EURO = Const(type=CURRENCY, integer=0, text="EUR")
 RULES = Obligations(entity="customer_key", minimum_entities=5, minimum_members=2)
 
 
@@ -19,6 +21,7 @@ def risk_of_deposits() -> Query:
     accounts = columns("accounts", "a", "customer_key", "risk_score")
     risk = grouped(accounts, ["a_customer_key"], aggregate("risk", "max", "a_risk_score"))
     deposits = columns("deposits", "d", "customer_key", "amount_minor", "currency")
+    deposits = where(deposits, "eq", ref("d_currency"), EURO)
     relation = joined("inner", deposits, risk, ("d_customer_key", "a_customer_key"))
     return query(relation, ["risk"], aggregate("total", "sum", "d_amount_minor", AMOUNT), aggregate("n", "count-rows"))
 

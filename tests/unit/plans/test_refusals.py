@@ -20,7 +20,6 @@ REFUSED = (
     (GROUPED.format("RANK() OVER (ORDER BY a)"), "plans/unsupported", "window function", "line 1"),
     (GROUPED.format("SUM(a) FILTER (WHERE b > 1)"), "plans/unsupported", "FILTER", "line 1"),
     (GROUPED.format("SUM(DISTINCT a)"), "plans/unsupported", "SUM(DISTINCT", "line 1"),
-    (GROUPED.format("COUNT(DISTINCT a)"), "plans/unsupported", "privacy unit", "column `a`"),
     (GROUPED.format("COUNT(DISTINCT a, b)"), "plans/unsupported", "COUNT(DISTINCT", "line 1"),
     (GROUPED.format("median_of(a)"), "plans/unsupported", "median_of", "line 1"),
     (GROUPED.format("SUM(LOG(a))"), "plans/unsupported", "LOG", "line 1"),
