@@ -43,7 +43,7 @@ def show_plan(plan: Plan, estimate: Estimate | None = None) -> str:
     lines = [
         f"plan {plan.digest()}",
         f"purpose {plan.purpose}, as of {instant_text(plan.as_of)}, asked by {plan.submitter}",
-        f"computed by {listed(plan.computers)} ({plan.threat_model})",
+        f"computed by {listed(plan.computers)} ({plan.threat_model}{_collusion(plan)})",
     ]
     for owners, chain in _chains(plan):
         lines += ["", f"in clear at {listed(owners)}, each for itself"]
@@ -56,6 +56,11 @@ def show_plan(plan: Plan, estimate: Estimate | None = None) -> str:
         what = f"values of {keys} that are not released stand" if keys else "a cell that is not released stands"
         lines.append(f"  {what} there with NULL, marked `suppressed`")
     return "\n".join(lines) + "\n"
+
+
+def _collusion(plan: Plan) -> str:
+    """What is said of an engine that withstands more than one colluding computer."""
+    return f", {plan.collusion} of them may collude: engine {plan.engine}" if plan.engine != "ring3" else ""
 
 
 def _chains(plan: Plan) -> list[tuple[tuple[str, ...], list[Step]]]:

@@ -116,10 +116,16 @@ def _parties(policy: Policy) -> Iterator[Sentence]:
         groups = "; ".join(_names(group) for group in parties.not_together)
         yield Sentence(section, f"These must never compute together: {groups}.", "not-together")
     mode = {
-        "semi-honest": "At least: computers that follow the protocol, of which no two collude.",
+        "semi-honest": "At least: computers that follow the protocol.",
         "malicious": "At least: security against computers that break the protocol (no plan of this version has it).",
     }
     yield Sentence(section, mode[parties.threat_model], "threat-model")
+    pooled = (
+        "What one computer sees tells it nothing; it is relied on that no two collude."
+        if parties.collusion == 1
+        else f"As many as {parties.collusion} computers may pool all that they see, and learn nothing."
+    )
+    yield Sentence(section, pooled, "collusion")
     floor = "Only signatures that hold against quantum computers" if parties.signatures == "post-quantum" else (
         "Signatures of any suite of the consortium"
     )  # fmt: skip

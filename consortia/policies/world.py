@@ -42,3 +42,12 @@ class PolicyWorld:
                 for name, table in loaded.policy.data.tables.items():
                     named.setdefault(name, set()).add(table.privacy_unit)
         return {name: units.pop() for name, units in sorted(named.items()) if len(units) == 1}
+
+    def collusion(self, purpose: str) -> dict[str, int]:
+        """How many computers may collude by each owner's policy for ``purpose``, the most where it has several."""
+        found: dict[str, int] = {}
+        for loaded in self.policies:
+            policy = loaded.policy
+            if policy.purpose.code == purpose:
+                found[policy.identity.owner] = max(found.get(policy.identity.owner, 1), policy.parties.collusion)
+        return dict(sorted(found.items()))

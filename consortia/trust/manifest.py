@@ -5,11 +5,14 @@ fingerprint, compared out of band. A card is signed with its member's root key a
 ports change without the others.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from consortia.trust.documents import Digest, Document, Frozen, Hex, Instant, Name, Person
 
 Role = Literal["operator", "officer", "analyst"]
+FEWEST_COMPUTERS, MOST_COMPUTERS = 3, 9
 
 
 class Member(Frozen):
@@ -40,7 +43,10 @@ class CoordinatorEntry(Frozen):
 
 
 class Manifest(Document):
-    """Version ``version`` of the consortium's manifest. ``computers`` are in order of rank, sorted by id."""
+    """Version ``version`` of the consortium's manifest. ``computers`` are in order of rank, three to nine.
+
+    The first three compute; all of them, as far as needed, where a policy asks for more that may collude than one.
+    """
 
     type: Literal["consortia/manifest/v1"] = "consortia/manifest/v1"
     consortium: Name
@@ -48,7 +54,7 @@ class Manifest(Document):
     previous: Digest
     coordinator: CoordinatorEntry
     members: tuple[Member, ...]
-    computers: tuple[Name, Name, Name]
+    computers: Annotated[tuple[Name, ...], Field(min_length=FEWEST_COMPUTERS, max_length=MOST_COMPUTERS)]
 
     def member(self, member_id: str) -> Member | None:
         """The entry of ``member_id``, if it is a member."""

@@ -17,7 +17,17 @@ from consortia.trust.home import CoordinatorHome, Home, PersonSettings, Profile,
 from consortia.trust.hpke import KemPrivateKey
 from consortia.trust.keyfiles import save_private_keys, write_new
 from consortia.trust.keys import PrivateKey
-from consortia.trust.manifest import Card, CoordinatorEntry, Introduction, Manifest, Member, PersonEntry, Role
+from consortia.trust.manifest import (
+    FEWEST_COMPUTERS,
+    MOST_COMPUTERS,
+    Card,
+    CoordinatorEntry,
+    Introduction,
+    Manifest,
+    Member,
+    PersonEntry,
+    Role,
+)
 from consortia.trust.suites import DEFAULT_SUITE
 from consortia.trust.trusted import NO_DIGEST
 
@@ -202,11 +212,11 @@ def next_manifest(
         )
     members = tuple(sorted((introduction.member for introduction in introductions), key=lambda member: member.id))
     chosen = tuple(computers) or tuple(member.id for member in members if member.may_compute)[:3]
-    if len(chosen) != 3:
+    if not FEWEST_COMPUTERS <= len(chosen) <= MOST_COMPUTERS:
         raise RequestError(
             "trust/members",
-            f"three members must compute and there are {len(chosen)}",
-            remedy="add members that may compute (two owners need a helper), or name three with --computer",
+            f"three to nine members must compute and there are {len(chosen)}",
+            remedy="add members that may compute (two owners need a helper), or name three to nine with --computer",
         )
     return Manifest(
         consortium=consortia[0],
@@ -214,7 +224,7 @@ def next_manifest(
         previous=NO_DIGEST if before is None else before.digest(),
         coordinator=coordinator,
         members=members,
-        computers=(chosen[0], chosen[1], chosen[2]),
+        computers=chosen,
     )
 
 

@@ -87,6 +87,7 @@ TREATMENTS: Mapping[str, Treatment] = {
     "parties.compute": Enforced("computers"),
     "parties.not-together": Enforced("not-together"),
     "parties.threat-model": Enforced("threat-model"),
+    "parties.collusion": Enforced("collusion"),
     "parties.signatures": Enforced("cryptography"),
     "parties.submit": Enforced("submitter"),
     "data.tables": Enforced("table"),

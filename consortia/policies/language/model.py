@@ -78,11 +78,15 @@ class Validity(Section):
 
 
 class Parties(Section):
-    """Who computes, under which assumptions, and who may ask. Empty lists allow nobody."""
+    """Who computes, under which assumptions, and who may ask. Empty lists allow nobody.
+
+    ``collusion`` computers may pool all that they see and still learn nothing: fewer than half of those that compute.
+    """
 
     compute: tuple[MemberName, ...]
     not_together: tuple[Annotated[tuple[MemberName, ...], Field(min_length=2)], ...] = ()
     threat_model: Literal["semi-honest", "malicious"]
+    collusion: Annotated[int, Field(ge=1, le=4)] = 1
     signatures: Literal["post-quantum", "classical"]
     submit: tuple[Who, ...]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from consortia.ids import member_of
+from consortia.plans.engines import needed_computers
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, permit
 
 STRENGTH = {"semi-honest": 1, "malicious": 2}
@@ -24,7 +25,7 @@ def computers(case: Case) -> Iterator[Finding]:
                 f"computers may be {listed(allowed & by_manifest)}",
             )  # fmt: skip
     if len(set(case.plan.computers)) != len(case.plan.computers):
-        yield forbid("computers", path, "one member stands twice among the computers", "three members compute")
+        yield forbid("computers", path, "one member stands twice among the computers", "others compute")
     yield permit("computers", path, f"computing: {listed(case.plan.computers)}")
 
 
@@ -52,6 +53,21 @@ def threat_model(case: Case) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield permit("threat-model", path, f"the mode is {case.plan.threat_model}")
+
+
+def collusion(case: Case) -> Iterator[Finding]:
+    """At least as many computers may pool what they see as the owner asks for."""
+    path = ("parties", "collusion")
+    wanted = case.policy.parties.collusion
+    if case.plan.collusion >= wanted:
+        yield permit("collusion", path, f"{case.plan.collusion} of {len(case.plan.computers)} computers may collude")
+        return
+    needed, there = needed_computers(wanted), len(case.world.manifest.computers)
+    yield forbid(
+        "collusion", path, f"{wanted} computers may collude by the policy, {case.plan.collusion} by the plan",
+        f"the members agree on {needed} computers in the manifest, which names {there}" if there < needed
+        else "please report this",
+    )  # fmt: skip
 
 
 def cryptography(case: Case) -> Iterator[Finding]:
@@ -100,6 +116,7 @@ RULES = (
     Rule(("computers",), computers),
     Rule(("not-together",), not_together),
     Rule(("threat-model",), threat_model),
+    Rule(("collusion",), collusion),
     Rule(("cryptography",), cryptography),
     Rule(("submitter",), submitter),
 )

@@ -178,6 +178,7 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
     "parties.not-together": (
         lambda: answer(changed("parties.not-together", [["bank-a", "bank-c"]]), STATISTICS), "not-together"),
     "parties.threat-model": (lambda: answer(changed("parties.threat-model", "malicious"), STATISTICS), "threat-model"),
+    "parties.collusion": (lambda: answer(changed("parties.collusion", 2), STATISTICS), "collusion"),
     "parties.signatures": (lambda: answer(full(), STATISTICS, with_weak_card), "cryptography"),
     "parties.submit": (lambda: answer(changed("parties.submit", ["bank-b"]), STATISTICS), "submitter"),
     "data.tables": (lambda: answer(changed("data.tables.deposits", ABSENT), STATISTICS), "table, operations"),
