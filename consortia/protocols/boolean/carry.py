@@ -44,20 +44,8 @@ class Chain(Protocol):
     def words(self) -> int:
         """Words of a plane."""
 
-    @property
-    def values(self) -> Pair:
-        """Value j of the chunk at word ``start`` stands at ``(start // WIDTH) * chunk + j * row``."""
-
-    @property
-    def chunk(self) -> int:
-        """See ``values``."""
-
-    @property
-    def row(self) -> int:
-        """See ``values``; 0 stands for the number of words of the chunk."""
-
-    def propagates(self, start: int, out: Pair) -> None:
-        """Write the propagates (bits, words of the chunk) of the chunk at word ``start``; values are there after it."""
+    def leaves(self, start: int, values: Pair, propagates: Pair) -> None:
+        """Write values and propagates of the chunk at word ``start``; components are (bits, words of the chunk)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +55,6 @@ class PlaneChain:
     value: Ring3Boolean
     other: Ring3Boolean
     flips: tuple[np.uint64, np.uint64]
-    chunk: int = WIDTH
 
     @property
     def bits(self) -> int:
@@ -77,20 +64,14 @@ class PlaneChain:
     def words(self) -> int:
         return int(self.value.first.shape[1])
 
-    @property
-    def row(self) -> int:
-        return self.words
-
-    @property
-    def values(self) -> Pair:
-        return self.value.first.reshape(-1), self.value.second.reshape(-1)
-
-    def propagates(self, start: int, out: Pair) -> None:
+    def leaves(self, start: int, values: Pair, propagates: Pair) -> None:
+        at = slice(start, start + WIDTH)
         sides = (self.value.first, self.other.first), (self.value.second, self.other.second)
-        for (value, other), flip, target in zip(sides, self.flips, out, strict=True):
-            np.bitwise_xor(value[:, start : start + WIDTH], other[:, start : start + WIDTH], out=target)
-            if flip:
-                np.invert(target, out=target)
+        for component, (value, other) in enumerate(sides):
+            values[component][...] = value[:, at]
+            np.bitwise_xor(value[:, at], other[:, at], out=propagates[component])
+            if self.flips[component]:
+                np.invert(propagates[component], out=propagates[component])
 
 
 def carry_out(ctx: Context, value: Ring3Boolean, other: Ring3Boolean, *, flip: bool) -> Ring3Boolean:
@@ -133,50 +114,49 @@ class _Tree:
         self._chain = chain
         self.blocks = chain.bits + 1
         self._step, self._unpaired = 1, False
-        self._slots = held_slots(self.blocks)
+        self._slots, self._lows = held_slots(self.blocks), chain.bits // 2
         self._held = np.empty(self._slots * chain.words, np.uint64)
+        self._low = np.empty((2, self._lows * chain.words), np.uint64)
         self._top = np.empty((2, chain.words), np.uint64)
 
     def from_leaves(self, ctx: Context) -> Words:
         """This computer's part of the first message."""
-        chain, planes = self._chain, sent_planes(self.blocks)
+        bits, planes, total = self._chain.bits, sent_planes(self.blocks), self._chain.words
         plus, minus = ctx.zero_streams()
-        out = np.empty(planes * chain.words, np.uint64)
-        width = min(WIDTH, chain.words)
-        mask, scratch = np.empty(planes * width, np.uint64), np.empty(2 * chain.bits * width, np.uint64)
-        for start in range(0, chain.words, WIDTH):
-            words = min(WIDTH, chain.words - start)
-            pair = scratch[: 2 * chain.bits * words].reshape(2, chain.bits, words)
-            chain.propagates(start, (pair[0], pair[1]))
+        out = np.empty(planes * total, np.uint64)
+        width = min(WIDTH, total)
+        mask, scratch = np.empty(planes * width, np.uint64), np.empty((4, bits * width), np.uint64)
+        for start in range(0, total, WIDTH):
+            words = min(WIDTH, total - start)
+            parts = scratch[:, : bits * words]
+            v0, v1, p0, p1 = (part.reshape(bits, words) for part in parts)
+            self._chain.leaves(start, (v0, v1), (p0, p1))
             piece = out[planes * start : planes * (start + words)]
             plus.fill(piece)
             minus.fill(mask[: piece.size])
-            join_leaves(
-                *chain.values, start // WIDTH * chain.chunk, chain.row or words, pair[0].reshape(-1),
-                pair[1].reshape(-1), chain.bits, words, mask, piece, self._held[self._slots * start :],
-                self._top[0, start:], self._top[1, start:],
-            )  # fmt: skip
+            low, top = self._low[:, self._lows * start :], self._top[:, start:]
+            join_leaves(*parts, bits, words, mask, piece, self._held[self._slots * start :], *low, *top)
         self._joined()
         return out
 
     def from_blocks(self, ctx: Context, message: Pair) -> Words:
         """This computer's part of the next message, from the last one."""
-        chain, blocks = self._chain, self.blocks
-        planes, incoming = sent_planes(blocks), message[0].size // chain.words
-        apart = int(self._unpaired)
+        blocks, total = self.blocks, self._chain.words
+        planes, incoming = sent_planes(blocks), message[0].size // total
         plus, minus = ctx.zero_streams()
-        out = np.empty(planes * chain.words, np.uint64)
+        out = np.empty(planes * total, np.uint64)
         most = max(1, PIECE // (planes * WIDTH)) * WIDTH
-        mask = np.empty(planes * min(most, chain.words), np.uint64)
-        for start in range(0, chain.words, most):
-            words = min(most, chain.words - start)
+        mask = np.empty(planes * min(most, total), np.uint64)
+        for start in range(0, total, most):
+            words = min(most, total - start)
             piece = out[planes * start : planes * (start + words)]
             plus.fill(piece)
             minus.fill(mask[: piece.size])
+            sent = (part[incoming * start :] for part in message)
+            low, top = self._low[:, self._lows * start :], self._top[:, start:]
             join_blocks(
-                message[0][incoming * start :], message[1][incoming * start :], *chain.values,
-                start // WIDTH * chain.chunk, chain.chunk, chain.row, blocks, self._step, apart, WIDTH, words,
-                mask, piece, self._held[self._slots * start :], self._slots, self._top[0, start:], self._top[1, start:],
+                *sent, *low, blocks, self._step, int(self._unpaired), WIDTH, words,
+                mask, piece, self._held[self._slots * start :], self._slots, self._lows, *top,
             )  # fmt: skip
         self._joined()
         return out

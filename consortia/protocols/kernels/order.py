@@ -75,6 +75,11 @@ def list_comparisons(  # noqa: C901 - one loop nest for each mode
         first = start[i] + p
         if task == WAIT:
             continue
+        if task == SPLIT and k == 1:
+            left[m : m + free[i]] = order[start[i] + (p + 1) // 2 - 1]
+            right[m : m + free[i]] = order[first : first + free[i]]
+            m += free[i]
+            continue
         if task == SPLIT:
             for j in range(first, first + free[i]):
                 for a in range(1, k + 1):
@@ -119,6 +124,28 @@ def place_rows(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop nest for eac
             q = made[0]
             next_start[q], next_pivots[q], next_free[q] = s, p, u
             made[0] = q + 1
+            continue
+        if task == SPLIT and k == 1:
+            # cut in two: lower rows move up in place, the higher ones wait in scratch
+            cut = (p + 1) // 2 - 1
+            behind, below, above = p - cut, s + cut, p - cut
+            scratch[:behind] = order[s + cut : s + p]
+            for j in range(s + p, s + p + u):
+                row = order[j]
+                less = np.int64((bits[m >> 6] >> np.uint64(m & 63)) & np.uint64(1))
+                m += 1
+                order[below] = row
+                scratch[above] = row
+                below += 1 - less
+                above += less
+            order[below : s + p + u] = scratch[:above]
+            for part in range(2):
+                place = s if part == 0 else below + 1
+                own_pivots, own_free = (cut, below - s - cut) if part == 0 else (behind - 1, above - behind)
+                if own_free > 0 and own_pivots + own_free > 1:
+                    q = made[0]
+                    next_start[q], next_pivots[q], next_free[q] = place, own_pivots, own_free
+                    made[0] = q + 1
             continue
         for j in range(p + u):
             scratch[j] = order[s + j]
@@ -268,15 +295,17 @@ def compare_planes(  # noqa: C901, PLR0912, PLR0915 - one pass over memory
     the pivot of a long segment, its bits are taken whole.
     """  # noqa: D205 - one sentence, two lines
     square = np.zeros((64, 8), np.uint64)
-    lefts, rights = np.zeros(512, np.int64), np.zeros(512, np.int64)
+    # unsigned: an index that can't be negative needs no check
+    lefts, rights = np.zeros(512, np.uint64), np.zeros(512, np.uint64)
     width = value0.shape[1]
     lanes = (bits + 63) // 64
     for at in range(0, width, 8):
         wide = min(8, width - at)
         here = min(512, left.size - 64 * at)
-        others = 0
+        others = np.uint64(0)
+        now, then = left[64 * at : 64 * at + here], right[64 * at : 64 * at + here]
         for i in range(here):
-            lefts[i], rights[i] = left[64 * at + i], right[64 * at + i]
+            lefts[i], rights[i] = now[i], then[i]
             others |= lefts[i] ^ lefts[0]
         for i in range(here, 512):
             lefts[i], rights[i] = 0, 0
@@ -298,9 +327,14 @@ def compare_planes(  # noqa: C901, PLR0912, PLR0915 - one pass over memory
                                 square[r, c] = rows[lefts[64 * c + r], column] ^ rows[rights[64 * c + r], column]
                     else:
                         for r in range(used):
-                            word = np.uint64(0) - ((rows[lefts[0], column] >> np.uint64(r)) & np.uint64(1)) ^ flip
-                            for c in range(wide):
-                                propagate[64 * lane + r, at + c] = square[r, c] ^ word
+                            word = (np.uint64(0) - ((rows[lefts[0], column] >> np.uint64(r)) & np.uint64(1))) ^ flip
+                            target = propagate[64 * lane + r, at : at + wide]
+                            if wide == 8:
+                                for c in range(8):
+                                    target[c] = square[r, c] ^ word
+                            else:
+                                for c in range(wide):
+                                    target[c] = square[r, c] ^ word
                         continue
                     for half in range(2):
                         if half == 0:
@@ -360,11 +394,12 @@ def compare_planes(  # noqa: C901, PLR0912, PLR0915 - one pass over memory
                                 square[row + 5 * step, c] = r5
                                 square[row + 6 * step, c] = r6
                                 square[row + 7 * step, c] = r7
-                    if side == 0:
-                        for r in range(used):
+                    result, change = (value, np.uint64(0)) if side == 0 else (propagate, flip)
+                    for r in range(used):
+                        target = result[64 * lane + r, at : at + wide]
+                        if wide == 8:
+                            for c in range(8):
+                                target[c] = square[r, c] ^ change
+                        else:
                             for c in range(wide):
-                                value[64 * lane + r, at + c] = square[r, c]
-                    else:
-                        for r in range(used):
-                            for c in range(wide):
-                                propagate[64 * lane + r, at + c] = square[r, c] ^ flip
+                                target[c] = square[r, c] ^ change

@@ -28,17 +28,13 @@ COMPARISON_BITS = "comparison bits of shuffled rows"
 
 
 class OpenedComparisons:
-    """Opened comparisons of the rows of one shuffled list; keeps its buffers from batch to batch.
+    """Opened comparisons of the rows of one shuffled list."""
 
-    Not for use by several threads at a time.
-    """
-
-    def __init__(self, keys: Matrices, bits: int, largest: int) -> None:
-        """``keys``: row-major components whose lowest ``bits`` bits are the keys; ``largest``: size of a batch."""
+    def __init__(self, keys: Matrices, bits: int) -> None:
+        """``keys``: row-major components whose lowest ``bits`` bits are the keys."""
         # both components of a row side by side: a comparison reads each of its rows at one place
         self._rows = np.concatenate(keys, axis=1)
         self._bits = bits
-        self._values = np.empty((2, bits * words_of(largest)), np.uint64)
 
     def arrange(self, order: Index) -> None:
         """Row ``order[i]`` becomes row i: rows that will be compared with each other shall stand close together."""
@@ -49,12 +45,7 @@ class OpenedComparisons:
 
         At least one comparison.
         """
-        words = words_of(left.size)
-        if self._bits * words > self._values.shape[1]:
-            self._values = np.empty((2, self._bits * words), np.uint64)
-        values = self._values[0, : self._bits * words], self._values[1, : self._bits * words]
-        chain = _RowChain(self._rows, left, right, self._bits, words, values, flip_words(ctx.rank), self._bits * WIDTH)
-        last, own = carry_part(ctx, chain)
+        last, own = carry_part(ctx, _RowChain(self._rows, left, right, self._bits, flip_words(ctx.rank)))
         last.record_opening(COMPARISON_BITS, left.size, ctx.computers)
         others = (ctx.previous, ctx.next)
         parts = last.exchange(dict.fromkeys(others, own), dict.fromkeys(others, (own.shape, own.dtype)))
@@ -73,14 +64,12 @@ class _RowChain:
     left: Index
     right: Index
     bits: int
-    words: int
-    values: Pair
     flips: tuple[np.uint64, np.uint64]
-    chunk: int
-    row: int = 0
 
-    def propagates(self, start: int, out: Pair) -> None:
+    @property
+    def words(self) -> int:
+        return words_of(self.left.size)
+
+    def leaves(self, start: int, values: Pair, propagates: Pair) -> None:
         at = slice(64 * start, 64 * (start + WIDTH))
-        place = slice(self.bits * start, self.bits * (start + WIDTH))
-        values = (part[place].reshape(out[0].shape) for part in self.values)
-        compare_planes(self.rows, self.left[at], self.right[at], self.bits, *self.flips, *values, *out)
+        compare_planes(self.rows, self.left[at], self.right[at], self.bits, *self.flips, *values, *propagates)

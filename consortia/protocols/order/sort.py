@@ -56,7 +56,7 @@ def sort_keeping(ctx: Context, keys: Ring3Boolean, rows: Rows) -> tuple[Rows, Ke
     at = slice(layout.numbers, layout.numbers + lanes)
     keys_by_row = np.ascontiguousarray(shuffled[0][:, at]), np.ascontiguousarray(shuffled[1][:, at])
     plan = schedule(length)
-    comparisons = OpenedComparisons(keys_by_row, distinct.bits, max(plan.batches))
+    comparisons = OpenedComparisons(keys_by_row, distinct.bits)
     segments, batch = Segments(length, plan), 0
     while batch < len(plan.batches) or not segments.sorted:
         batch += 1

@@ -105,7 +105,7 @@ def test_blocks_are_joined_level_by_level_and_sent_only_where_they_must_be(bits,
     propagates = [(none, none), *((p[0, j], p[1, j]) for j in range(bits))]
     lowest, step, blocks, apart, seed = list(values), 1, bits + 1, 0, 3
     slots, top = carry.held_slots(blocks), np.zeros((2, words), np.uint64)
-    held = np.zeros(slots * words, np.uint64)
+    held, lows, low = np.zeros(slots * words, np.uint64), bits // 2, np.zeros((2, bits // 2 * words), np.uint64)
     message = None
     while blocks > 1:
         planes = carry.sent_planes(blocks)
@@ -114,16 +114,13 @@ def test_blocks_are_joined_level_by_level_and_sent_only_where_they_must_be(bits,
         if message is None:
             for at in chunks:
                 size, start = at.stop - at.start, at.start
+                leaves = (x[:, at].copy().reshape(-1) for x in (*v, *p))
                 carry.join_leaves(
-                    v[0].reshape(-1), v[1].reshape(-1), start, words, p[0, :, at].copy().reshape(-1),
-                    p[1, :, at].copy().reshape(-1), bits, size, masks[planes * start :], out[planes * start :],
-                    held[slots * start :], top[0, start:], top[1, start:],
+                    *leaves, bits, size, masks[planes * start :], out[planes * start :], held[slots * start :],
+                    *low[:, lows * start :], *top[:, start:],
                 )  # fmt: skip
         else:
-            carry.join_blocks(
-                *message, v[0].reshape(-1), v[1].reshape(-1), 0, width, words, blocks, step, apart, width, words,
-                masks, out, held, slots, top[0], top[1],
-            )  # fmt: skip
+            carry.join_blocks(*message, *low, blocks, step, apart, width, words, masks, out, held, slots, lows, *top)
         joined = reference_join(values, propagates, lowest)
         handed_on = [(values[-1], propagates[-1])] if blocks % 2 else []
         apart, step, blocks = blocks % 2, 2 * step, (blocks + 1) // 2
