@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consortia.plans.model import AggregateStep, Plan, Release, Scan
-from consortia.policies.flow.entities import Start, every_column, identifying
+from consortia.policies.flow.entities import every_column, identifying
 from consortia.policies.flow.needs import NUMBERS
 from consortia.policies.flow.reader import Reader, Requirement, last_aggregation
 from consortia.policies.flow.sources import ColumnSource, Kind
 
 RowKinds = frozenset(("alert", "score"))
 COUNTS: frozenset[Kind] = frozenset(("count", "entities", "rows", "members"))
-DECIDING: frozenset[Kind] = frozenset(("selection", "gaps"))
+DECIDING: frozenset[Kind] = frozenset(("selection", "gaps", "met"))
 
 __all__ = ["Flow", "Output", "Requirement", "RowKinds", "flow_of"]
 
@@ -60,11 +60,6 @@ def flow_of(plan: Plan) -> Flow:
         outputs,
         {owner: frozenset(names) for owner, names in tables.items()},
     )
-
-
-def identified_by(plan: Plan, start: Start, groups: AggregateStep) -> frozenset[str]:
-    """Columns that identify the rows which ``groups`` puts together, where ``start`` says which do in a table."""
-    return identifying(plan, start)[groups.inputs[0]]
 
 
 def _output(reader: Reader, release: Release) -> Output:

@@ -1,7 +1,7 @@
 """The strictest of all owners' obligations: largest minima, every row scope, one privacy unit."""
 
 from consortia.errors import InternalError
-from consortia.plans.model import Control, Filter, Plan
+from consortia.plans.model import Control, Filter, Plan, Scan, Step
 from consortia.plans.obligations import Obligations, RowScope
 from consortia.policies.rules.base import Case
 from consortia.policies.rules.tables import bound_scope
@@ -38,8 +38,10 @@ def merged(cases: tuple[Case, ...]) -> Obligations:
 def require_kept(plan: Plan, obligations: Obligations) -> None:
     """Check the final plan against the promise; InternalError ``policies/obligation-lost`` if anything is missing."""
     for scope in obligations.row_scopes:
-        wanted = (f"owner:{scope.owner}", scope.predicate)
-        if wanted not in [(s.at, s.predicate) for s in plan.steps if isinstance(s, Filter) and s.origin == "row-scope"]:
+        scans = [
+            s for s in plan.steps if isinstance(s, Scan) and (s.at, s.table) == (f"owner:{scope.owner}", scope.table)
+        ]
+        if not scans or not all(_is_scoped(plan, scan, scope) for scan in scans):
             raise _lost(f"the row scope of `{scope.owner}`")
     rules = [rule for step in plan.steps if isinstance(step, Control) for rule in step.rules]
     by_entity = [rule.minimum for rule in rules if rule.by == "entity"]
@@ -49,6 +51,16 @@ def require_kept(plan: Plan, obligations: Obligations) -> None:
     # The recipient's member counts always, so the plan looks for one fewer among the others.
     if obligations.minimum_members and min(by_member, default=0) < obligations.minimum_members - 1:
         raise _lost("the minimum of members")
+
+
+def _is_scoped(plan: Plan, step: Step, scope: RowScope) -> bool:
+    """Whether everything that reads ``step`` reads it behind the scope; only filters stand before."""
+    readers = [other for other in plan.steps if step.id in other.inputs]
+    return bool(readers) and all(
+        isinstance(reader, Filter)
+        and ((reader.origin == "row-scope" and reader.predicate == scope.predicate) or _is_scoped(plan, reader, scope))
+        for reader in readers
+    )
 
 
 def _lost(what: str) -> InternalError:

@@ -32,13 +32,24 @@ def at_last(function: AggregateFunction, source: ColumnSource) -> tuple[ColumnSo
             return (replace(source, kind="gaps", form="condition"),)
         case "gap":
             return (replace(source, kind="gaps", form="plain"),)
-        case "mark" | "place":
-            return (replace(source, kind="selection"),)
+        case "mark":
+            # what it tells beside a number of rows depends on the group's keys: the reader adds it
+            return (replace(source, kind="rows", form="linear"),) if function == "sum" else ()
+        case "place":
+            return (replace(source, kind="selection"), replace(source, kind="ranked"))
     if source.form == "condition":
         return () if source.kind in ROWS else (replace(source, kind="selection"),)
     made = tuple(replace(source, kind=kind, form=_kept(source.form)) for kind in _number(function, source))
     picks = source.form == "shape" and function in ("sum", "count")
     return (*made, replace(source, kind="selection")) if picks else made
+
+
+def marked(keys: Sources, mark: ColumnSource, *, last: bool) -> Sources:
+    """What a number made of marks tells: whether several relations hold a row with the same keys."""
+    meeting = {replace(key, kind="met" if last else "match") for key in keys if key.kind in HOLDS_VALUES}
+    if last:
+        return frozenset(meeting) or frozenset((replace(mark, kind="selection"),))
+    return frozenset(meeting | {mark})
 
 
 def _kept(form: Form) -> Form:

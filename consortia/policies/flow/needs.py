@@ -124,7 +124,7 @@ def to_meet(source: ColumnSource, *, rows: bool) -> Needs:
 
 def to_open(source: ColumnSource, *, rows: bool) -> Needs:
     """It is opened: as a key, or as a number of a group."""
-    if source.kind in ("selection", "gaps"):
+    if source.kind in ("selection", "gaps", "met"):
         return _inside(source, rows=rows)
     if rows and source.kind in NUMBERS and not source.mixed:
         return (Need("score"),)
@@ -135,7 +135,7 @@ def to_open(source: ColumnSource, *, rows: bool) -> Needs:
 
 def to_compare(source: ColumnSource, *, rows: bool) -> Needs:
     """A condition on groups (HAVING), after contributors are counted."""
-    if source.kind in ("selection", "gaps"):
+    if source.kind in ("selection", "gaps", "met"):
         return _inside(source, rows=rows)
     return _looked_up(_SELECT | _COMPARED, source, rows=rows)
 
@@ -145,6 +145,8 @@ def _inside(source: ColumnSource, *, rows: bool) -> Needs:
     if source.kind == "gaps":
         why = BY_NO_MATCH if source.form == "condition" else BY_GAPS
         return () if rows else (Need("filter", why),)
+    if source.kind == "met":
+        return (Need("join", "" if rows else BY_SELECTION),)
     if rows and source.column:
         return (Need("filter"),)
     return (Need("filter", BY_SELECTION),)

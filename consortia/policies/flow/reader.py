@@ -7,7 +7,7 @@ between. Every aggregation on shares before it belongs to a nested query.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from consortia.plans.expressions import Expr
+from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.model import (
     Aggregate,
     AggregateFunction,
@@ -28,7 +28,8 @@ from consortia.plans.model import (
     Window,
     WindowFunction,
 )
-from consortia.policies.flow.aggregation import HOLDS_VALUES, at_last, existence, nested, rows_counted
+from consortia.plans.narrowing import narrowed
+from consortia.policies.flow.aggregation import HOLDS_VALUES, at_last, existence, marked, nested, rows_counted
 from consortia.policies.flow.needs import Needs, to_compare, to_meet, to_open, to_order, to_select
 from consortia.policies.flow.sources import OF_ROWS, ROWS, ColumnSource, Form, Kind, Sources, combined, uses_of
 from consortia.policies.flow.stacking import Relation, joined, stacked
@@ -127,10 +128,14 @@ class Reader:
                 return self._scan(step)
             case Filter():
                 self._filter(step, inputs[0])
-                return inputs[0]
+                return inputs[0].proved(_never_null(step))
             case Project():
                 columns = {n.name: self._expression(n.expression, inputs[0], step.id) for n in step.expressions}
-                return inputs[0].with_columns(columns)
+                read = self.plan.step(step.inputs[0]).columns
+                whole = inputs[0].whole | {column.name for column in read if not column.nullable}
+                return inputs[0].with_columns(
+                    columns, frozenset(n.name for n in step.expressions if _is_whole(n.expression, whole))
+                )
             case AggregateStep():
                 return self._aggregate(step, inputs[0])
             case Union():
@@ -218,10 +223,10 @@ class Reader:
         turned: set[ColumnSource] = set()
         for source in relation.columns[made.column]:
             turned.update(at_last(made.function, source) if last else nested(made.function, source, at_owner=at_owner))
-            if self._nullable(step, made.column) and source.kind in HOLDS_VALUES:
+            if source.kind in HOLDS_VALUES and made.column not in relation.whole and self._nullable(step, made.column):
                 turned.add(replace(source, kind="gaps" if last else "gap", form="plain"))
-            if source.kind == "mark" and not last:
-                turned |= {replace(key, kind="match") for key in keys}
+            if source.kind == "mark":
+                turned |= marked(keys, source, last=last)
         return frozenset(turned)
 
     def _nullable(self, step: AggregateStep, name: str) -> bool:
@@ -254,7 +259,7 @@ class Reader:
                 )
                 for source in sources
             )
-        return relation.with_columns(columns)
+        return relation.with_columns(columns, relation.whole)
 
     def _windowed(self, function: WindowFunction, relation: Relation, order: Sources) -> Sources:
         """A window's number is a shape: a sum of it over rows weighs them by their place."""
@@ -304,6 +309,25 @@ class Reader:
                 self._wish(step, sources, to_order, f"{subject} (`{key.column}`)")
             decided = decided or any(to_order(source, rows=False) for source in sources)
         return frozenset().union(*(relation.columns[key.column] for key in keys))
+
+
+def _never_null(step: Filter) -> frozenset[str]:
+    """Columns that hold no NULL where the filter's predicate is TRUE."""
+    open_to_null = {column.name: column.model_copy(update={"nullable": True}) for column in step.columns}
+    return frozenset(name for name, column in narrowed(open_to_null, step.predicate).items() if not column.nullable)
+
+
+def _is_whole(expression: Expr, whole: frozenset[str]) -> bool:
+    """Whether a linear expression of columns without NULL; other expressions may be NULL all the same."""
+    match expression:
+        case Ref(column=column):
+            return column in whole
+        case Const(integer=integer):
+            return integer is not None
+        case Call(op="add" | "subtract" | "multiply" | "negate" | "cast", args=args):
+            return all(_is_whole(arg, whole) for arg in args)
+        case _:
+            return False
 
 
 def _mixed(source: ColumnSource) -> ColumnSource:

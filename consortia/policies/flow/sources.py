@@ -36,6 +36,7 @@ Kind = Literal[
     "quantile",
     "variance",  # sum of squares
     "ranked",  # an order decided which value of each entity counts
+    "met",  # whether several stacked relations hold a row with these keys
     "selection",  # decides which rows a number is made of
     "gaps",  # is NULL in some of the rows that a number is made of
 ]

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from consortia.plans.model import JoinKind
 from consortia.policies.flow.aggregation import HOLDS_VALUES
-from consortia.policies.flow.sources import Sources, combined
+from consortia.policies.flow.sources import ROWS, Sources, combined
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,26 @@ class Relation:
     """Sources of each column by name, and of the rows' existence.
 
     ``tables`` are those that rows are made from. ``repeated``: the query decides how often a row stands there.
+    ``whole`` are columns that a condition has proved to hold no NULL.
     """
 
     columns: Mapping[str, Sources]
     rows: Sources
     tables: frozenset[str]
     repeated: bool = False
+    whole: frozenset[str] = frozenset()
 
-    def with_columns(self, columns: Mapping[str, Sources]) -> "Relation":
+    def with_columns(self, columns: Mapping[str, Sources], whole: frozenset[str] = frozenset()) -> "Relation":
         """The same rows with other columns."""
-        return replace(self, columns=columns)
+        return replace(self, columns=columns, whole=whole)
+
+    def proved(self, names: frozenset[str]) -> "Relation":
+        """The rows in which none of the columns ``names`` is NULL."""
+        columns = {
+            name: frozenset(each for each in sources if each.kind not in ("gap", "match")) if name in names else sources
+            for name, sources in self.columns.items()
+        }
+        return self.with_columns(columns, self.whole | names)
 
     def united(self, others: "list[Relation]") -> "Relation":
         """The parts of one table, each at its owner."""
@@ -39,6 +49,7 @@ class Relation:
             frozenset().union(*(part.rows for part in parts)),
             frozenset().union(*(part.tables for part in parts)),
             any(part.repeated for part in parts),
+            frozenset.intersection(*(part.whole for part in parts)),
         )
 
     def grouped(self, columns: Mapping[str, Sources], rows: Sources, *, at_owner: bool) -> "Relation":
@@ -57,10 +68,12 @@ def stacked(branches: list[Relation]) -> Relation:
         alike = all(_plain(branch.columns[name]) for branch in branches)
         if alike and not repeated:
             columns[name] = sources
+        elif alike:
+            columns[name] = _shapes(sources)
         else:
-            columns[name] = _shapes(sources) | (frozenset() if alike else marks)
+            columns[name] = _shapes(frozenset(each for each in sources if each.kind not in ROWS)) | marks
     rows = _shapes(whole.rows) if repeated else whole.rows
-    return Relation(columns, rows, whole.tables, repeated)
+    return replace(whole, columns=columns, rows=rows, repeated=repeated)
 
 
 def _plain(sources: Sources) -> bool:
@@ -86,4 +99,5 @@ def joined(how: JoinKind, left: Relation, right: Relation, keys: Sources, names:
         taken = {name: sources | match for name, sources in taken.items()}
     columns = {name: sources for name, sources in left.columns.items() if name in names} | taken
     rows = left.rows | right.rows if how == "inner" else left.rows
-    return Relation(columns, rows, left.tables | right.tables, left.repeated)
+    whole = left.whole | (right.whole if how == "inner" else frozenset())
+    return Relation(columns, rows, left.tables | right.tables, left.repeated, whole & names)

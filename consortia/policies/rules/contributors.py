@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+from consortia.plans.expressions import Ref
+from consortia.plans.model import Aggregate, AggregateStep, Control, MinimumContributors, Plan, Project, Scan, Step
+from consortia.policies.flow.entities import identifying
 from consortia.policies.lineage import Output
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, permit
 
@@ -22,6 +25,7 @@ def contributors(case: Case) -> Iterator[Finding]:
             f"a cell is opened from {section.minimum_entities} contributors on, the recipient's own not counted",
         )
         yield _members(case, output, section.minimum_members)
+        yield from _counted(case, output)
 
 
 def _members(case: Case, output: Output, minimum: int) -> Finding:
@@ -39,6 +43,54 @@ def _members(case: Case, output: Output, minimum: int) -> Finding:
             step=output.release.id,
         )
     return permit("minimum-members", path, f"a cell is opened from {minimum} members on, the recipient's counted")
+
+
+def _counted(case: Case, output: Output) -> Iterator[Finding]:
+    """What control steps compare are counts of the last aggregation, over rows of one privacy unit each.
+
+    A draft has no control rules yet; that the final plan has them all is checked by ``obligations.require_kept``.
+    """
+    groups = output.groups
+    if groups is None:
+        return  # rule `output-kind` forbids
+    units = case.world.privacy_units(case.plan.purpose)
+
+    def unit(scan: Scan) -> frozenset[str]:
+        return frozenset((units.get(scan.table, ""),))
+
+    others = {recipient.member for recipient in output.release.recipients}
+    for step in case.plan.steps:
+        for rule in step.rules if isinstance(step, Control) else ():
+            rule_id = "minimum-entities" if rule.by == "entity" else "minimum-members"
+            made = _made(case.plan, step, rule, groups)
+            if made is None or set(made.excluding) != others:
+                yield forbid(
+                    rule_id, ("outputs", output.kind, rule_id), f"`{rule.column}` does not count what is opened, with"
+                    " the recipient's own rows left out", "plan the query again", step=step.id,
+                )  # fmt: skip
+            elif rule.by == "entity" and groups.entity not in identifying(case.plan, unit)[groups.inputs[0]]:
+                yield forbid(
+                    rule_id, ("outputs", output.kind, rule_id), f"`{groups.entity}` is counted, and rows hold data of"
+                    " other contributors beside it", "join by the privacy unit, and keep it in every nested GROUP BY",
+                    step=groups.id,
+                )  # fmt: skip
+
+
+COUNTS = {"entity": "count-entities", "member": "count-members"}
+
+
+def _made(plan: Plan, control: Step, rule: MinimumContributors, groups: AggregateStep) -> Aggregate | None:
+    """The contributor count of ``groups`` that the rule compares, None if it compares something else."""
+    step, name = control, rule.column
+    for _ in plan.steps:  # a malformed plan may go round in circles
+        if step.id == groups.id or len(step.inputs) != 1:
+            break
+        if isinstance(step, Project):
+            read = next((each.expression for each in step.expressions if each.name == name), None)
+            name = read.column if isinstance(read, Ref) else ""
+        step = plan.step(step.inputs[0])
+    found = (made for made in groups.aggregates if step.id == groups.id and made.name == name)
+    return next((made for made in found if made.function == COUNTS[rule.by]), None)
 
 
 RULES = (Rule(("minimum-entities", "minimum-members"), contributors),)

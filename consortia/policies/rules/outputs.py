@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from consortia.plans.model import Limit, Step
 from consortia.policies.lineage import Output, RowKinds
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, permit
 
@@ -16,6 +17,11 @@ def output_kind(case: Case) -> Iterator[Finding]:
                 "output-kind", ("outputs",), "rows would be opened as they are",
                 "group the rows", step=step,
             )  # fmt: skip
+        if output.kind in RowKinds and any(isinstance(between, Limit) for between in _between(case, output)):
+            yield forbid(
+                "output-kind", path, f"a LIMIT on {WHAT[output.kind]} would tell how others' rows compare",
+                "leave LIMIT out, or put it into a nested query", step=step,
+            )  # fmt: skip
         if output.release.output_kind != output.kind:
             yield forbid(
                 "output-kind", path, f"the plan calls an output {output.release.output_kind} that is {output.kind}",
@@ -29,6 +35,14 @@ def output_kind(case: Case) -> Iterator[Finding]:
             )  # fmt: skip
         else:
             yield permit("output-kind", path, f"an output may be {WHAT[output.kind]}")
+
+
+def _between(case: Case, output: Output) -> Iterator[Step]:
+    """The steps from the last aggregation to the release."""
+    step: Step = output.release
+    while output.groups is not None and step.id != output.groups.id:
+        yield step
+        step = case.plan.step(step.inputs[0])
 
 
 WHAT = {

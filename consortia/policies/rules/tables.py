@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from consortia.errors import RequestError
 from consortia.plans.expressions import Expr
-from consortia.plans.model import Filter
+from consortia.plans.model import Filter, Plan, Scan, Union
 from consortia.plans.sql import bind_predicate
+from consortia.policies.lineage import RowKinds
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, permit
 
 ALL_ROWS = "all"
@@ -31,6 +32,36 @@ def table(case: Case) -> Iterator[Finding]:
                     f" which `{name}` does not have", "an officer corrects the policy",
                 )  # fmt: skip
             yield permit("table", (*path, name), f"the table `{name}` may be used")
+    yield from _parts_of_members(case)
+
+
+def _parts_of_members(case: Case) -> Iterator[Finding]:
+    """One member's part of a table is asked for alone, never met with rows of others: it would be read row by row."""
+    if len(case.plan.owners()) == 1:
+        return
+    for step in case.plan.steps:
+        if not isinstance(step, Union) or not step.owners:
+            continue
+        for name in sorted({scanned(case.plan, source).table for source in step.inputs}):
+            known = case.catalogue_table(name)
+            if known is None or set(step.owners) != set(known.holders):
+                yield forbid(
+                    "table", ("data", "tables", name), f"rows of `{name}` at {listed(step.owners)} alone would meet"
+                    " rows of others, which picks out single members: their books would be read one by one",
+                    "ask for the table of all members", step=step.id,
+                )  # fmt: skip
+
+
+def scanned(plan: Plan, step_id: str) -> Scan:
+    """The scan that a step at an owner reads from; ValueError for a step of another shape."""
+    step = plan.step(step_id)
+    for _ in plan.steps:  # a malformed plan may go round in circles
+        if isinstance(step, Scan) or len(step.inputs) != 1:
+            break
+        step = plan.step(step.inputs[0])
+    if not isinstance(step, Scan):
+        raise ValueError(f"the step {step_id} reads no table")
+    return step
 
 
 def row_scope(case: Case) -> Iterator[Finding]:
@@ -47,7 +78,9 @@ def row_scope(case: Case) -> Iterator[Finding]:
             yield forbid("row-scope", path, f"the row scope can't be applied: {error}", "an officer corrects it")
             continue
         for step in case.plan.steps:
-            if isinstance(step, Filter) and step.at == f"owner:{case.owner}":
+            if not isinstance(step, Filter) or step.at != f"owner:{case.owner}":
+                continue
+            if scanned(case.plan, step.id).table == name:
                 signed = {"row-scope": scope, "canonical": canonical}.get(step.origin, step.predicate)
                 if step.predicate != signed:
                     yield forbid(
@@ -74,7 +107,7 @@ def bound_canonical(case: Case, name: str) -> Expr | None:
 
 
 def privacy_unit(case: Case) -> Iterator[Finding]:
-    """The privacy unit is a key of the table, and all owners name the same."""
+    """The privacy unit is a key of each table, all owners name the same, and every row of an output is of one unit."""
     units = {entry.privacy_unit for name in case.tables() if (entry := case.policy_table(name)) is not None}
     if len(units) > 1:
         yield forbid(
@@ -90,15 +123,33 @@ def privacy_unit(case: Case) -> Iterator[Finding]:
         column = next((column for column in known.columns if column.name == unit), None)
         if column is None or column.type.kind != "key":
             yield forbid("privacy-unit", path, f"`{unit}` is no key column of `{name}`", "an officer corrects it")
-        for other in case.plan.owners():
-            for loaded in case.world.policies_of(other, case.plan.purpose):
-                theirs = loaded.policy.data.tables.get(name)
-                if theirs is not None and theirs.privacy_unit != unit:
-                    yield forbid(
-                        "privacy-unit", path, f"`{case.owner}` counts contributors by `{unit}`"
-                        f" and `{other}` by `{theirs.privacy_unit}`", "the owners agree on one privacy unit",
-                    )  # fmt: skip
+        yield from _other_units(case, name, unit)
         yield permit("privacy-unit", path, f"contributors are counted by `{unit}`")
+    yield from _rows_of_one(case)
+
+
+def _other_units(case: Case, name: str, unit: str) -> Iterator[Finding]:
+    for other in case.plan.owners():
+        for loaded in case.world.policies_of(other, case.plan.purpose):
+            theirs = loaded.policy.data.tables.get(name)
+            if theirs is not None and theirs.privacy_unit != unit:
+                yield forbid(
+                    "privacy-unit", ("data", "tables", name, "privacy-unit"), f"`{case.owner}` counts contributors by"
+                    f" `{unit}` and `{other}` by `{theirs.privacy_unit}`", "the owners agree on one privacy unit",
+                )  # fmt: skip
+
+
+def _rows_of_one(case: Case) -> Iterator[Finding]:
+    """All data in a row of an alert or score is of one entity: the one whose key is opened."""
+    for output in case.flow.outputs:
+        if output.groups is None or output.kind not in RowKinds:
+            continue  # rules `output-kind` and `minimum-entities` decide these
+        if not {column.name for column in output.release.columns if column.type.kind == "key"} & output.keys:
+            yield forbid(
+                "privacy-unit", ("outputs", output.kind), f"the {output.kind} would be made of rows of other entities"
+                " than the one whose key it opens", "join by that key, and keep it in every nested GROUP BY",
+                step=output.groups.id,
+            )  # fmt: skip
 
 
 RULES = (Rule(("table",), table), Rule(("row-scope",), row_scope), Rule(("privacy-unit",), privacy_unit))
