@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from consortia.errors import ConsortiaError, InternalError, OperatorError
 from consortia.parties.data.snapshots import StoredSnapshot, check_file
+from consortia.parties.local.functions import register_functions
 from consortia.parties.local.scalars import DATABASE_TYPES, cast, function, label, name
 
 
@@ -73,6 +74,7 @@ def open_database(snapshots: Mapping[str, StoredSnapshot], limits: Limits) -> It
     try:
         with _database_errors("loading the snapshots"):
             connection.execute("SET TimeZone = 'UTC'")
+            register_functions(connection)
             for table, stored in sorted(snapshots.items()):
                 _load(connection, table, stored)
             connection.execute("SET enable_external_access = false")

@@ -24,6 +24,12 @@ DATABASE_TYPES: Mapping[str, str] = {
     "int": INTEGER, "decimal": INTEGER, "bool": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP",
     "enum": "TEXT", "text": "TEXT", "key": "BLOB",
 }  # fmt: skip
+INTEGER_FUNCTIONS: Mapping[str, str] = {
+    "sqrt": "exact_sqrt", "ln": "exact_ln", "exp": "exact_exp", "sigmoid": "exact_sigmoid",
+}  # fmt: skip
+"""Functions of a carried integer and its scale that ``functions`` adds to the database, by operator."""
+POWER = "exact_power"
+"""The same for a carried integer, its scale, a carried exponent and its scale."""
 _EPOCH = date(1970, 1, 1)
 _MIDNIGHT = datetime(1970, 1, 1)
 _BINARY: Mapping[str, type[Sql]] = {
@@ -81,6 +87,8 @@ class Renderer:
                 return exp.Literal.string(self._member)
             case Call(op="divide"):
                 return self._quotient(expression)
+            case Call(op="round" | "floor" | "ceil"):
+                return self._whole(expression)
             case Call():
                 return exp.Paren(this=self._call(expression))
 
@@ -92,10 +100,18 @@ class Renderer:
             return exp.Mod(this=args[0], expression=_not_zero(args[1]))
         if call.op in _BINARY:
             return _BINARY[call.op](this=args[0], expression=args[1])
+        if call.op in INTEGER_FUNCTIONS:
+            return function(INTEGER_FUNCTIONS[call.op], args[0], integer(self._scale(call.args[0])))
+        if call.op == "power":
+            scales = [integer(self._scale(arg)) for arg in call.args]
+            return function(POWER, args[0], scales[0], args[1], scales[1])
         if call.op == "cast":
-            factor = 10 ** (call.type.scale - type_of(call.args[0], self._types).scale)
+            factor = 10 ** (call.type.scale - self._scale(call.args[0]))
             return exp.Mul(this=args[0], expression=integer(factor))
         return _logic(call, args)
+
+    def _scale(self, expression: Expr) -> int:
+        return type_of(expression, self._types).scale
 
     def _is_date(self, expression: Expr) -> bool:
         return type_of(expression, self._types).kind == "date"
@@ -114,13 +130,22 @@ class Renderer:
         scales = [type_of(arg, self._types).scale for arg in call.args]
         shift = call.type.scale - scales[0] + scales[1]
         a = self._lift(exp.Mul(this=dividend, expression=integer(10**shift)))
-        b = self._lift(_not_zero(divisor))
-        # the quotient towards zero, one further away from zero if the rest is at least half of the divisor
-        quotient = exp.Paren(this=exp.IntDiv(this=a, expression=b))
-        rest = function("abs", exp.Mod(this=a.copy(), expression=b.copy()))
-        half = exp.GTE(this=rest, expression=exp.Sub(this=function("abs", b.copy()), expression=rest.copy()))
-        away = exp.Mul(this=function("sign", a.copy()), expression=function("sign", b.copy()))
-        step = exp.Case(ifs=[exp.If(this=half, true=cast(away, INTEGER))], default=integer(0))
+        return _rounded(a, self._lift(_not_zero(divisor)))
+
+    def _whole(self, call: Call) -> Sql:
+        """A number without some of its places."""
+        a = self._lift(self.render(call.args[0]))
+        divisor = integer(10 ** (self._scale(call.args[0]) - call.type.scale))
+        if call.op == "round":
+            return _rounded(a, divisor)
+        # the quotient towards zero, one less or more where something was cut off on the other side of zero
+        beyond = exp.LT if call.op == "floor" else exp.GT
+        rest = exp.Mod(this=a.copy(), expression=divisor.copy())
+        step = exp.Case(
+            ifs=[exp.If(this=beyond(this=rest, expression=integer(0)), true=integer(-1 if call.op == "floor" else 1))],
+            default=integer(0),
+        )
+        quotient = exp.Paren(this=exp.IntDiv(this=a, expression=divisor))
         return exp.Paren(this=exp.Add(this=quotient, expression=step))
 
     def _lift(self, value: Sql) -> Sql:
@@ -135,6 +160,8 @@ def _logic(call: Call, args: list[Sql]) -> Sql:
     match call.op:
         case "negate":
             return exp.Neg(this=args[0])
+        case "abs" | "greatest" | "least":
+            return function(call.op, *args)
         case "and" | "or":
             return _chain(exp.And if call.op == "and" else exp.Or, args)
         case "not":
@@ -149,6 +176,17 @@ def _logic(call: Call, args: list[Sql]) -> Sql:
             pairs = zip(args[:-1:2], args[1::2], strict=True)
             return exp.Case(ifs=[exp.If(this=truth, true=value) for truth, value in pairs], default=args[-1])
     raise InternalError("local/expression", f"the operator `{call.op}` has no SQL")
+
+
+def _rounded(a: Sql, b: Sql) -> Sql:
+    """The quotient of two columns or constants, halves away from zero."""
+    # the quotient towards zero, one further away from zero if the rest is at least half of the divisor
+    quotient = exp.Paren(this=exp.IntDiv(this=a, expression=b))
+    rest = function("abs", exp.Mod(this=a.copy(), expression=b.copy()))
+    half = exp.GTE(this=rest, expression=exp.Sub(this=function("abs", b.copy()), expression=rest.copy()))
+    away = exp.Mul(this=function("sign", a.copy()), expression=function("sign", b.copy()))
+    step = exp.Case(ifs=[exp.If(this=half, true=cast(away, INTEGER))], default=integer(0))
+    return exp.Paren(this=exp.Add(this=quotient, expression=step))
 
 
 def _not_zero(divisor: Sql) -> Sql:

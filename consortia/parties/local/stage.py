@@ -11,6 +11,7 @@ from consortia.parties.local.database import Limits, open_database
 from consortia.parties.local.definitions import sources_of
 from consortia.parties.local.local_tables import check_local_table
 from consortia.parties.local.statement import chain_of, local_statement, share_step
+from consortia.parties.local.unique import check_unique
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan, Scan, Share
 from consortia.plans.tables import find_table
@@ -56,7 +57,7 @@ def run_local(
     ``snapshots`` are the roots that the approval committed to. The result depends on plan, catalogue and snapshots
     alone: not on the order of rows in them, threads or the process's time zone. Raises OperatorError ``data/...``
     (snapshots), ``local/stale-snapshot``, ``local/definition``, ``local/local-table``, ``local/overflow``,
-    ``local/memory``; then nothing was shared.
+    ``local/memory``, ``local/duplicate-keys``; then nothing was shared.
     """
     share = share_step(plan, share_step_id)
     roots = {committed.table: committed.root for committed in snapshots}
@@ -69,7 +70,9 @@ def run_local(
         if table is not None and table.definition:
             check_local_table(database, table, catalogue, share.owner)
         frame = database.query(statement, f"the local stage, step {share_step_id}")
-    return canonical_frame(frame, share)
+    rows = canonical_frame(frame, share)
+    check_unique(plan, share, rows)
+    return rows
 
 
 def canonical_frame(frame: pl.DataFrame, share: Share) -> pl.DataFrame:

@@ -127,6 +127,10 @@ def _aggregate(aggregate: Aggregate, column: Column, entity: str, member: str) -
             return cast(exp.Count(this=name(aggregate.column)), INTEGER)
         case "count-rows":
             return cast(exp.Count(this=exp.Star()), INTEGER)
+        case "min":
+            return exp.Min(this=name(aggregate.column))
+        case "max":
+            return exp.Max(this=name(aggregate.column))
         case "count-entities":
             if member in aggregate.excluding:
                 return integer(0)

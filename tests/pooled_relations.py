@@ -1,0 +1,153 @@
+"""Several tables at three banks, and questions over them: registered file -> DuckDB -> shares -> decoded frame.
+
+``Pool`` registers rows of carried integers (identifiers as text) and answers SQL in the same form, so that answers
+compare with those of ``naive_relations``. Every step is the product's own; policies and approvals are left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from consortia.execution.estimate import estimate
+from consortia.parties.data.snapshots import SnapshotStore
+from consortia.parties.local.stage import committed_snapshots, run_local
+from consortia.parties.simulation import run_clear, simulate
+from consortia.plans.build import build_plan
+from consortia.plans.catalogue import Catalogue, CatalogueTable, KeyDomain
+from consortia.plans.model import Column, Plan, Share
+from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
+from consortia.plans.sql import bind
+from consortia.plans.types import ColumnType
+from consortia.trust.domain_keys import HashDomain, hash_keys
+from tests.fixtures_catalogue import AS_OF, BANKS, BOOL, COUNTRY, CUSTOMER, DATE, INT, column, environment, table
+from tests.world_data import domain_key, registered
+
+CUSTOMERS = KeyDomain(name="customer", id_type="number", key_id="aa")
+PRICE = ColumnType(kind="decimal", scale=2)
+SALES = table(
+    "sales",
+    column("who", CUSTOMER, nullable=True, max_distinct=30),
+    column("shop", INT, 1, 6, nullable=True),
+    column("paid", PRICE, -99_999, 99_999, nullable=True),
+    column("pieces", INT, -9, 40),
+    column("land", COUNTRY, nullable=True),
+    column("day", DATE, nullable=True),
+    max_rows=12,
+)
+SHOPS = table(
+    "shops",
+    column("shop", INT, 0, 9, nullable=True),
+    column("land", COUNTRY),
+    column("size", INT, 1, 500, nullable=True),
+    column("open", BOOL, nullable=True),
+    max_rows=8,
+    holders=("bank-b",),
+)
+PEOPLE = table(
+    "people",
+    column("who", CUSTOMER, nullable=True, max_distinct=30),
+    column("born", INT, 1990, 2009, nullable=True),
+    column("risk", PRICE, 0, 10_000, nullable=True),
+    max_rows=10,
+)
+POOL = Catalogue(
+    consortium="testers",
+    version=1,
+    previous="0" * 64,
+    purposes=("aml-detection",),
+    key_domains=(CUSTOMERS,),
+    tables=(PEOPLE, SALES, SHOPS),
+)
+
+_EPOCH = date(1970, 1, 1)
+Row = dict[str, int | str | None]
+Data = Mapping[str, Mapping[str, Sequence[Row]]]
+"""Rows by table and member."""
+
+
+class Pool:
+    """The banks' snapshots of ``data``; tables of which a holder has no rows are registered empty."""
+
+    def __init__(self, folder: Path, data: Data, catalogue: Catalogue = POOL) -> None:
+        self.catalogue = catalogue
+        self._stores: dict[str, SnapshotStore] = {}
+        for bank in BANKS:
+            (folder / bank).mkdir(parents=True)
+            self._stores[bank] = SnapshotStore(folder / bank / "snapshots")
+        for held in catalogue.tables:
+            for bank in held.holders:
+                rows = [_written(held, row) for row in data.get(held.name, {}).get(bank, ())]
+                registered(self._stores[bank], catalogue, held.name, rows, folder / bank)
+        identifiers = sorted(
+            {
+                str(row[each.name])
+                for held in catalogue.tables
+                for rows in data.get(held.name, {}).values()
+                for row in rows
+                for each in held.columns
+                if each.type.kind == "key" and row[each.name] is not None
+            }
+        )
+        space = HashDomain(catalogue.consortium, "customer", "number", catalogue.key_domains[0].normal_form, 96)
+        hashed = hash_keys(domain_key("customer", "aa"), space, identifiers)
+        self._identifiers = dict(zip(hashed, identifiers, strict=True))
+
+    def plan(self, sql: str, obligations: Obligations = NO_OBLIGATIONS) -> Plan:
+        """The plan of a query by an analyst of bank-a."""
+        entities = {"sales": "who", "people": "who"}
+        return build_plan(bind(sql, self.catalogue, AS_OF), environment(self.catalogue, entities=entities), obligations)
+
+    def frames(self, plan: Plan) -> dict[str, pl.DataFrame]:
+        """Every owner's local stages by share step."""
+        return {step.id: self._local(plan, step) for step in plan.steps if isinstance(step, Share)}
+
+    def _local(self, plan: Plan, step: Share) -> pl.DataFrame:
+        store = self._stores[step.owner]
+        roots = committed_snapshots(store, plan, step.owner, self.catalogue)
+        return run_local(plan, step.id, store, roots, self.catalogue)
+
+    def ask(self, sql: str, obligations: Obligations = NO_OBLIGATIONS, *, shared: bool = True) -> list[Row]:
+        """The result, on shares at exactly the declared cost, or else on plain values."""
+        plan = self.plan(sql, obligations)
+        frames = self.frames(plan)
+        if not shared:
+            ((_, frame),) = run_clear(plan, frames).items()
+            return self._carried(plan, frame)
+        run = simulate(plan, frames)
+        assert run.measured == estimate(plan)
+        ((_, frame),) = run.results.items()
+        return self._carried(plan, frame)
+
+    def _carried(self, plan: Plan, frame: pl.DataFrame) -> list[Row]:
+        columns = plan.steps[-1].columns
+        return [
+            {each.name: self._value(each, value) for each, value in zip(columns, row, strict=True)}
+            for row in frame.select([each.name for each in columns]).rows()
+        ]
+
+    def _value(self, declared: Column, value: object) -> int | str | None:
+        if value is None:
+            return None
+        match declared.type.kind:
+            case "key":
+                return self._identifiers[value]
+            case "enum":
+                return declared.type.values.index(str(value))
+            case "decimal":
+                return int(value.scaleb(declared.type.scale))
+            case "date":
+                return (value - _EPOCH).days
+            case _:
+                return int(value)
+
+
+def _written(held: CatalogueTable, row: Row) -> dict[str, object]:
+    """A row as ``world_data`` takes it: enum words in place of codes."""
+    return {
+        each.name: each.type.values[row[each.name]]
+        if each.type.kind == "enum" and row[each.name] is not None
+        else row[each.name]
+        for each in held.columns
+    }
