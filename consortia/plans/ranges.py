@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from consortia.errors import RequestError
 from consortia.plans.evaluate import truncated
 from consortia.plans.expressions import Call, Const, Expr, Ref, columns_of
+from consortia.plans.function_ranges import FUNCTIONS, absolute, function_range, greatest, rounding
 from consortia.plans.meaning import SIGNS, type_of
 from consortia.plans.model import Column
 from consortia.plans.types import REFUSED_FROM, Bounds
@@ -75,6 +76,8 @@ def infer(expression: Expr, columns: Columns) -> Range:
         case Call(op="coalesce", args=args):
             parts = [infer(arg, columns) for arg in args]
             return Range(_either(parts).bounds, nullable=all(part.nullable for part in parts))
+        case Call(op="greatest" | "least", args=args):
+            return _greatest(expression, [infer(arg, columns) for arg in args])
         case Call(op="is_null", args=args):
             _ = [infer(arg, columns) for arg in args]
             return Range(Bounds(lo=0, hi=1), nullable=False)
@@ -101,6 +104,14 @@ def _either(parts: list[Range]) -> Range:
     return Range(hull(known) if known else None, nullable=any(part.nullable for part in parts))
 
 
+def _greatest(call: Call, parts: list[Range]) -> Range:
+    """The greatest or least of the arguments that are not NULL."""
+    known = [part.bounds for part in parts if part.bounds is not None]
+    all_known = not any(part.nullable for part in parts)
+    bounds = greatest(known, all_known=all_known, least=call.op == "least") if known else None
+    return Range(bounds, nullable=all(part.nullable for part in parts))
+
+
 def _strict(call: Call, parts: list[Range], columns: Columns) -> Range:
     nullable = any(part.nullable for part in parts)
     numbers = [part.bounds for part in parts if part.bounds is not None]
@@ -110,8 +121,13 @@ def _strict(call: Call, parts: list[Range], columns: Columns) -> Range:
         nullable = nullable or numbers[1].lo <= 0 <= numbers[1].hi
     types = {name: column.type for name, column in columns.items()}
     scales = [type_of(arg, types).scale for arg in call.args]
-    operator = f"`{SIGNS.get(call.op, 'CAST')}`"
-    bounds = checked(_computed(call, numbers, scales), operator, columns_of(call))
+    operator = f"`{SIGNS.get(call.op, call.op.upper())}`"
+    if call.op in FUNCTIONS:
+        bounds, partial = _function(call, numbers, scales)
+        nullable = nullable or partial
+    else:
+        bounds = _computed(call, numbers, scales)
+    checked(bounds, operator, columns_of(call))
     if call.type.kind == "date" and magnitude(bounds) > FARTHEST_DAY:
         names = ", ".join(f"`{name}`" for name in sorted(columns_of(call))) or "a constant"
         raise RequestError(
@@ -122,6 +138,19 @@ def _strict(call: Call, parts: list[Range], columns: Columns) -> Range:
             remedy="move the date by fewer days",
         )
     return Range(bounds, nullable)
+
+
+def _function(call: Call, numbers: list[Bounds], scales: list[int]) -> tuple[Bounds, bool]:
+    try:
+        return function_range(call, numbers, scales)
+    except OverflowError as error:
+        names = ", ".join(f"`{name}`" for name in sorted(columns_of(call))) or "a constant"
+        raise RequestError(
+            "plans/capacity",
+            f"{call.op.upper()} over {names} can reach 2^126, where exact arithmetic ends",
+            place=f"column {names}",
+            remedy="narrow the bounds of the column, or keep its argument small, LEAST(x, 40)",
+        ) from error
 
 
 def _computed(call: Call, numbers: list[Bounds], scales: list[int]) -> Bounds:
@@ -144,6 +173,10 @@ def _computed(call: Call, numbers: list[Bounds], scales: list[int]) -> Bounds:
             return Bounds(lo=-size if a.lo < 0 else 0, hi=size if a.hi > 0 else 0)
         case "divide", [a, b]:
             return _quotient(call, a, b, scales)
+        case "abs", [a]:
+            return absolute(a)
+        case "round" | "floor" | "ceil", [a]:
+            return rounding(call, a, scales[0])
     raise TypeError(call.op)
 
 

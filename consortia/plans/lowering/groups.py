@@ -37,25 +37,35 @@ class Contributors:
     counts: tuple[Aggregate, ...] = ()
 
 
-NOBODY = Contributors()
-
-
 def group(context: Context, node: Grouped, needs: Needs) -> Made:
     """The groups of ``node`` on shares."""
-    return fitted(context, aggregated(context, node, needs, NOBODY), needs, context.knowledge.types(node))
+    return fitted(context, aggregated(context, node, needs, None), needs, context.knowledge.types(node))
 
 
-def aggregated(context: Context, node: Grouped, needs: Needs, contributors: Contributors) -> Made:
-    """The groups with the keys and aggregates that are needed, each in the domain that it comes in."""
+def aggregated(context: Context, node: Grouped, needs: Needs, contributors: Contributors | None) -> Made:
+    """The groups with the keys and aggregates that are needed, each in the domain that it comes in.
+
+    ``contributors`` is None for a group of a nested query.
+    """
     asked = {name for name, _ in needs}
     aggregates = [aggregate for aggregate in node.aggregates if aggregate.name in asked]
     for key in node.keys:
         check_shareable(key, context.knowledge.types(node)[key])
     flat = context.knowledge.flat(node.source)
     parts = all(aggregate.function in (*PARTS, *AT_COMPUTERS) for aggregate in aggregates)
-    if flat is not None and parts and context.obligations.pre_aggregate:
-        return _of_parts(context, node, flat, aggregates, needs, contributors)
-    return _of_rows(context, node, aggregates, needs, contributors)
+    counted = contributors or Contributors()
+    if flat is None or not parts or not context.obligations.pre_aggregate:
+        return _of_rows(context, node, aggregates, needs, counted)
+    shared, merged = _of_parts(context, node, flat, aggregates, needs, counted)
+    if contributors is None and _is_whole(context, node, flat, aggregates):
+        return shared
+    return grouped(context, shared, node, merged, counted, unique=True)
+
+
+def _is_whole(context: Context, node: Grouped, flat: Flat, aggregates: Sequence[QueryAggregate]) -> bool:
+    """Whether one owner's groups are the groups: nobody has another part of them."""
+    alone = len(owners_of(flat.rows, context.catalogue)) == 1
+    return alone and bool(node.keys) and all(aggregate.function in PARTS for aggregate in aggregates)
 
 
 # --- owners begin ------------------------------------------------------------------------------------------------
@@ -68,8 +78,11 @@ def _of_parts(
     aggregates: Sequence[QueryAggregate],
     needs: Needs,
     contributors: Contributors,
-) -> Made:
-    """Owners group by (keys, entity) in clear; sums of parts are sums, a member has one row a group and entity."""
+) -> tuple[Made, list[Aggregate]]:
+    """Owners group by (keys, entity) in clear, and share their parts; with what puts these together.
+
+    Sums of parts are sums, and a member has one row a group and entity.
+    """
     entity = contributors.entity
     keys = node.keys if not entity or entity in node.keys else (*node.keys, entity)
     key_columns = [_key_column(context, node, name, needs) for name in keys]
@@ -93,9 +106,8 @@ def _of_parts(
         shared.append(_part_column(context, node, flat, aggregate))
         merged.append(Aggregate.model_validate({"name": aggregate.name, "function": merge, "column": aggregate.name}))
     rows = _rows_at_owner(context, node, flat, keys)
-    owners = owners_of(flat.rows, context.catalogue)
     last = {}
-    for owner in owners:
+    for owner in owners_of(flat.rows, context.catalogue):
         project = project_rows(context, flat, owner, projected, clear)
         step = {
             **context.builder.place((project,), f"owner:{owner}"),
@@ -106,10 +118,7 @@ def _of_parts(
         }
         last[owner] = context.builder.add(AggregateStep.model_validate(step))
     places: dict[Wanted, str] = {(column.name, _use_of(column)): column.name for column in shared}
-    source = united(context, last, shared, rows, places)
-    if len(owners) == 1 and contributors == NOBODY and node.keys and len(merged) == len(partials):
-        return source  # one owner's groups are whole
-    return grouped(context, source, node, merged, contributors, unique=True)
+    return united(context, last, shared, rows, places), merged
 
 
 def _use_of(column: Column) -> Use:

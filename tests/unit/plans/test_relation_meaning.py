@@ -1,0 +1,57 @@
+"""Plans of random queries over several relations, run step by step in clear, against the meaning of the query."""
+
+from collections import Counter
+
+import pytest
+
+from consortia.errors import RequestError
+from consortia.plans.build import build_plan
+from consortia.plans.model import Step
+from consortia.plans.sql import bind
+from tests.fixtures_catalogue import AS_OF, environment
+from tests.naive_plan import Row, run
+from tests.naive_relations import ManyToMany, World, answer
+from tests.random_relations import SMALL, random_data, random_query
+
+SEEDS = 200
+WORLD = environment(SMALL, entities={})
+
+
+def outcome(seed: int) -> tuple[str, set[str]]:
+    """What came out of one random query, and the kinds of steps of its plan."""
+    sql, data = random_query(seed), random_data(seed)
+    try:
+        query = bind(sql, SMALL, AS_OF)
+        plan = build_plan(query, WORLD)
+    except RequestError as refusal:
+        return refusal.code, set()
+    try:
+        wanted = answer(query, World(data, SMALL, strict=True))
+    except ManyToMany:
+        with pytest.raises(ManyToMany):
+            run(plan, data)
+        return "many-to-many", set()
+    (rows,) = run(plan, data).values()
+    assert canonical(rows) == canonical(wanted), sql
+    return ("answered" if rows else "empty"), {kind_of(step) for step in plan.steps if step.at == "shared"}
+
+
+def canonical(rows: list[Row]) -> Counter[tuple[tuple[str, object], ...]]:
+    return Counter(tuple(sorted(row.items())) for row in rows)
+
+
+def kind_of(step: Step) -> str:
+    return f"{step.kind} {step.how}" if step.kind == "join" else step.kind
+
+
+def test_random_queries_over_relations_mean_what_they_say() -> None:
+    kinds: set[str] = set()
+    counted: Counter[str] = Counter()
+    for seed in range(SEEDS):
+        how, found = outcome(seed)
+        counted[how] += 1
+        kinds |= found
+    assert counted["answered"] > SEEDS // 3
+    assert counted["many-to-many"] > 0
+    joins = {f"join {how}" for how in ("inner", "left", "semi", "anti", "not-in")}
+    assert kinds >= joins | {"union", "project", "filter", "sort", "aggregate", "window", "limit", "control"}
