@@ -1,5 +1,9 @@
-"""Writes docs/reference/cli.md from the commands' own help: ``python docs/generate.py``. A test compares the two."""
+"""Writes the reference pages that follow from the code: ``python docs/generate.py``. A test compares them with it.
 
+docs/reference/cli.md comes from the commands' own help, docs/reference/costs.md from the declared costs.
+"""
+
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +13,11 @@ from typer.testing import CliRunner
 
 from consortia.cli.main import app
 
-TARGET = Path(__file__).parent / "reference" / "cli.md"
+sys.path.insert(0, str(Path(__file__).parents[1]))  # `benchmarks` is no part of the installed package
+
+from benchmarks import costs  # found by the path above
+
+REFERENCE = Path(__file__).parent / "reference"
 HEAD = """\
 # The command line
 
@@ -45,5 +53,9 @@ def reference() -> str:
     return "\n".join(pages)
 
 
+PAGES = {"cli.md": reference, "costs.md": costs.page}
+
+
 if __name__ == "__main__":
-    TARGET.write_text(reference(), encoding="utf-8")
+    for name, made in PAGES.items():
+        (REFERENCE / name).write_text(made(), encoding="utf-8")
