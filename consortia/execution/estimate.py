@@ -2,26 +2,47 @@
 
 from collections.abc import Iterable, Mapping
 
+from consortia.errors import RequestError
 from consortia.execution.executor import run_shared
 from consortia.execution.liveness import reads, shared_steps
 from consortia.plans.cost import Estimate, Opening, StepCost, party_bytes
 from consortia.plans.model import Plan
 from consortia.protocols.channel import lane
 from consortia.protocols.counting import CountingEngine
-from consortia.protocols.shamir.costs import Group
+from consortia.protocols.shamir.costs import LARGEST_BYTES, Group
 from consortia.protocols.shamir.counting import ShamirCountingEngine
 
 
 def estimate(plan: Plan) -> Estimate:
     """Rounds, bytes by member and openings of ``plan`` by step, before anything is shared.
 
-    A sort needs more batches than declared with a probability below 10^-6 (``protocols.order.schedule``).
+    A sort needs more batches than declared with a probability below 10^-6 (``protocols.order.schedule``). Raises
+    RequestError ``shamir/too-large`` and ``shamir/unsupported`` for plans that the shamir engine does not carry.
     """
     engine = counting_engine(plan)
     run_shared(plan, engine, {})
     counts = engine.counts
     openings = [(each.step, each.what, each.elements, each.to) for each in counts.opened]
-    return declared(plan, counts.rounds, counts.sent, openings)
+    cost = declared(plan, counts.rounds, counts.sent, openings)
+    if plan.engine == "shamir":
+        check_size(cost)
+    return cost
+
+
+def check_size(cost: Estimate) -> None:
+    """Raises RequestError ``shamir/too-large`` with the estimate if the shamir engine does not carry so much."""
+    busiest = max(cost.bytes_by_party, key=lambda entry: entry.sent, default=None)
+    if busiest is None or busiest.sent <= LARGEST_BYTES:
+        return
+    heaviest = max(cost.steps, key=lambda step: step.largest_bytes)
+    raise RequestError(
+        "shamir/too-large",
+        f"with colluding computers the plan takes {cost.rounds} rounds, and `{busiest.member}` sends "
+        f"{busiest.sent:,} bytes; up to {LARGEST_BYTES:,} are carried",
+        place=heaviest.step,
+        remedy="have owners keep fewer rows (WHERE on their own columns, fewer group keys), or ask owners whose "
+        "policies accept `collusion: 1`",
+    )
 
 
 def counting_engine(plan: Plan) -> CountingEngine | ShamirCountingEngine:

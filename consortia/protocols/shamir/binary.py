@@ -1,10 +1,11 @@
-"""The field GF(256) of bits, as tables: sharing, recombination, products; one byte a bit and share.
+"""The field GF(16) of bits, as tables: sharing, recombination, products; half a byte a bit and share on the wire.
 
-Addition is the exclusive or, so a shared bit is 0 or 1 among 256 elements and its negation, masking and running
+Addition is the exclusive or, so a shared bit is 0 or 1 among 16 elements and its negation, masking and running
 exclusive ors are local. Every function is element by element on arrays of ``uint8``. MPyC's own binary fields compute
-on Python objects, a thousand times slower. Points of the computers are 1 to m; polynomial x^8 + x^4 + x^3 + x + 1.
+on Python objects, a thousand times slower. Points of the computers are 1 to m; polynomial x^4 + x + 1.
 """
 
+import math
 import secrets
 from collections.abc import Mapping
 from functools import cache, reduce
@@ -25,14 +26,15 @@ def _times(x: int, y: int) -> int:
     while y:
         if y & 1:
             total ^= x
-        x = (x << 1) ^ (0x11B if x & 0x80 else 0)
+        x = (x << 1) ^ (0x13 if x & 0x8 else 0)
         y >>= 1
     return total
 
 
-PRODUCTS: Bits = np.array([[_times(x, y) for y in range(256)] for x in range(256)], dtype=np.uint8)
-"""(256, 256): every product."""
-_INVERSE = [0, *(int(np.flatnonzero(PRODUCTS[x] == 1)[0]) for x in range(1, 256))]
+PRODUCTS: Bits = np.array([[_times(x, y) for y in range(16)] for x in range(16)], dtype=np.uint8)
+"""(16, 16): every product."""
+_INVERSE = [0, *(int(np.flatnonzero(PRODUCTS[x] == 1)[0]) for x in range(1, 16))]
+_LOW = np.uint8(15)
 
 
 def product(x: Bits, y: Bits) -> Bits:
@@ -51,7 +53,7 @@ def scaled(x: Bits, factor: int) -> Bits:
 
 def split(values: Bits, threshold: int, computers: int) -> Bits:
     """Fresh shares of degree ``threshold``: (computers, ...)."""
-    drawn = np.frombuffer(secrets.token_bytes(threshold * values.size), np.uint8)
+    drawn = np.frombuffer(secrets.token_bytes(threshold * values.size), np.uint8) & _LOW
     coefficients = drawn.reshape(threshold, *values.shape)
     shares = np.empty((computers, *values.shape), np.uint8)
     for rank in range(computers):
@@ -97,12 +99,25 @@ def pseudorandom_zero(
     total = np.zeros(shape, np.uint8)
     for subset, key in keys.items():
         degree = computers - len(subset)
-        drawn = np.frombuffer(shake_128(key + b"bits" + label).digest(degree * total.size), np.uint8)
+        drawn = np.frombuffer(shake_128(key + b"bits" + label).digest(degree * total.size), np.uint8) & _LOW
         part = np.zeros(shape, np.uint8)
         for coefficient in drawn.reshape(degree, *shape):
             part = scaled(part ^ coefficient, rank + 1)
         total = total ^ scaled(part, subset_weight(subset, place))
     return total
+
+
+def to_bytes(bits: Bits) -> bytes:
+    """Elements in row order, two a byte, the first lower."""
+    flat = np.pad(bits.reshape(-1), (0, bits.size % 2))
+    return (flat[::2] | flat[1::2] << np.uint8(4)).tobytes()
+
+
+def from_bytes(payload: memoryview, shape: tuple[int, ...]) -> Bits:
+    """The inverse of ``to_bytes``."""
+    packed = np.frombuffer(payload, np.uint8)
+    flat = np.stack([packed & _LOW, packed >> np.uint8(4)], axis=1).reshape(-1)
+    return flat[: math.prod(shape)].reshape(shape)
 
 
 def from_words(words: Words, bits: int) -> Bits:

@@ -1,14 +1,14 @@
 """From bits to numbers and back: random bits in both fields, masked openings, signs.
 
 ``random_bits``. Functionality: n uniform bits that no t computers know, as shares over both fields. How: t + 1
-computers each deal a random bit, as 0 or 1 over GF(256) and as 1 or -1 over the prime field; exclusive or and product
+computers each deal a random bit, as 0 or 1 over GF(16) and as 1 or -1 over the prime field; exclusive or and product
 join them (Damgård and others, "daBits"; MPyC's ``random_bits`` does the second half). One dealer does not collude.
 Rounds 1 + ceil(log2(t + 1)).
 
 ``bits_to_numbers``. The bit plus a random one is opened, uniform whatever the bit is. Rounds: those of random bits, 1.
 
 ``masked``. The value, made positive, plus a random number is opened. The random number has its low bits shared over
-GF(256), and above them numbers below 2^64 times the value's range, one from each subset of n - t computers: t
+GF(16), and above them numbers below 2^64 times the value's range, one from each subset of n - t computers: t
 colluding computers miss one, so what they see is within 2^-64 of the same for any value. It needs the value to be in
 its declared range, which the planner proves. Rounds: those of random bits, 1. What follows is a circuit with public
 operand: the sign (``negative``), equality with zero (``zero``), or all bits (``decompose``).

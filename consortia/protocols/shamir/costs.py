@@ -1,7 +1,7 @@
 """What every operation of the shamir engine costs: rounds, and payload bytes that each computer sends. Exact.
 
-A number travels as 20 bytes, a bit as one. Written as formulas of public sizes and of the group: n computers, threshold
-t. Nothing here needs MPyC, so that any member can state the price of a plan.
+A number travels as 20 bytes, a bit as half a byte. Written as formulas of public sizes and of the group: n computers,
+threshold t. Nothing here needs MPyC, so that any member can state the price of a plan.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,6 +21,8 @@ MASKED_NUMBERS = "numbers under a random mask"
 """How openings inside the protocols are named; those of shuffled rows are named in ``protocols.order``."""
 FEWEST, MOST = 3, 9
 """Computers that the engine runs on."""
+LARGEST_BYTES = 2 << 30
+"""What one computer may send in a whole plan: numbers are Python's, and a message stands in memory as a whole."""
 STATISTICAL_BITS = 64
 """Masked openings hide a value but for a statistical distance of 2^-64."""
 VALUE_BITS = 64
@@ -86,9 +88,15 @@ class Traffic:
         return Traffic(self.rounds + other.rounds, sent, self.owner + other.owner)
 
 
-def vector_bytes(n: int, shape: Shape) -> int:
-    """Bytes of one computer's share of a column."""
-    return n * (shape.bits if shape.domain == "boolean" else NUMBER_BYTES)
+def message_bytes(numbers: int, bits: int = 0) -> int:
+    """Bytes of a message of so many numbers and bits: two bits a byte."""
+    return NUMBER_BYTES * numbers + (bits + 1) // 2
+
+
+def row_content(shapes: Sequence[Shape]) -> tuple[int, int]:
+    """Numbers and bits of one row of the columns."""
+    bits = sum(shape.bits for shape in shapes if shape.domain == "boolean")
+    return sum(shape.domain != "boolean" for shape in shapes), bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +134,8 @@ class Costs:
 
     def share_input(self, n: int, shapes: Sequence[Shape], owner: int | None) -> Traffic:
         """Columns of the computer of rank ``owner``, or of an owner outside (None)."""
-        size = sum(vector_bytes(n, shape) for shape in shapes)
+        numbers, bits = row_content(shapes)
+        size = message_bytes(n * numbers, n * bits)
         if size == 0:
             return self.nothing
         if owner is None:
@@ -135,15 +144,15 @@ class Costs:
 
     def multiply(self, n: int) -> Traffic:
         """Products of numbers."""
-        return self.reshared(NUMBER_BYTES * n)
+        return self.reshared(message_bytes(n))
 
     def conjunction(self, bits: int) -> Traffic:
         """ANDs of ``bits`` bits in all."""
-        return self.reshared(bits)
+        return self.reshared(message_bytes(0, bits))
 
     def random_bits(self, n: int) -> Traffic:
         """``n`` bits that nobody knows, in both fields."""
-        total = self.dealt(self.group.dealers, (NUMBER_BYTES + 1) * n)
+        total = self.dealt(self.group.dealers, message_bytes(n, n))
         factors = len(self.group.dealers)
         while factors > 1:
             total += self.multiply(factors // 2 * n)
@@ -152,11 +161,11 @@ class Costs:
 
     def bits_to_numbers(self, n: int) -> Traffic:
         """``n`` bits as 0 or 1 of the prime field."""
-        return self.random_bits(n) + self.opened(n)
+        return self.random_bits(n) + self.opened(message_bytes(0, n))
 
     def masked(self, n: int, bits: int) -> Traffic:
         """``n`` values opened under masks whose low ``bits`` bits are shared."""
-        return self.random_bits(n * bits) + self.opened(NUMBER_BYTES * n)
+        return self.random_bits(n * bits) + self.opened(message_bytes(n))
 
     def decompose(self, n: int, bits: int) -> Traffic:
         """The low ``bits`` bits of ``n`` numbers."""
@@ -187,29 +196,30 @@ class Costs:
         """Whether numbers below 2^(bits-1) are zero."""
         return self.masked(n, bits) + self.equal(n, bits)
 
-    def permuted(self, n: int, row_bytes: int) -> Traffic:
-        """Rows of ``row_bytes`` under one permutation, forward or back; fewer than two rows cost nothing."""
-        if n < 2 or row_bytes == 0:
+    def permuted(self, n: int, shapes: Sequence[Shape], *, numbers: int = 0, bits: int = 0) -> Traffic:
+        """Columns, and ``numbers`` and ``bits`` a row beside them, in one order or back; one row costs nothing."""
+        more_numbers, more_bits = row_content(shapes)
+        size = message_bytes(n * (numbers + more_numbers), n * (bits + more_bits))
+        if n < 2 or size == 0:
             return self.nothing
         dealers = [subset[: self.group.threshold + 1] for subset in self.group.subsets]
-        return self._sum(self.dealt(chosen, n * row_bytes) for chosen in dealers)
+        return self._sum(self.dealt(chosen, size) for chosen in dealers)
 
     def partition(self, n: int, shapes: Sequence[Shape], *, keeping: bool) -> Traffic:
         """By one bit."""
         if n < 2 or not (shapes or keeping):
             return self.nothing
         places = self.bits_to_numbers(n) + self.multiply(n)
-        moved = self.permuted(n, NUMBER_BYTES + row_bytes(shapes))
-        return places + moved + self.opened(NUMBER_BYTES * n)
+        return places + self.permuted(n, shapes, numbers=1) + self.opened(message_bytes(n))
 
     def sort(self, n: int, key_bits: int, shapes: Sequence[Shape], *, keeping: bool) -> Traffic:
         """By keys of ``key_bits`` bits, in the batches of ``order.schedule``."""
         if n < 2 or not (shapes or keeping):
             return self.nothing
         bits = key_bits + (n - 1).bit_length()
-        total = self.permuted(n, bits + row_bytes(shapes))
+        total = self.permuted(n, shapes, bits=bits)
         for comparisons in schedule(n).batches:
-            total += self.less_than(comparisons, bits) + self.opened(comparisons)
+            total += self.less_than(comparisons, bits) + self.opened(message_bytes(0, comparisons))
         return total
 
     def _sum(self, parts: Iterable[Traffic]) -> Traffic:
@@ -217,11 +227,6 @@ class Costs:
         for part in parts:
             total += part
         return total
-
-
-def row_bytes(shapes: Sequence[Shape]) -> int:
-    """Bytes of one row of columns that move together."""
-    return sum(vector_bytes(1, shape) for shape in shapes)
 
 
 def merge_gates(bits: int) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from consortia.errors import InternalError
+from consortia.errors import InternalError, RequestError
 from consortia.protocols.boolean.networks import Network
 from consortia.protocols.counting import (
     CountedArithmetic,
@@ -33,16 +33,16 @@ from consortia.protocols.shamir.costs import (
     Costs,
     Group,
     Traffic,
-    row_bytes,
-    vector_bytes,
+    message_bytes,
+    row_content,
 )
 from consortia.protocols.shares import Arithmetic, Boolean, Permutation, Rows, Vector, Wide, Words
 from consortia.protocols.transcript import Opened
 
 
-def unsupported(operator: str) -> InternalError:
+def unsupported(operator: str) -> RequestError:
     """The refusal of an operator that this engine does not carry."""
-    return InternalError(
+    return RequestError(
         "shamir/unsupported",
         f"the engine for more than one colluding computer does not carry `{operator}`",
         remedy="ask with fixed-point functions left out, or of owners whose policies accept `collusion: 1`",
@@ -99,7 +99,8 @@ class ShamirCountingEngine:
         raise InternalError("protocol/counting", "shapes hold no values that could be opened")
 
     def open_to_computer(self, rank: int, x: Vector) -> Words | None:
-        self._add(self._costs.opened_to(rank, vector_bytes(x.length, shape_of(x))))
+        numbers, bits = row_content([shape_of(x)])
+        self._add(self._costs.opened_to(rank, message_bytes(x.length * numbers, x.length * bits)))
         raise InternalError("protocol/counting", "shapes hold no values that could be opened")
 
     def constant_arithmetic(self, values: Words) -> Arithmetic:
@@ -217,7 +218,7 @@ class ShamirCountingEngine:
     # --- order ------------------------------------------------------------------------------------------
 
     def shuffle(self, rows: Rows) -> Rows:
-        self._add(self._costs.permuted(row_count(rows), row_bytes(shapes_of(rows))))
+        self._add(self._costs.permuted(row_count(rows), shapes_of(rows)))
         return rows
 
     def sort(self, keys: Boolean, rows: Rows) -> Rows:
@@ -237,7 +238,7 @@ class ShamirCountingEngine:
         return CountedPermutation(length)
 
     def permuted(self, order: Permutation, rows: Rows) -> Rows:
-        self._add(self._costs.permuted(order.length, row_bytes(shapes_of(rows))))
+        self._add(self._costs.permuted(order.length, shapes_of(rows)))
         return rows
 
     def put_back(self, order: Permutation, rows: Rows) -> Rows:

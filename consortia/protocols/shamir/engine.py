@@ -1,6 +1,6 @@
 """``ShamirEngine``: the operators of ``engine.Engine`` for three to nine computers, over one context.
 
-What it does not carry raises InternalError ``shamir/unsupported`` and names the operator: fixed-point products and
+What it does not carry raises RequestError ``shamir/unsupported`` and names the operator: fixed-point products and
 truncation, and the prefix OR that they need. The counting engine raises the same, so a plan that needs them is refused
 before anything is shared.
 """

@@ -28,7 +28,7 @@ from consortia.protocols.engine import ColumnShape
 from consortia.protocols.shamir import binary, field
 from consortia.protocols.shamir.binary import Bits
 from consortia.protocols.shamir.context import Context, Subset
-from consortia.protocols.shamir.costs import NUMBER_BYTES, Group
+from consortia.protocols.shamir.costs import NUMBER_BYTES, Group, message_bytes
 from consortia.protocols.shamir.field import Numbers, P
 from consortia.protocols.shamir.vectors import ShamirArithmetic, ShamirBoolean, ShamirWide
 from consortia.protocols.shares import Vector, Words
@@ -47,17 +47,17 @@ class Batch:
     @property
     def size(self) -> int:
         """Bytes of the message."""
-        return NUMBER_BYTES * self.numbers.size + self.bits.size
+        return message_bytes(self.numbers.size, self.bits.size)
 
     def to_bytes(self) -> bytes:
         """Numbers, then bits, each in row order."""
-        return field.to_bytes(self.numbers) + self.bits.tobytes()
+        return field.to_bytes(self.numbers) + binary.to_bytes(self.bits)
 
     def read(self, payload: memoryview) -> "Batch":
         """A message of the shapes of this batch."""
         edge = NUMBER_BYTES * self.numbers.size
         numbers = field.from_bytes(payload[:edge], self.numbers.shape)
-        return Batch(numbers, np.frombuffer(payload[edge:], np.uint8).reshape(self.bits.shape))
+        return Batch(numbers, binary.from_bytes(payload[edge:], self.bits.shape))
 
     def split(self, group: Group) -> list["Batch"]:
         """Fresh shares by rank."""

@@ -1,4 +1,4 @@
-"""One computer's shares of a vector: numbers over the prime field, bits over GF(256), with what needs no message.
+"""One computer's shares of a vector: numbers over the prime field, bits over GF(16), with what needs no message.
 
 All operations are linear or public, hence the same on shares as on values: ``_Shared`` does them on the last axis.
 """
@@ -103,7 +103,7 @@ class ShamirWide(_Number, Wide):
 
 
 class ShamirBoolean(_Shared, Boolean):
-    """Planes of bits, (bits, n) elements of GF(256)."""
+    """Planes of bits, (bits, n) elements of GF(16)."""
 
     __slots__ = ()
     share: Bits

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from consortia.errors import InternalError
+from consortia.errors import InternalError, RequestError
 from consortia.protocols.clear.engine import ClearEngine
 from consortia.protocols.engine import ColumnShape
 from consortia.protocols.shamir.costs import Group
@@ -146,7 +146,7 @@ def test_what_is_not_carried_is_refused_by_name_before_and_during_a_run(name: st
         lambda: REFUSED[name](ShamirCountingEngine(world.group), None),
         lambda: world.run(lambda engine: REFUSED[name](engine, None)),
     ):
-        with pytest.raises(InternalError, match=f"`{name}`") as caught:
+        with pytest.raises(RequestError, match=f"`{name}`") as caught:
             attempt()
         assert caught.value.code == "shamir/unsupported"
 
