@@ -10,6 +10,7 @@ from consortia.plans.passes.check_entities import check_entities
 from consortia.plans.passes.check_environment import check_environment
 from consortia.plans.passes.check_having import check_having
 from consortia.plans.passes.check_keys import check_keys
+from consortia.plans.passes.check_limit import check_limit
 from consortia.plans.passes.check_units import check_units
 from consortia.plans.passes.choose_counts import choose_counts
 from consortia.plans.passes.choose_domains import choose_domains
@@ -44,6 +45,7 @@ ORDER: tuple[Pass, ...] = (
     choose_counts,
     read_as_relation,
     classify_output,
+    check_limit,
     # the relation
     settle_rows,
     name_arguments,
