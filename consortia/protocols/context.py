@@ -67,8 +67,15 @@ class Context:
     def stream(self, component: int, purpose: str, shape: tuple[int, ...], dtype: type[Number]) -> NDArray[Number]:
         """As ``words``, in any shape and unsigned type. Component c is held by computers c and c-1."""
         out = np.empty(shape, dtype)
-        self.randomness.fill(component, self.step, purpose, out)
+        self.key_stream(component, purpose).fill(out)
         return out
+
+    def key_stream(self, component: int, purpose: str) -> KeyStream:
+        """As ``stream``, drawn piece by piece: masks of many words that need no memory of their own.
+
+        Both holders draw the same pieces in the same order.
+        """
+        return self.randomness.stream(component, self.step, purpose)
 
     def zero_sum(self, shape: tuple[int, ...], dtype: type[Number]) -> tuple[NDArray[Number], NDArray[Number]]:
         """Two arrays whose difference is this computer's zero share: the three differences add up to zero."""
@@ -76,15 +83,12 @@ class Context:
 
     def zero_streams(self) -> tuple[KeyStream, KeyStream]:
         """The two arrays of ``zero_sum`` as streams, drawn piece by piece: either method, once a step."""
-        return (
-            self.randomness.stream(self.rank, self.step, "zero"),
-            self.randomness.stream(self.next, self.step, "zero"),
-        )
+        return self.key_stream(self.rank, "zero"), self.key_stream(self.next, "zero")
 
     def zero_xor(self, shape: tuple[int, ...]) -> Words:
         """This computer's zero share under exclusive or, in one array: the three of them cancel."""
         out = self.stream(self.rank, "zero", shape, np.uint64)
-        self.randomness.add(self.next, self.step, "zero", out)
+        self.key_stream(self.next, "zero").add(out)
         return out
 
     # --- messages ---------------------------------------------------------------------------------------

@@ -85,6 +85,9 @@ class Zeros:
     def fill(self, words: np.ndarray) -> None:
         words.fill(0)
 
+    def draw(self, count: int, dtype: Any = np.uint64) -> np.ndarray:
+        return np.zeros(count, dtype)
+
 
 def no_zero_share(ctx: Context) -> tuple[Zeros, Zeros]:
     return Zeros(), Zeros()

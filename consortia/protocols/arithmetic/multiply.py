@@ -29,13 +29,10 @@ def multiply(ctx: Context, x: Ring3Arithmetic, y: Ring3Arithmetic) -> Ring3Arith
         return x
     plus, minus = ctx.zero_streams()
     own = np.empty_like(x.first)
-    masks = np.empty((2, min(PIECE, x.length)), x.dtype)
     for start in range(0, x.length, PIECE):
-        at = slice(start, start + PIECE)
-        a, b = masks[:, : own[at].size]
-        plus.fill(a)
-        minus.fill(b)
-        products.multiply(x.first[at], x.second[at], y.first[at], y.second[at], a, b, own[at])
+        at = slice(start, min(start + PIECE, x.length))
+        masks = (stream.draw(at.stop - start, x.dtype) for stream in (plus, minus))
+        products.multiply(x.first[at], x.second[at], y.first[at], y.second[at], *masks, own[at])
     return Ring3Arithmetic(own, ctx.reshare(own))
 
 

@@ -20,12 +20,13 @@ View: role 2 receives z0 + s and z1 + t (or x0 + x1 + r): uniform. Role 0 receiv
 y2 masks (unknown to it, used nowhere else in its view), the other entry under w_(1-b). Role 1 alike with y0. Given r
 and the output share each view is determined or uniform. r_l is part of the functionality: whoever sees many results
 of one z, and r_l, narrows z below the unit (Li et al., USENIX Security 2023; docs/limits.md).
-Rows are cut into three chunks whose roles rotate, so that all computers send alike.
+Many rows are cut into three chunks whose roles rotate, so that all computers send alike.
 Rounds 2; bytes a row over all computers 32 + f/2 (24 + f/2 for a number alone). ``exact``: ceil(log2(f+1)) + 2 rounds
 and 24 + f/8 + 3/8 a gate of the less-than more.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -39,6 +40,7 @@ from consortia.protocols.conversion.bits import bit_to_arithmetic
 from consortia.protocols.fixed.costs import chunks, packed_words
 from consortia.protocols.kernels import truncate as kernels
 from consortia.protocols.kernels.planes import planes_from_words, words_of
+from consortia.protocols.randomness import KeyStream
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean, check_equal
 
 Words = NDArray[np.uint64]
@@ -46,6 +48,8 @@ Masked = Callable[[int, slice, Words, Words], None]
 """(role, rows, mask, out): writes what the role knows of z in these rows, plus the mask."""
 
 MOST_BITS: Final = 62
+PIECE: Final = 1 << 13
+"""Rows at a time, a multiple of 64: masks and sums of one piece stay in the processor's cache."""
 
 
 def multiply_truncate(
@@ -112,6 +116,23 @@ def truncated(ctx: Context, length: int, masked: Masked, fraction: int, *, exact
     return value - bit_to_arithmetic(ctx.narrow("bit"), above)
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some rows of a chunk: as rows of the whole vector, as rows of the chunk, as words of its packed fields."""
+
+    rows: slice
+    own: slice
+    packed: slice
+
+    @property
+    def size(self) -> int:
+        return int(self.own.stop - self.own.start)
+
+    @property
+    def packed_size(self) -> int:
+        return int(self.packed.stop - self.packed.start)
+
+
 class _Run:
     """One computer's side of the two rounds. In chunk i this computer has the role rank - i (modulo 3)."""
 
@@ -120,8 +141,8 @@ class _Run:
         self.chunks = [slice(start, stop) for start, stop in chunks(length)]
         self.first, self.second = np.empty(length, np.uint64), np.empty(length, np.uint64)
         self.r: dict[int, Words] = {}
-        self.sums: dict[int, Words] = {}
-        """c - 2^62 by chunk, where this computer has role 2."""
+        self.got: dict[int, tuple[Words, Words]] = {}
+        """What came from roles 0 and 1 by chunk, where this computer has role 2."""
         self.choices: dict[int, Words] = {}
         """The packed masks of the chosen entry by chunk, where this computer has role 0 or 1."""
         self.low: dict[int, tuple[Words | None, ...]] = {}
@@ -130,14 +151,28 @@ class _Run:
     def _role(self, chunk: int) -> int:
         return (self.ctx.rank - chunk) % 3
 
-    def _stream(self, chunk: int, component: int, purpose: str, *shape: int) -> Words:
+    def _stream(self, chunk: int, component: int, purpose: str) -> KeyStream:
         """From the seed of roles ``component`` and ``component - 1``."""
-        return self.ctx.stream((component + chunk) % 3, f"{purpose}-{chunk}", shape, np.uint64)
+        return self.ctx.key_stream((component + chunk) % 3, f"{purpose}-{chunk}")
 
-    def _masks(self, chunk: int, role: int, rows: int) -> Words:
-        """The pair of packed masks (2, words) under which role 2 sends to ``role``."""
+    def _masks(self, chunk: int, role: int) -> tuple[KeyStream, KeyStream]:
+        """The packed masks of both entries under which role 2 sends to ``role``."""
         # the other of roles 0 and 1 has them in common with role 2
-        return self._stream(chunk, 2 if role == 0 else 0, f"masks-{role}", 2, packed_words(rows, self.fraction))
+        seed = 2 if role == 0 else 0
+        return self._stream(chunk, seed, f"zero-{role}"), self._stream(chunk, seed, f"one-{role}")
+
+    def _pieces(self, chunk: int) -> list[_Piece]:
+        """The rows of a chunk, in pieces whose packed fields fill whole words."""
+        rows = self.chunks[chunk]
+        count, f = rows.stop - rows.start, self.fraction
+        return [
+            _Piece(
+                slice(rows.start + start, rows.start + min(start + PIECE, count)),
+                slice(start, min(start + PIECE, count)),
+                slice(packed_words(start, f), packed_words(min(start + PIECE, count), f)),
+            )
+            for start in range(0, count, PIECE)
+        ]
 
     def first_round(self) -> None:
         """Towards role 2 the masked parts, between roles 0 and 1 the masks of the chosen entry."""
@@ -150,34 +185,33 @@ class _Run:
             return packed_words(rows, self.fraction)
 
         mail = _Mail(self.ctx.narrow("round-1"), self.chunks, size)
-        for chunk, rows in enumerate(self.chunks):
+        for chunk in range(len(self.chunks)):
             if self._role(chunk) != 2:
-                self._send_part(mail, chunk, rows)
+                self._send_part(mail, chunk)
         mail.exchange()
-        for chunk, rows in enumerate(self.chunks):
+        for chunk in range(len(self.chunks)):
             role = self._role(chunk)
             if role == 2:
-                self.sums[chunk] = self._sum(mail, chunk, rows)
+                self.got[chunk] = (mail.of(chunk, 0), mail.of(chunk, 1))
             else:
                 self.choices[chunk] = mail.of(chunk, 1 - role)
 
-    def _send_part(self, mail: "_Mail", chunk: int, rows: slice) -> None:
-        role, count = self._role(chunk), rows.stop - rows.start
-        masks = self._stream(chunk, 1, "sum", self.parts - 1, count)
-        if role < self.parts - 1:
-            self.masked(role, rows, masks[role], mail.to(chunk, 2))
-        self.r[chunk] = masks[0] if self.parts == 2 else masks[0] + masks[1]
-        zero, one = self._masks(chunk, 1 - role, count)
-        kernels.chosen_fields(self.r[chunk], zero, one, self.fraction, mail.to(chunk, 1 - role))
-
-    def _sum(self, mail: "_Mail", chunk: int, rows: slice) -> Words:
-        """C = z + 2^62 + r."""
-        total = np.empty(rows.stop - rows.start, np.uint64)
-        self.masked(2, rows, mail.of(chunk, 0), total)
-        if self.parts == 3:
-            total += mail.of(chunk, 1)
-        total += np.uint64(1 << 62)
-        return total
+    def _send_part(self, mail: "_Mail", chunk: int) -> None:
+        role, rows = self._role(chunk), self.chunks[chunk]
+        r = self.r[chunk] = np.empty(rows.stop - rows.start, np.uint64)
+        draws = [self._stream(chunk, 1, purpose) for purpose in ("s", "t")[: self.parts - 1]]
+        entries = self._masks(chunk, 1 - role)
+        message, chosen = mail.to(chunk, 2), mail.to(chunk, 1 - role)
+        for piece in self._pieces(chunk):
+            masks = [stream.draw(piece.size) for stream in draws]
+            if role < self.parts - 1:
+                self.masked(role, piece.rows, masks[role], message[piece.own])
+            if self.parts == 2:
+                r[piece.own] = masks[0]
+            else:
+                np.add(masks[0], masks[1], out=r[piece.own])
+            fields = (stream.draw(piece.packed_size) for stream in entries)
+            kernels.chosen_fields(r[piece.own], *fields, self.fraction, chosen[piece.packed])
 
     def second_round(self) -> None:
         """From role 2 both entries, and for the exact result the planes of c_l to role 1."""
@@ -189,37 +223,57 @@ class _Run:
             return rows + packed_words(rows, self.fraction) + planes
 
         mail = _Mail(self.ctx.narrow("round-2"), self.chunks, size)
-        for chunk, rows in enumerate(self.chunks):
-            role, count = self._role(chunk), rows.stop - rows.start
-            # role i holds component i first and component i + 1 second
-            if role in {0, 2}:
-                (self.first if role == 0 else self.second)[rows] = self._stream(chunk, 0, "y0", count)
-            if role in {1, 2}:
-                (self.second if role == 1 else self.first)[rows] = self._stream(chunk, 2, "y2", count)
+        for chunk in range(len(self.chunks)):
+            role = self._role(chunk)
             if role == 2:
-                self._send_choices(mail, chunk, rows)
+                self._send_choices(mail, chunk)
+            else:
+                # role i holds component i first and component i + 1 second
+                share, seed, purpose = (self.first, 0, "y0") if role == 0 else (self.second, 2, "y2")
+                stream = self._stream(chunk, seed, purpose)
+                for piece in self._pieces(chunk):
+                    stream.fill(share[piece.rows])
         mail.exchange()
-        for chunk, rows in enumerate(self.chunks):
+        for chunk in range(len(self.chunks)):
             if self._role(chunk) != 2:
-                self._open_choice(mail, chunk, rows)
+                self._open_choice(mail, chunk)
 
-    def _send_choices(self, mail: "_Mail", chunk: int, rows: slice) -> None:
-        count, f = rows.stop - rows.start, self.fraction
+    def _send_choices(self, mail: "_Mail", chunk: int) -> None:
+        rows, f = self.chunks[chunk], self.fraction
+        count = rows.stop - rows.start
         to_0, to_1 = mail.to(chunk, 0), mail.to(chunk, 1)
         cut = slice(count, count + packed_words(count, f))
-        kernels.both_choices(
-            self.sums[chunk], self.second[rows], self.first[rows],
-            *self._masks(chunk, 0, count), *self._masks(chunk, 1, count), f,
-            to_0[:count], to_0[cut], to_1[:count], to_1[cut],
-        )  # fmt: skip
+        y0, y2 = self._stream(chunk, 0, "y0"), self._stream(chunk, 2, "y2")
+        entries = *self._masks(chunk, 0), *self._masks(chunk, 1)
+        c = np.empty(count if self.exact else min(count, PIECE), np.uint64)
+        for piece in self._pieces(chunk):
+            at = c[piece.own] if self.exact else c[: piece.size]
+            self._add_parts(chunk, piece, at)
+            y0.fill(self.second[piece.rows])
+            y2.fill(self.first[piece.rows])
+            fields = (stream.draw(piece.packed_size) for stream in entries)
+            kernels.both_choices(
+                at, self.second[piece.rows], self.first[piece.rows], *fields, f,
+                to_0[piece.own], to_0[cut][piece.packed], to_1[piece.own], to_1[cut][piece.packed],
+            )  # fmt: skip
         if self.exact:
-            mask = self._stream(chunk, 0, "low", f, words_of(count))
-            masked = planes_from_words(self.sums[chunk], f) ^ mask
+            mask = np.empty((f, words_of(count)), np.uint64)
+            self._stream(chunk, 0, "low").fill(mask)
+            masked = planes_from_words(c, f) ^ mask
             to_1[cut.stop :] = masked.reshape(-1)
             self.low[chunk] = (masked, mask, None, None)
 
-    def _open_choice(self, mail: "_Mail", chunk: int, rows: slice) -> None:
-        role, count, f = self._role(chunk), rows.stop - rows.start, self.fraction
+    def _add_parts(self, chunk: int, piece: _Piece, c: Words) -> None:
+        """At role 2: c = z + 2^62 + r."""
+        of_0, of_1 = self.got[chunk]
+        self.masked(2, piece.rows, of_0[piece.own], c)
+        if self.parts == 3:
+            c += of_1[piece.own]
+        c += np.uint64(1 << 62)
+
+    def _open_choice(self, mail: "_Mail", chunk: int) -> None:
+        role, rows, f = self._role(chunk), self.chunks[chunk], self.fraction
+        count = rows.stop - rows.start
         got, r = mail.of(chunk, 2), self.r[chunk]
         cut = slice(count, count + packed_words(count, f))
         y1 = self.second if role == 0 else self.first
@@ -227,7 +281,9 @@ class _Run:
         if self.exact:
             low = planes_from_words(r, f)
             if role == 0:
-                self.low[chunk] = (self._stream(chunk, 0, "low", *low.shape), None, None, low)
+                mask = np.empty_like(low)
+                self._stream(chunk, 0, "low").fill(mask)
+                self.low[chunk] = (mask, None, None, low)
             else:
                 self.low[chunk] = (None, got[cut.stop :].reshape(low.shape), low, None)
 

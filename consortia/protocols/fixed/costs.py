@@ -6,9 +6,14 @@ from consortia.protocols import costs
 from consortia.protocols.boolean.networks import Network, prefix_network
 from consortia.protocols.costs import NOTHING, WORD, Cost, plane_words
 
+ROTATED = 1 << 14
+"""Rows from which on the roles of truncation rotate: below it three times the calls cost more than they balance."""
+
 
 def chunks(n: int) -> list[tuple[int, int]]:
-    """Rows of the three chunks in which the roles of truncation rotate; they begin at multiples of 64."""
+    """Rows of the chunks in which the roles of truncation rotate, one or three; they begin at multiples of 64."""
+    if n < ROTATED:
+        return [(0, n)]
     words = plane_words(n)
     cuts = [0, 64 * (words // 3), 64 * (2 * words // 3), n]
     return list(pairwise(cuts))

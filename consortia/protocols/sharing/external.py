@@ -17,7 +17,7 @@ import numpy as np
 from consortia.protocols.channel import Channel
 from consortia.protocols.context import Context
 from consortia.protocols.engine import ColumnShape
-from consortia.protocols.randomness import SEED_BYTES, Generator, address
+from consortia.protocols.randomness import SEED_BYTES, key_stream
 from consortia.protocols.shares import Vector, Words
 from consortia.protocols.sharing.layout import component_words, hidden, vectors_from_components
 
@@ -67,5 +67,5 @@ def receive_input(ctx: Context, owner: str, length: int, shapes: Sequence[Column
 
 def _stream(seed: bytes, step: str, size: int) -> Words:
     out = np.empty(size, np.uint64)
-    Generator(seed).fill(address(step, "external input"), 0, out)
+    key_stream(seed, step, "external input").fill(out)
     return out

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from consortia.errors import InternalError, NoProgress, PeerError, ProtocolAbort
 from consortia.protocols import randomness as module
 from consortia.protocols.memory import MemoryNetwork
-from consortia.protocols.randomness import Generator, Randomness, address
+from consortia.protocols.randomness import Randomness
 from consortia.protocols.transcript import Transcript
 from tests.world import World, reconstruct
 
@@ -23,25 +23,36 @@ SEEDS = bytes(range(32)), bytes(range(32, 64))
 # --- randomness -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1, 2, 8_192, 8_193, 40_001])
-def test_a_draw_is_the_seed_s_generator_from_the_counter_of_its_address_on(count):
-    key = HKDFExpand(algorithm=SHA256(), length=32, info=b"prg").derive(SEEDS[0])
-    counter = hashlib.sha256(b"prg\x00s3/sort/level-1\x00zero").digest()[:12] + bytes(4)
-    before = np.arange(count, dtype=np.uint64)
-    expected = Cipher(algorithms.AES(key), modes.CTR(counter)).encryptor().update(before.tobytes())
-    words = before.copy()
-    Randomness(0, *SEEDS).add(0, "s3/sort/level-1", "zero", words)
+def counter_mode(seed, place, piece, size):
+    """The words as the module's docstring defines them."""
+    key = HKDFExpand(algorithm=SHA256(), length=32, info=b"prg").derive(seed)
+    counter = hashlib.sha256(b"prg\x00" + place).digest()[:10] + piece.to_bytes(2, "big") + bytes([0, 0, 0, 2])
+    return Cipher(algorithms.AES(key), modes.CTR(counter)).encryptor().update(bytes(size))
+
+
+@pytest.mark.parametrize("count", [1, 2, 32_767, 32_768, 32_769, 32_770, 32_771, 65_536, 80_001])
+def test_a_draw_is_the_seed_s_generator_in_counter_mode_at_its_address(count):
+    expected = b"".join(
+        counter_mode(SEEDS[0], b"s3/sort/level-1\x00zero", piece, min(1 << 18, 8 * count - (piece << 18)))
+        for piece in range(-(-8 * count // (1 << 18)))
+    )
+    words = np.empty(count, np.uint64)
+    Randomness(0, *SEEDS).stream(0, "s3/sort/level-1", "zero").fill(words)
     assert words.tobytes() == expected
-    Randomness(0, *SEEDS).fill(0, "s3/sort/level-1", "zero", words)
-    assert np.array_equal(words ^ before, np.frombuffer(expected, np.uint64))
+    before = np.arange(count, dtype=np.uint64)
+    added = before.copy()
+    Randomness(0, *SEEDS).stream(0, "s3/sort/level-1", "zero").add(added)
+    assert np.array_equal(added ^ before, words)
 
 
-def test_a_draw_does_not_run_into_another_address():
-    words = np.zeros(4, np.uint64)
-    generator = Generator(SEEDS[0])
-    generator.fill(address("s0", "zero"), (1 << 32) - 2, words)
+def test_every_call_of_a_stream_draws_new_pieces_and_a_draw_has_an_end():
+    stream = Randomness(0, *SEEDS).stream(1, "s0", "zero")
+    assert stream.draw(3).tobytes() == counter_mode(SEEDS[1], b"s0\x00zero", 0, 24)
+    assert stream.draw(5, np.uint32).tobytes() == counter_mode(SEEDS[1], b"s0\x00zero", 1, 20)
+    stream._number = (1 << 16) - 1
+    assert stream.draw(1).size == 1
     with pytest.raises(InternalError) as caught:
-        generator.fill(address("s0", "zero"), (1 << 32) - 1, words)
+        stream.draw(1)
     assert caught.value.code == "protocol/draw-size"
 
 
@@ -56,9 +67,7 @@ def test_two_steps_of_one_address_raise(monkeypatch):
 
 
 def drawn(randomness, component, step, purpose):
-    words = np.zeros(4, np.uint64)
-    randomness.add(component, step, purpose, words)
-    return words.tolist()
+    return randomness.stream(component, step, purpose).draw(4).tolist()
 
 
 def test_holders_of_a_seed_draw_alike_and_every_address_draws_differently():
@@ -68,20 +77,6 @@ def test_holders_of_a_seed_draw_alike_and_every_address_draws_differently():
     # a separator keeps step and purpose apart
     others += [drawn(left, 1, "a", "bc"), drawn(left, 1, "ab", "c"), drawn(right, 1, "s1/s0", "mask")]
     assert len({tuple(words) for words in others}) == len(others)
-
-
-def test_a_stream_drawn_in_pieces_is_the_stream_drawn_at_once():
-    whole = np.zeros(5_000, np.uint64)
-    Randomness(0, *SEEDS).add(1, "s0", "zero", whole)
-    randomness = Randomness(0, *SEEDS)
-    stream = randomness.stream(1, "s0", "zero")
-    pieces = np.full(5_000, 7, np.uint64)
-    for start in range(0, 5_000, 512):
-        stream.fill(pieces[start : start + 512])
-    assert np.array_equal(pieces, whole)
-    with pytest.raises(InternalError) as caught:
-        randomness.add(1, "s0", "zero", whole)
-    assert caught.value.code == "protocol/step-reused"
 
 
 def test_drawing_twice_for_one_step_raises():

@@ -158,8 +158,16 @@ def zero_sums(ctx, shape, dtype):
 
 
 class Zeros:
+    """A key stream that hides nothing."""
+
     def fill(self, words):
         words.fill(0)
+
+    def draw(self, count, dtype=np.uint64):
+        return np.zeros(count, dtype)
+
+    def add(self, words):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -179,16 +187,14 @@ def test_a_product_without_its_zero_share_is_caught(monkeypatch, mutant, replace
 
 def test_a_mask_used_for_two_messages_is_caught(monkeypatch):
     """The purposes of bit to arithmetic taken as one: its masks v and y1 become equal."""
-    original = Context.stream
+    original = Context.key_stream
 
-    def stream(ctx, component, purpose, shape, dtype):
+    def key_stream(ctx, component, purpose):
         if purpose in {"v", "y1"}:
-            out = np.empty(shape, dtype)
             ctx.randomness._drawn[component].discard(address(ctx.step, "shared"))
-            ctx.randomness.fill(component, ctx.step, "shared", out)
-            return out
-        return original(ctx, component, purpose, shape, dtype)
+            purpose = "shared"
+        return original(ctx, component, purpose)
 
-    monkeypatch.setattr(Context, "stream", stream)
+    monkeypatch.setattr(Context, "key_stream", key_stream)
     arrays, _ = recorded(every_operation, False, 300)
     assert any("bit-to-arithmetic" in str(key) for key in telling(arrays))

@@ -1,12 +1,15 @@
 """Every message of truncation, decomposition and composition is uniform, whatever the data: as test_ring3_hiding."""
 
+import copy
+
 import numpy as np
 import pytest
 
 from consortia.protocols.arithmetic import truncate as truncate_module
 from consortia.protocols.context import Context
+from consortia.protocols.fixed import costs as fixed_costs
 from consortia.protocols.kernels.planes import words_from_planes
-from tests.unit.protocols.test_ring3_hiding import LIMIT, recorded, telling, two_sample_deviation
+from tests.unit.protocols.test_ring3_hiding import LIMIT, Zeros, recorded, telling, two_sample_deviation
 from tests.world import World
 
 SEEDS = 400
@@ -46,6 +49,13 @@ def every_operation(engine, high):
     return [x.first + x.second for x in (product, number, two_rounds, adder)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _rotated():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fixed_costs, "ROTATED", 0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def both():
     return [recorded(every_operation, high, SEEDS) for high in (False, True)]
@@ -75,8 +85,9 @@ def test_the_trace_of_sizes_steps_and_order_is_the_same_for_all_data(both):
 @pytest.mark.parametrize(
     ("purpose", "caught"),
     [
-        ("sum", {"multiply", "multiply-exact", "matrix", "number", "number-exact"}),
-        ("masks-0", {"multiply", "matrix", "number"}),
+        ("s", {"multiply", "multiply-exact", "matrix", "number", "number-exact"}),
+        ("t", {"multiply", "multiply-exact", "matrix"}),
+        ("one-0", {"multiply", "matrix", "number"}),
         ("y0", {"part-0", "part-1", "part-2", "part-3"}),
         ("y2", {"part-0", "part-1"}),
         ("v", {"two-rounds"}),
@@ -84,14 +95,14 @@ def test_the_trace_of_sizes_steps_and_order_is_the_same_for_all_data(both):
     ],
 )
 def test_a_missing_mask_is_caught(monkeypatch, purpose, caught):
-    original = Context.stream
+    original = Context.key_stream
 
-    def stream(ctx, component, name, shape, dtype):
+    def key_stream(ctx, component, name):
         if name.rsplit("-", 1)[0] == purpose or name == purpose:
-            return np.zeros(shape, dtype)
-        return original(ctx, component, name, shape, dtype)
+            return Zeros()
+        return original(ctx, component, name)
 
-    monkeypatch.setattr(Context, "stream", stream)
+    monkeypatch.setattr(Context, "key_stream", key_stream)
     arrays, _ = recorded(every_operation, True, 60)
     found = {
         step.split("/")[0] for key in telling(arrays) for step in [key[0] if isinstance(key[0], str) else key[0][0]]
@@ -103,10 +114,9 @@ def test_a_choice_that_opened_both_entries_would_be_caught(monkeypatch):
     """One mask for both entries: their exclusive or would tell whether c wrapped."""
     original = truncate_module._Run._masks
 
-    def masks(run, chunk, role, rows):
-        pair = original(run, chunk, role, rows)
-        pair[1] = pair[0]
-        return pair
+    def masks(run, chunk, role):
+        zero, _ = original(run, chunk, role)
+        return zero, copy.copy(zero)
 
     monkeypatch.setattr(truncate_module._Run, "_masks", masks)
     seen = []
@@ -128,11 +138,11 @@ def test_a_choice_that_opened_both_entries_would_be_caught(monkeypatch):
 def test_the_computer_that_knows_the_draw_does_not_learn_the_low_bits_of_the_sum(monkeypatch, masked):
     """Role 1 knows r_l and gets c_l under a mask; without the mask it would have z_l = c_l - r_l in every row."""
     fraction, n, value = 8, 1920, 77
-    original, hits = Context.stream, []
+    original, hits = Context.key_stream, []
     keep = truncate_module._Run.low_parts
 
-    def stream(ctx, component, name, shape, dtype):
-        return np.zeros(shape, dtype) if name.startswith("low-") else original(ctx, component, name, shape, dtype)
+    def key_stream(ctx, component, name):
+        return Zeros() if name.startswith("low-") else original(ctx, component, name)
 
     def low_parts(run, length):
         _, planes, draws, _ = run.low[0] if run.ctx.rank == 1 else (None,) * 4
@@ -143,7 +153,7 @@ def test_the_computer_that_knows_the_draw_does_not_learn_the_low_bits_of_the_sum
         return keep(run, length)
 
     if not masked:
-        monkeypatch.setattr(Context, "stream", stream)
+        monkeypatch.setattr(Context, "key_stream", key_stream)
     monkeypatch.setattr(truncate_module._Run, "low_parts", low_parts)
     world = World(4)
     x = world.share_arithmetic([value] * n)

@@ -108,7 +108,9 @@ def test_ten_million_truncations_near_two_to_forty_are_off_by_less_than_a_unit_a
     assert abs(error.mean()) < 6 * 0.5 / np.sqrt(n)
 
 
-def test_the_rounding_is_the_one_stated_a_draw_that_two_computers_know():
+@pytest.mark.parametrize("rotated", [0, 1 << 14])
+def test_the_rounding_is_the_one_stated_a_draw_that_two_computers_know(monkeypatch, rotated):
+    monkeypatch.setattr(fixed_costs, "ROTATED", rotated)
     n, fraction = 200, 20
     x, y = values(n, (1 << 31) - 1), values(n, (1 << 31) - 1, seed=4)
     world = World(9)
@@ -118,7 +120,7 @@ def test_the_rounding_is_the_one_stated_a_draw_that_two_computers_know():
     expected = []
     for chunk, (start, stop) in enumerate(fixed_costs.chunks(n)):
         holder = again[chunk].narrow("op")  # role 0 of the chunk
-        parts = holder.stream((chunk + 1) % 3, f"sum-{chunk}", (2, stop - start), np.uint64)
+        parts = [holder.stream((chunk + 1) % 3, f"{part}-{chunk}", (stop - start,), np.uint64) for part in "st"]
         low = (parts[0] + parts[1]) & np.uint64((1 << fraction) - 1)
         expected += [x[i] * y[i] + int(low[i - start]) >> fraction for i in range(start, stop)]
     assert out == expected
