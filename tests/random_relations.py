@@ -55,7 +55,7 @@ class Queries:
     def chance(self, share: float) -> bool:
         return self.draw.random() < share
 
-    # --- values and conditions ---------------------------------------------------------------------------------------
+    # --- values and conditions ---
 
     def pick(self, columns: Columns, *kinds: str) -> str | None:
         """A column of one of ``kinds`` (all if none is given)."""
@@ -124,7 +124,7 @@ class Queries:
             return f"{negation}EXISTS (SELECT 1 FROM {item.sql} WHERE {mine} = {other} AND {inner})"
         return f"{mine} {negation}IN (SELECT {other} FROM {item.sql} WHERE {inner})"
 
-    # --- FROM ----------------------------------------------------------------------------------------------------------
+    # --- FROM ---
 
     def entry(self, depth: int) -> Item:
         """A table or a subquery under an alias of its own."""
@@ -165,7 +165,7 @@ class Queries:
         columns = {f"{alias}.{names[key]}": right.columns[key] for key in keys} | {f"{alias}.{total}": kind}
         return Item(sql, columns), [(one, f"{alias}.{names[two]}") for one, two in on]
 
-    # --- SELECTs -------------------------------------------------------------------------------------------------------
+    # --- SELECTs ---
 
     def aggregate(self, columns: Columns) -> tuple[str, str]:
         name = self.pick(columns) or ""
@@ -182,7 +182,7 @@ class Queries:
         return f"SUM({self.integer(columns)})", "int"
 
     def value(self, columns: Columns) -> tuple[str, str]:
-        if self.chance(0.3):
+        if self.chance(0.3) and self.pick(columns, "int"):
             return self.integer(columns), "int"
         name = self.pick(columns) or ""
         return name, columns[name]
@@ -213,7 +213,8 @@ class Queries:
         if keys:
             sql += f" GROUP BY {', '.join(dict(keys))}"
         if self.chance(0.3):
-            sql += f" HAVING {self.draw.choice(('COUNT(*) > 1', 'COUNT(*) < 4', f'SUM({self.integer(item.columns)}) > 3'))}"
+            total = f"SUM({self.integer(item.columns)}) > 3"
+            sql += f" HAVING {self.draw.choice(('COUNT(*) > 1', 'COUNT(*) < 4', total))}"
         return sql, {name: kind for name, (_, kind) in outputs.items()}
 
     def _by_all(self, columns: Columns) -> str:

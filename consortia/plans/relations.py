@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.meaning import type_of
-from consortia.plans.model import Named
+from consortia.plans.model import JoinKey, Named
 from consortia.plans.query import (
     Computed,
     Filtered,
@@ -37,8 +37,8 @@ def relation_types(relation: Relation, catalogue: Catalogue) -> ColumnTypes:
             return column_types(find_table(catalogue, table), catalogue)
         case Computed(source=source, expressions=expressions):
             return computed_types(relation_types(source, catalogue), expressions)
-        case Joined(how="inner" | "left", left=left, right=right):
-            return relation_types(left, catalogue) | relation_types(right, catalogue)
+        case Joined(how="inner" | "left", left=left, right=right, on=on):
+            return joined_types(relation_types(left, catalogue), relation_types(right, catalogue), on)
         case Joined(left=left):
             return relation_types(left, catalogue)
         case Stacked(sources=sources):
@@ -67,6 +67,12 @@ def grouped_types(
     """The types of ``keys`` and ``aggregates`` over columns of ``types``; the unit of an amount is kept as a key."""
     kinds = {key: types[key] for key in keys} | {made.name: made.type for made in aggregates}
     return {name: _of_unit(kind, {key: key for key in keys}) for name, kind in kinds.items()}
+
+
+def joined_types(left: ColumnTypes, right: ColumnTypes, on: Sequence[JoinKey]) -> ColumnTypes:
+    """The types of both sides; amounts whose units are join keys have one unit, the left side's."""
+    equal = {name: name for name in right} | {key.right: key.left for key in on}
+    return left | {name: _of_unit(kind, equal) for name, kind in right.items()}
 
 
 def _of_unit(kind: ColumnType, moved: Mapping[str, str]) -> ColumnType:

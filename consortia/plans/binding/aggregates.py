@@ -42,6 +42,7 @@ def read_aggregate(node: Node, rows: Scope) -> Reading:
     """The aggregate that ``node`` calls over ``rows``; RequestError with its place if it can't be one."""
     if isinstance(node, exp.WithinGroup):
         return _quantile(node, rows)
+    check_argument(node, rows.text)
     if isinstance(node, exp.Count):
         only(node, rows.text, "this", "big_int")
         return _count(node, rows)
@@ -67,6 +68,14 @@ def read_aggregate(node: Node, rows: Scope) -> Reading:
         # the square of an amount has no unit that a column could name
         return Reading(function, argument, meaning.decimal(2 * kind.scale + meaning.QUOTIENT_DIGITS), "variance")
     return Reading(function, argument, meaning.decimal(FUNCTION_SCALE, kind.unit), "deviation")
+
+
+def check_argument(node: Node, text: str) -> None:
+    """Refuse an aggregate of nothing, which the parser lets pass."""
+    empty = isinstance(node.this, exp.Distinct) and not node.this.expressions
+    if node.this is None or empty:
+        name = function_name(node)
+        raise unsupported(node, text, f"{name} of nothing", f"write {name}(x)" + (" or COUNT(*)" * (name == "COUNT")))
 
 
 def _check(node: Node, kind: ColumnType, argument: Expr, rows: Scope, kinds: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from consortia.plans.model import JoinKey, JoinKind, Named
 from consortia.plans.names import NamePool
 from consortia.plans.query import Joined
 from consortia.plans.refuse import Node, place_of
-from consortia.plans.relations import fixed_columns
+from consortia.plans.relations import fixed_columns, joined_types
 from consortia.plans.types import ColumnType
 
 
@@ -48,7 +48,8 @@ def joined(how: JoinKind, left: Bound, right: Bound, pairs: Sequence[KeyPair], t
         right = computed(right, [Named(name=name, expression=Ref(column=name)) for name in dict.fromkeys(right_names)])
     on = dict.fromkeys(JoinKey(left=one, right=two) for one, two in zip(left_names, right_names, strict=True))
     relation = Joined(how=how, left=left.relation, right=right.relation, on=tuple(on))
-    return Bound(relation, {**left.types, **right.types} if how in ("inner", "left") else left.types)
+    takes_columns = how in ("inner", "left")
+    return Bound(relation, joined_types(left.types, right.types, relation.on) if takes_columns else left.types)
 
 
 def _of_one_type(pair: KeyPair, types: Mapping[str, ColumnType], text: str) -> tuple[Expr, Expr]:

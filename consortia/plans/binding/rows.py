@@ -93,9 +93,13 @@ def computed(bound: Bound, expressions: Sequence[Named]) -> Bound:
         return bound
     types = computed_types(bound.types, expressions)
     source = bound.relation
-    if isinstance(source, Computed) and all(isinstance(named.expression, Ref) for named in expressions):
-        # columns that are only renamed or left out need no second step
+    if isinstance(source, Computed) and (_plain(expressions) or _plain(source.expressions)):
+        # columns that are only renamed or left out need no step of their own
         below: dict[str, Expr] = {named.name: named.expression for named in source.expressions}
         expressions = [Named(name=named.name, expression=substitute(named.expression, below)) for named in expressions]
         source = source.source
     return Bound(Computed(source=source, expressions=tuple(expressions)), types)
+
+
+def _plain(expressions: Sequence[Named]) -> bool:
+    return all(isinstance(named.expression, Ref) for named in expressions)

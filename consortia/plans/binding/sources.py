@@ -19,7 +19,7 @@ from consortia.plans.expressions import Expr, Ref, columns_of
 from consortia.plans.model import JoinKind, Named
 from consortia.plans.names import NamePool, is_legal
 from consortia.plans.query import Filtered, TableRows
-from consortia.plans.refuse import Node, nearest, only, place_of, refused_node, unsupported
+from consortia.plans.refuse import Node, nearest, offset_of, only, place_of, refused_node, unsupported
 from consortia.plans.scalar import bind, bind_condition
 from consortia.plans.tables import column_types
 from consortia.plans.trees import conjunction
@@ -174,7 +174,9 @@ def _join(left: Rows, join: Node, context: Context) -> Rows:
         if below is not None:
             right = Bound(Filtered(source=right.relation, predicate=below), right.types)
     if not pairs:
-        raise unsupported(join.args.get("on") or join, context.text, "a join without an equality", ON_REMEDY)
+        condition = join.args.get("on")
+        placed = condition if condition is not None and offset_of(condition) is not None else join
+        raise unsupported(placed, context.text, "a join without an equality", ON_REMEDY)
     made = joined(how, Bound(left.relation, dict(left.types)), right, pairs, context.text)
     relation = made.relation
     if above:

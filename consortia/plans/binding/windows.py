@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from consortia.errors import RequestError
 from consortia.plans import meaning
+from consortia.plans.binding.aggregates import check_argument
 from consortia.plans.binding.ordering import check_order, read_order
 from consortia.plans.binding.rows import Bound, with_columns
 from consortia.plans.binding.scope import Scope
@@ -129,6 +130,8 @@ class WindowCollector:
                     node, text, f"{function_name(node)} without ORDER BY", "order by a column of the rows"
                 )
             return RANKS[type(node)], None, meaning.INT
+        if isinstance(node, exp.Count | exp.Sum):
+            check_argument(node, text)
         if isinstance(node, exp.Count) and not isinstance(node.this, exp.Distinct):
             only(node, text, "this", "big_int")
             if isinstance(node.this, exp.Star):

@@ -9,6 +9,7 @@ from consortia.plans.query import Query
 from consortia.plans.sql import bind
 from tests.fixtures_catalogue import AS_OF, BANKS, CATALOGUE, COUNTRIES
 from tests.naive_relations import Row, World, answer, output_types
+from tests.random_relations import relation_query
 
 NUMBERS = ("a", "b", "c", "flag", "country", "day", "person")
 ACCOUNTS = ("account_id", "customer_key", "opened", "country", "risk_score", "sar_flag")
@@ -195,3 +196,13 @@ def test_a_bound_relation_gives_what_sqlite_gives_on_the_pooled_rows(sql: str, s
         found = answer(query, World(data))
         assert list(output_types(query)) == [output.name for output in query.outputs]
         assert in_order([tuple(row.values()) for row in found]) == in_order(in_sqlite(sql, data))
+
+
+@pytest.mark.parametrize("start", range(0, 400, 50))
+def test_random_relations_give_what_sqlite_gives(start: int) -> None:
+    for seed in range(start, start + 50):
+        draw = random.Random(seed)
+        sql = relation_query(draw, unique=draw.random() < 0.3)
+        data = pooled(seed, (5, 3, 4))
+        found = answer(bound(sql), World(data))
+        assert in_order([tuple(row.values()) for row in found]) == in_order(in_sqlite(sql, data)), sql
