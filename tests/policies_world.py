@@ -103,6 +103,34 @@ rates:
 """
 
 
+CELLS = POLICY[POLICY.index("  aggregate:\n") + len("  aggregate:\n") : POLICY.index("  model: never")]
+GENEROUS = (
+    ("operations: [count, compare, compare-members]",
+     "operations: [count, compare, compare-members, count-members, score]"),
+    ("operations: [alert, count]", "operations: [alert, count, compare, join]"),
+    ("ts: {class: quasi, operations: [filter]}",
+     "ts: {class: quasi, operations: [filter, group, count, compare, alert, join, rank]}"),
+    ("operations: [filter, sum, compare]}",
+     "operations: [filter, count, sum, compare, score, rank, quantile, variance]}"),
+    ("{class: free, operations: [filter, group]}",
+     "{class: free, operations: [filter, group, count, compare, alert, score, join, rank, extreme]}"),
+    ("country: {class: quasi, operations: [filter, group]}",
+     "country: {class: quasi, operations: [filter, group, count, compare, alert, join, rank]}"),
+    ("      operations: [count]\n", "      operations: [count, compare, count-members, compare-members, score]\n"),
+    ("customer_key: {class: identifier, operations: []}",
+     "customer_key: {class: identifier, operations: [alert, count, compare, join]}"),
+    ("operations: [sum, count]}", "operations: [filter, count, sum, compare, score, rank, quantile, variance]}"),
+    ("country: {class: quasi, operations: [filter]}",
+     "country: {class: quasi, operations: [filter, group, count, compare, alert, join, rank]}"),
+    ("score: never", ("score: {recipients: owner-of-row, maximum-rows: off, human-review: off, retention-days: off,"
+     " onward-sharing: off}")),
+    ("count: never", "count:\n" + CELLS.rstrip()),
+    ("maximum-rows: 1000", "maximum-rows: off"),
+    ("maximum-rows: 1000", "maximum-rows: off"),
+)  # fmt: skip
+"""Edits that permit every operation that the columns' classes allow, and every kind of output."""
+
+
 def policy_text(owner: str = "bank-a", *edits: tuple[str, str]) -> str:
     """The policy of ``owner`` with ``edits`` (old text, new text); an edit that fits nowhere is a mistake."""
     text = POLICY
@@ -164,6 +192,11 @@ def make_world(
     return PolicyWorld(
         make_manifest(members), catalogue, {name: make_card(name) for name in members}, policies + standard
     )
+
+
+def generous_world(catalogue: Catalogue = fixtures.CATALOGUE) -> PolicyWorld:
+    """Three banks that permit everything that a policy can: what is denied there, nobody can permit."""
+    return make_world(*(loaded(name, *GENEROUS) for name in fixtures.BANKS), catalogue=catalogue)
 
 
 def draft_of(sql: str, world: PolicyWorld, submitter: str = "ana@bank-a", purpose: str = fixtures.PURPOSE) -> Plan:

@@ -1,14 +1,16 @@
 """Move conditions down the relation, to the owners where their columns come from one table.
 
-A condition passes a projection, a union, the left side of every join, the right side of an inner one, groups by its
-columns, and windows whose partitions are by its columns; never a limit, nor the right side of a left join, whose rows
-without a match it would let through.
+A condition passes a projection, a union, the left side of every join, the right side of an inner one that is grouped by
+its keys, groups by its columns, and windows whose partitions are by its columns; never a limit, nor the right side of a
+left join, whose rows without a match it would let through, nor a right side whose keys are checked when the query runs:
+the check would tell whether a key stands twice among the rows that the condition picks out.
 """
 
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Expr, columns_of
 from consortia.plans.lowering.nodes import children, types_of, with_children
+from consortia.plans.lowering.unique import is_grouped_by
 from consortia.plans.query import Computed, Filtered, Grouped, Joined, Limited, Relation, Stacked, TableRows, Windowed
 from consortia.plans.trees import conjunction, conjuncts, substitute
 from consortia.plans.variants import with_query
@@ -46,7 +48,8 @@ def _pushed(node: Relation, parts: tuple[Expr, ...], catalogue: Catalogue) -> Re
 
 def _pushed_join(node: Joined, parts: tuple[Expr, ...], catalogue: Catalogue) -> Relation:
     left_columns = types_of(node.left, catalogue).keys()
-    right_columns = types_of(node.right, catalogue).keys() if node.how == "inner" else frozenset()
+    grouped = is_grouped_by(node.right, frozenset(pair.right for pair in node.on))
+    right_columns = types_of(node.right, catalogue).keys() if node.how == "inner" and grouped else frozenset()
     left: list[Expr] = []
     right: list[Expr] = []
     kept: list[Expr] = []

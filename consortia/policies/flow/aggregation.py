@@ -5,8 +5,9 @@ by the last aggregation. So a sum of sums is a sum, and whatever picks out rows 
 """
 
 from dataclasses import replace
+from fractions import Fraction
 
-from consortia.plans.model import AggregateFunction
+from consortia.plans.model import Aggregate, AggregateFunction
 from consortia.policies.flow.sources import ROWS, ColumnSource, Form, Kind, Sources
 
 _SUMMED: dict[Kind, Kind] = {
@@ -20,11 +21,14 @@ _COUNTED: dict[Kind, Kind] = {
 _INNER_SUM: dict[Kind, Kind] = {"value": "total", "row": "row-count", "grouped-row": "row-count", "present": "tally"}
 _INNER_COUNT: dict[Kind, Kind] = _INNER_SUM | {"value": "tally", "total": "tally", "least": "tally"}
 OF_ORDER = ("min", "max", "quantile", "median")
+OUTERMOST = Fraction(1, 10)
+"""Quantiles within this share of either end need `extreme` as well."""
 HOLDS_VALUES: frozenset[Kind] = frozenset(("value", "total", "tally", "least"))
 
 
-def at_last(function: AggregateFunction, source: ColumnSource) -> tuple[ColumnSource, ...]:
-    """What ``source`` becomes inside the last aggregation's ``function`` of its column."""
+def at_last(aggregate: Aggregate, source: ColumnSource) -> tuple[ColumnSource, ...]:
+    """What ``source`` becomes inside an aggregate of the last aggregation."""
+    function = aggregate.function
     match source.kind:
         case "member":
             return (source,)
@@ -39,7 +43,7 @@ def at_last(function: AggregateFunction, source: ColumnSource) -> tuple[ColumnSo
             return (replace(source, kind="selection"), replace(source, kind="ranked"))
     if source.form == "condition":
         return () if source.kind in ROWS else (replace(source, kind="selection"),)
-    made = tuple(replace(source, kind=kind, form=_kept(source.form)) for kind in _number(function, source))
+    made = tuple(replace(source, kind=kind, form=_kept(source.form)) for kind in _number(aggregate, source))
     picks = source.form == "shape" and function in ("sum", "count")
     return (*made, replace(source, kind="selection")) if picks else made
 
@@ -56,12 +60,15 @@ def _kept(form: Form) -> Form:
     return form if form in ("plain", "linear") else "linear"
 
 
-def _number(function: AggregateFunction, source: ColumnSource) -> tuple[Kind, ...]:
-    """Kinds of the number that ``function`` makes of a source."""
+def _number(aggregate: Aggregate, source: ColumnSource) -> tuple[Kind, ...]:
+    """Kinds of the number that ``aggregate`` makes of a source."""
+    function = aggregate.function
     if function in OF_ORDER:
         if source.kind in ROWS:
             return ()
-        return ("extreme",) if function in ("min", "max") else ("quantile",)
+        if function in ("min", "max"):
+            return ("extreme",)
+        return ("quantile", "extreme") if function == "quantile" and _is_extreme(aggregate) else ("quantile",)
     if function == "count-distinct":
         return () if source.kind in ROWS else ("entities",)
     if source.form == "square" and function == "sum":
@@ -69,6 +76,12 @@ def _number(function: AggregateFunction, source: ColumnSource) -> tuple[Kind, ..
     table = _SUMMED if function == "sum" else _COUNTED
     made = table[source.kind]
     return (made, "ranked") if source.kind == "least" and function == "sum" else (made,)
+
+
+def _is_extreme(aggregate: Aggregate) -> bool:
+    """Whether a quantile is the least or greatest value of a small group: in the outermost tenths."""
+    share = Fraction(aggregate.numerator, aggregate.denominator)
+    return not OUTERMOST <= share <= 1 - OUTERMOST
 
 
 def nested(function: AggregateFunction, source: ColumnSource, *, at_owner: bool) -> tuple[ColumnSource, ...]:

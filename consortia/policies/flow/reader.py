@@ -222,7 +222,7 @@ class Reader:
                 return frozenset(replace(source, column="", kind=whose, form="plain") for source in relation.rows)
         turned: set[ColumnSource] = set()
         for source in relation.columns[made.column]:
-            turned.update(at_last(made.function, source) if last else nested(made.function, source, at_owner=at_owner))
+            turned.update(at_last(made, source) if last else nested(made.function, source, at_owner=at_owner))
             if source.kind in HOLDS_VALUES and made.column not in relation.whole and self._nullable(step, made.column):
                 turned.add(replace(source, kind="gaps" if last else "gap", form="plain"))
             if source.kind == "mark":
