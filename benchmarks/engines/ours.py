@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.engines import ours_programs as programs
 from benchmarks.party import Job, Place, Run, barrier_file, clock, publish_file, serve
 from benchmarks.workloads import Arrays
+from consortia.parties.memory import keep_memory
 from consortia.parties.transport.mesh import Listener
 from consortia.parties.trio import HOST, NAMES, barrier, context, linked
 from consortia.protocols.context import Context
@@ -35,6 +36,7 @@ class OurParty:
     """See ``party.Party``."""
 
     def __init__(self, place: Place) -> None:
+        keep_memory()
         self._place = place
         self._ctx = meet(place.rank, place.folder)
         self._job: Job | None = None

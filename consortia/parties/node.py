@@ -24,6 +24,7 @@ from consortia.control.phases import ENDS, Phase
 from consortia.errors import ConsortiaError, OperatorError, PeerError, RequestError
 from consortia.ids import SESSION_PATTERN
 from consortia.parties.config import PartyConfig
+from consortia.parties.memory import keep_memory, return_memory
 from consortia.parties.results import check_request, decrypt, results_key
 from consortia.parties.session import SessionRunner
 from consortia.parties.store import Store
@@ -126,6 +127,7 @@ class PartyNode:
 
     def start(self) -> None:
         """Clear up after a crash, then connect; returns at once."""
+        keep_memory()
         self._recover()
         self._control.start()
         threading.Thread(target=self._report, name="progress", daemon=True).start()
@@ -203,6 +205,7 @@ class PartyNode:
             finally:
                 with self._lock:
                     self._runners.pop(session, None)
+                return_memory()
 
         thread = threading.Thread(target=work, name=f"session-{session[:8]}", daemon=True)
         with self._lock:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from consortia.errors import OperatorError
+from consortia.parties.memory import keep_memory
 from consortia.parties.transport.key_schedule import DirectionKeys, LinkKeys
 from consortia.parties.transport.links import Limits
 from consortia.parties.transport.mesh import Listener, Run, open_links
@@ -140,6 +141,7 @@ class Trio:
 
 def _serve(rank: int, names: Names, secret: bytes, pipe: Connection) -> None:
     """One computer: its port, the links, then programs until the pipe closes."""
+    keep_memory()
     listener = Listener(HOST, 0)
     pipe.send(listener.port)
     channels = linked(rank, names, secret, pipe.recv(), listener)
