@@ -17,6 +17,7 @@ from consortia.plans.passes.choose_domains import choose_domains
 from consortia.plans.passes.choose_unique_side import choose_unique_side
 from consortia.plans.passes.classify_output import classify_output
 from consortia.plans.passes.combine_shares import combine_shares
+from consortia.plans.passes.compute_early import compute_early
 from consortia.plans.passes.count_rows import count_rows
 from consortia.plans.passes.expand_moments import expand_moments
 from consortia.plans.passes.infer_ranges import infer_ranges
@@ -52,6 +53,7 @@ ORDER: tuple[Pass, ...] = (
     push_conditions,
     match_once,
     choose_unique_side,
+    compute_early,
     keep_units,
     # the steps
     split_locally,

@@ -2,6 +2,8 @@
 
 from consortia.errors import RequestError
 from consortia.plans.draft import Draft
+from consortia.plans.lowering.knowledge import Knowledge
+from consortia.plans.lowering.nulls import never_null
 from consortia.plans.passes.classify_output import identifying_keys
 from consortia.plans.passes.release_results import last_aggregation
 
@@ -12,7 +14,7 @@ def check_entities(draft: Draft) -> Draft:
         return draft
     aggregation = last_aggregation(draft)
     for column in aggregation.columns:
-        if column.name in identifying_keys(draft) and column.nullable:
+        if column.name in identifying_keys(draft) and column.nullable and _may_be_null(draft, column.name):
             raise RequestError(
                 "plans/null-entity",
                 f"rows without `{column.name}` would form one group over all members, and it belongs to nobody",
@@ -20,3 +22,11 @@ def check_entities(draft: Draft) -> Draft:
                 remedy=f"add WHERE {column.name} IS NOT NULL",
             )
     return draft
+
+
+def _may_be_null(draft: Draft, key: str) -> bool:
+    """Whether rows of a relation may hold NULL in a key that is nullable on shares."""
+    relation = draft.query.relation
+    if relation is None:
+        return True
+    return not never_null(relation, key, Knowledge(draft.catalogue, draft.environment.as_of))
