@@ -171,6 +171,8 @@ def _carried(column: Column, value) -> int | None:
             return column.type.values.index(value)
         case "key":
             return int.from_bytes(value, "big")
+        case "date":
+            return (value - date(1970, 1, 1)).days
         case "decimal":
             return int(value.scaleb(column.type.scale))
         case _:

@@ -38,7 +38,7 @@ def columns_read(node: Relation, read: frozenset[str]) -> Reads:
             return columns_read(node.source, frozenset(node.keys).union(*used))
         case Windowed():
             order = {key.column for key in node.order}
-            used = {made.column for made in node.functions if made.column}
-            return columns_read(node.source, read | order | used | set(node.partition))
+            windowed = {made.column for made in node.functions if made.column}
+            return columns_read(node.source, read | order | windowed | set(node.partition))
         case Limited():
             return columns_read(node.source, read | {key.column for key in node.order})
