@@ -7,11 +7,12 @@ between. Every aggregation on shares before it belongs to a nested query.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from consortia.plans.expressions import Call, Const, Expr, Ref
+from consortia.plans.expressions import Expr
 from consortia.plans.model import (
     Aggregate,
     AggregateFunction,
     AggregateStep,
+    Column,
     Control,
     Filter,
     Join,
@@ -28,7 +29,6 @@ from consortia.plans.model import (
     Window,
     WindowFunction,
 )
-from consortia.plans.narrowing import narrowed
 from consortia.policies.flow.aggregation import HOLDS_VALUES, at_last, existence, marked, nested, rows_counted
 from consortia.policies.flow.needs import Needs, to_compare, to_meet, to_open, to_order, to_select
 from consortia.policies.flow.sources import OF_ROWS, ROWS, ColumnSource, Form, Kind, Sources, combined, uses_of
@@ -128,14 +128,11 @@ class Reader:
                 return self._scan(step)
             case Filter():
                 self._filter(step, inputs[0])
-                return inputs[0].proved(_never_null(step))
+                return inputs[0].proved(inputs[0].nulls.filtered(step))
             case Project():
                 columns = {n.name: self._expression(n.expression, inputs[0], step.id) for n in step.expressions}
                 read = self.plan.step(step.inputs[0]).columns
-                whole = inputs[0].whole | {column.name for column in read if not column.nullable}
-                return inputs[0].with_columns(
-                    columns, frozenset(n.name for n in step.expressions if _is_whole(n.expression, whole))
-                )
+                return inputs[0].with_columns(columns, inputs[0].nulls.projected(step.expressions, read))
             case AggregateStep():
                 return self._aggregate(step, inputs[0])
             case Union():
@@ -220,19 +217,25 @@ class Reader:
             case "count-members" | "has-member":
                 whose: Kind = "members" if last else "member-count"
                 return frozenset(replace(source, column="", kind=whose, form="plain") for source in relation.rows)
+        read = self.plan.step(step.inputs[0]).columns
+        may_be_null = self._is_nullable(read, made.column) and made.column not in relation.nulls.whole
         turned: set[ColumnSource] = set()
         for source in relation.columns[made.column]:
             turned.update(at_last(made, source) if last else nested(made.function, source, at_owner=at_owner))
-            if source.kind in HOLDS_VALUES and made.column not in relation.whole and self._nullable(step, made.column):
+            if source.kind in HOLDS_VALUES and may_be_null:
                 turned.add(replace(source, kind="gaps" if last else "gap", form="plain"))
             if source.kind == "mark":
                 turned |= marked(keys, source, last=last)
+        if not last and (
+            made.function in ("count", "count-distinct") or not self._is_nullable(step.columns, made.name)
+        ):
+            # the number is there where a value is missing: no condition on it can tell
+            turned = {replace(each, form="condition") if each.kind in ("gap", "match") else each for each in turned}
         return frozenset(turned)
 
-    def _nullable(self, step: AggregateStep, name: str) -> bool:
-        """Whether the column that is aggregated may hold NULL."""
-        found = next(column for column in self.plan.step(step.inputs[0]).columns if column.name == name)
-        return found.nullable
+    @staticmethod
+    def _is_nullable(columns: tuple[Column, ...], name: str) -> bool:
+        return next(column for column in columns if column.name == name).nullable
 
     # --- joins, windows, limits -------------------------------------------------------------------------------------
 
@@ -259,7 +262,7 @@ class Reader:
                 )
                 for source in sources
             )
-        return relation.with_columns(columns, relation.whole)
+        return relation.with_columns(columns, relation.nulls)
 
     def _windowed(self, function: WindowFunction, relation: Relation, order: Sources) -> Sources:
         """A window's number is a shape: a sum of it over rows weighs them by their place."""
@@ -309,25 +312,6 @@ class Reader:
                 self._wish(step, sources, to_order, f"{subject} (`{key.column}`)")
             decided = decided or any(to_order(source, rows=False) for source in sources)
         return frozenset().union(*(relation.columns[key.column] for key in keys))
-
-
-def _never_null(step: Filter) -> frozenset[str]:
-    """Columns that hold no NULL where the filter's predicate is TRUE."""
-    open_to_null = {column.name: column.model_copy(update={"nullable": True}) for column in step.columns}
-    return frozenset(name for name, column in narrowed(open_to_null, step.predicate).items() if not column.nullable)
-
-
-def _is_whole(expression: Expr, whole: frozenset[str]) -> bool:
-    """Whether a linear expression of columns without NULL; other expressions may be NULL all the same."""
-    match expression:
-        case Ref(column=column):
-            return column in whole
-        case Const(integer=integer):
-            return integer is not None
-        case Call(op="add" | "subtract" | "multiply" | "negate" | "cast", args=args):
-            return all(_is_whole(arg, whole) for arg in args)
-        case _:
-            return False
 
 
 def _mixed(source: ColumnSource) -> ColumnSource:

@@ -11,7 +11,8 @@ from itertools import combinations
 
 from consortia.plans.model import JoinKind
 from consortia.policies.flow.aggregation import HOLDS_VALUES
-from consortia.policies.flow.sources import ROWS, Sources, combined
+from consortia.policies.flow.nulls import NOTHING, Nulls
+from consortia.policies.flow.sources import ROWS, ColumnSource, Sources, combined
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +20,26 @@ class Relation:
     """Sources of each column by name, and of the rows' existence.
 
     ``tables`` are those that rows are made from. ``repeated``: the query decides how often a row stands there.
-    ``whole`` are columns that a condition has proved to hold no NULL.
+    ``nulls`` says which columns hold none.
     """
 
     columns: Mapping[str, Sources]
     rows: Sources
     tables: frozenset[str]
     repeated: bool = False
-    whole: frozenset[str] = frozenset()
+    nulls: Nulls = NOTHING
 
-    def with_columns(self, columns: Mapping[str, Sources], whole: frozenset[str] = frozenset()) -> "Relation":
+    def with_columns(self, columns: Mapping[str, Sources], nulls: Nulls) -> "Relation":
         """The same rows with other columns."""
-        return replace(self, columns=columns, whole=whole)
+        return replace(self, columns=columns, nulls=nulls)
 
     def proved(self, names: frozenset[str]) -> "Relation":
-        """The rows in which none of the columns ``names`` is NULL."""
+        """The rows in which none of the columns ``names`` is NULL; a number that stands for NULL still hides a gap."""
         columns = {
-            name: frozenset(each for each in sources if each.kind not in ("gap", "match")) if name in names else sources
+            name: frozenset(each for each in sources if not _is_null(each)) if name in names else sources
             for name, sources in self.columns.items()
         }
-        return self.with_columns(columns, self.whole | names)
+        return self.with_columns(columns, Nulls(self.nulls.whole | names, self.nulls.proofs))
 
     def united(self, others: "list[Relation]") -> "Relation":
         """The parts of one table, each at its owner."""
@@ -49,12 +50,17 @@ class Relation:
             frozenset().union(*(part.rows for part in parts)),
             frozenset().union(*(part.tables for part in parts)),
             any(part.repeated for part in parts),
-            frozenset.intersection(*(part.whole for part in parts)),
+            self.nulls.of_all(other.nulls for other in others),
         )
 
     def grouped(self, columns: Mapping[str, Sources], rows: Sources, *, at_owner: bool) -> "Relation":
         """One row for each group; each group stands there once, however often its rows did."""
         return Relation(columns, rows, self.tables, self.repeated and at_owner)
+
+
+def _is_null(source: ColumnSource) -> bool:
+    """Whether the column is NULL where the source says that a value is missing."""
+    return source.kind in ("gap", "match") and source.form in ("plain", "linear", "square")
 
 
 def stacked(branches: list[Relation]) -> Relation:
@@ -95,9 +101,9 @@ def joined(how: JoinKind, left: Relation, right: Relation, keys: Sources, names:
     if left.repeated:
         taken = {name: _shapes(sources) for name, sources in taken.items()}
     if how == "left":
-        match = frozenset(replace(key, kind="match") for key in keys if key.kind in HOLDS_VALUES)
+        match = frozenset(replace(key, kind="match", form="plain") for key in keys if key.kind in HOLDS_VALUES)
         taken = {name: sources | match for name, sources in taken.items()}
     columns = {name: sources for name, sources in left.columns.items() if name in names} | taken
     rows = left.rows | right.rows if how == "inner" else left.rows
-    whole = left.whole | (right.whole if how == "inner" else frozenset())
-    return Relation(columns, rows, left.tables | right.tables, left.repeated, whole & names)
+    nulls = left.nulls.beside(right.nulls if how == "inner" else Nulls(proofs=right.nulls.proofs), names)
+    return Relation(columns, rows, left.tables | right.tables, left.repeated, nulls)

@@ -97,6 +97,14 @@ ATTACKS = {
         (f"SELECT d.country, SUM(a.risk) AS s FROM deposits d JOIN ({FLAGS}) a ON a.customer_key = d.customer_key"
         " GROUP BY d.country"),
         "operations", BY_GAPS),
+    "a count of values that seems to have no gaps": (
+        ("SELECT country, SUM(c) AS s FROM (SELECT customer_key, country, COUNT(risk_score) AS c FROM accounts"
+        " GROUP BY customer_key, country) x WHERE c IS NOT NULL GROUP BY country"),
+        "operations", BY_GAPS),
+    "a default for what is missing": (
+        (f"SELECT SUM(v) AS s FROM (SELECT d.customer_key, COALESCE(a.risk, 0) AS v FROM deposits d JOIN ({FLAGS}) a"
+        " ON a.customer_key = d.customer_key) x WHERE v IS NOT NULL"),
+        "operations", BY_SELECTION),
     "rows that meet by a sensitive value": (
         "SELECT COUNT(*) AS n FROM accounts WHERE risk_score IN (SELECT risk_score FROM accounts)",
         "operations", UNGRANTED),
@@ -268,6 +276,19 @@ def test_a_condition_on_a_joined_table_is_checked_after_its_keys() -> None:
     assert found.permitted, found.decision.denials()
     [join] = [step for step in found.plan.steps if isinstance(step, Join)]
     assert join.uniqueness == "opened"
+
+
+@pytest.mark.parametrize(
+    "aggregate", ["SUM(a.risk)", "AVG(a.risk)", "VARIANCE(a.risk)", "SUM(a.risk + 1)", "SUM(d.amount_minor + a.risk)"]
+)
+def test_a_nullable_value_of_a_nested_query_may_be_summed_where_it_is_not_null(aggregate: str) -> None:
+    sql = (
+        f"SELECT d.country, {aggregate} AS s FROM deposits d JOIN ({FLAGS}) a ON a.customer_key = d.customer_key"
+        " WHERE d.currency = 'EUR' AND a.risk IS NOT NULL GROUP BY d.country"
+    )
+    found = compiled(sql)
+    assert found.permitted, found.decision.denials()
+    assert not compiled(sql.replace(" AND a.risk IS NOT NULL", "")).permitted
 
 
 def test_a_limit_on_alerts_is_refused() -> None:
