@@ -39,7 +39,7 @@ class Counts:
 
 
 class _Shape:
-    """What the three kinds have in common: a length and a width."""
+    """What the three kinds have in common: a length and a width. Every operation makes a new vector, as elsewhere."""
 
     __slots__ = ("_bits", "_length")
 
@@ -63,7 +63,7 @@ class _Shape:
             raise InternalError(
                 "protocol/shape", f"{self._length} values of {self._bits} bits meet {other.length} of {other.bits}"
             )
-        return self
+        return self._of(self._length)
 
     def rows(self, start: int, stop: int) -> Self:
         if not 0 <= start <= stop <= self._length:
@@ -74,19 +74,19 @@ class _Shape:
         return self._of(self._length + sum(other.length for other in others))
 
     def shifted(self, by: int) -> Self:  # noqa: ARG002  no values, nothing moves
-        return self
+        return self._of(self._length)
 
     def masked(self, keep: NDArray[np.bool_]) -> Self:  # noqa: ARG002
-        return self
+        return self._of(self._length)
 
     def prefix_sums(self) -> Self:
-        return self
+        return self._of(self._length)
 
     def prefix_xors(self) -> Self:
-        return self
+        return self._of(self._length)
 
     def scaled(self, factor: int) -> Self:  # noqa: ARG002
-        return self
+        return self._of(self._length)
 
     def __add__(self, other: Self) -> Self:
         return self._like(other)
@@ -98,7 +98,7 @@ class _Shape:
         return self._like(other)
 
     def __neg__(self) -> Self:
-        return self
+        return self._of(self._length)
 
     def planes(self, start: int, stop: int) -> Self:
         if not 0 <= start <= stop <= self._bits:
@@ -106,7 +106,7 @@ class _Shape:
         return self._of(self._length, stop - start)
 
     def reversed_planes(self) -> Self:
-        return self
+        return self._of(self._length)
 
     def below(self, high: Self) -> Self:
         return self._of(self._length, self._bits + high.bits)
@@ -214,7 +214,7 @@ class CountingEngine:
         return False
 
     def invert(self, x: Boolean) -> Boolean:
-        return x
+        return CountedBoolean(x.length, x.bits)
 
     # --- products and conversions -----------------------------------------------------------------------
 
@@ -314,7 +314,7 @@ class CountingEngine:
     def shuffle(self, rows: Rows) -> Rows:
         shapes = shapes_of(rows)
         self._add(costs_of_order.shuffle(row_count(rows), shapes))
-        return rows
+        return _moved(rows)
 
     def sort(self, keys: Boolean, rows: Rows) -> Rows:
         return self._sort(keys, rows, keeping=False)
@@ -334,22 +334,33 @@ class CountingEngine:
 
     def permuted(self, order: Permutation, rows: Rows) -> Rows:
         self._add(costs_of_order.permuted(order.length, shapes_of(rows)))
-        return rows
+        return _moved(rows)
 
     def put_back(self, order: Permutation, rows: Rows) -> Rows:
         return self.permuted(order, rows)
 
     def _sort(self, keys: Boolean, rows: Rows, *, keeping: bool) -> Rows:
-        self._add(costs_of_order.sort(keys.length, keys.bits, shapes_of(rows), keeping=keeping))
-        if shapes_of(rows) or keeping:
+        others = Rows(rows.arithmetic, tuple(column for column in rows.boolean if column is not keys), rows.wide)
+        keeping = keeping or bool(shapes_of(rows))
+        self._add(costs_of_order.sort(keys.length, keys.bits, shapes_of(others), keeping=keeping))
+        if keeping:
             self._open(COMPARISON_BITS, costs_of_order.opened_bits(keys.length), self._computers)
-        return rows
+        return _moved(rows)
 
     def _partition(self, bit: Boolean, rows: Rows, *, keeping: bool) -> Rows:
         self._add(costs_of_order.partition(bit.length, shapes_of(rows), keeping=keeping))
         if bit.length > 1 and (shapes_of(rows) or keeping):
             self._open(POSITIONS, bit.length, self._computers)
-        return rows
+        return _moved(rows)
+
+
+def _moved(rows: Rows) -> Rows:
+    """The same shapes as new vectors: a moved column is not the column that it was."""
+    return Rows(
+        tuple(CountedArithmetic(column.length) for column in rows.arithmetic),
+        tuple(CountedBoolean(column.length, column.bits) for column in rows.boolean),
+        tuple(CountedWide(column.length) for column in rows.wide),
+    )
 
 
 def shape_of(x: Vector) -> ColumnShape:

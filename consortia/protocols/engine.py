@@ -186,7 +186,8 @@ class Engine(Protocol):
     def sort(self, keys: Boolean, rows: Rows) -> Rows:
         """Stable, ascending by the unsigned ``keys`` (any width); ``rows`` of the same length come back in order.
 
-        Include the key columns in ``rows`` to keep them. Traffic depends on lengths and widths only.
+        Include the vector ``keys`` itself in ``rows`` to keep it: that costs nothing more on ring3. Traffic depends on
+        lengths and widths only.
         """
         ...
 

@@ -13,7 +13,23 @@ Index = NDArray[np.int32]
 @kernel("void(uint64[:, ::1], int32[::1], uint64[:, ::1])", "void(uint32[:, ::1], int32[::1], uint32[:, ::1])")
 def gather_rows(source: Ring, index: Index, target: Ring) -> None:
     """Row i of ``target`` is row ``index[i]`` of ``source``; an index out of range is the caller's defect."""
-    for i in range(index.size):
-        row = index[i]
-        for c in range(source.shape[1]):
-            target[i, c] = source[row, c]
+    columns = source.shape[1]
+    # unsigned rows need no check, and short rows no loop
+    if columns == 2:
+        for i in range(index.size):
+            row = np.uint64(index[i])
+            target[i, 0], target[i, 1] = source[row, 0], source[row, 1]
+    elif columns == 3:
+        for i in range(index.size):
+            row = np.uint64(index[i])
+            target[i, 0], target[i, 1], target[i, 2] = source[row, 0], source[row, 1], source[row, 2]
+    elif columns == 4:
+        for i in range(index.size):
+            row = np.uint64(index[i])
+            target[i, 0], target[i, 1] = source[row, 0], source[row, 1]
+            target[i, 2], target[i, 3] = source[row, 2], source[row, 3]
+    else:
+        for i in range(index.size):
+            row = np.uint64(index[i])
+            for c in range(columns):
+                target[i, c] = source[row, c]

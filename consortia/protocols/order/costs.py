@@ -36,9 +36,9 @@ def partition(n: int, shapes: Sequence[Shape], *, keeping: bool = False) -> Cost
 
 
 def sort(n: int, key_bits: int, shapes: Sequence[Shape], *, keeping: bool = False) -> Cost:
-    """By keys of ``key_bits`` bits; ``shapes`` are the columns that move. Fewer than two rows cost nothing.
+    """By keys of ``key_bits`` bits; ``shapes`` are the columns that move beside. Fewer than two rows cost nothing.
 
-    No columns cost nothing either, unless ``keeping`` the order is asked for: that costs the same and is always done.
+    No columns cost nothing either, unless ``keeping`` is said: the order is asked for, or the keys themselves.
     """
     if n < 2 or not (shapes or keeping):
         return NOTHING

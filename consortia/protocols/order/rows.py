@@ -106,8 +106,8 @@ def pack(layout: RowLayout, rows: Rows, length: int, position: Ring3Arithmetic |
     )
 
 
-def unpack(layout: RowLayout, matrices: Matrices, *, skip: int = 0) -> Rows:
-    """Matrices as columns, without the position and without the ``skip`` first boolean columns."""
+def unpack(layout: RowLayout, matrices: Matrices) -> Rows:
+    """Matrices as columns, without the position."""
     first, second = matrices
     length = first.shape[0]
     start = layout.numbers - 2 * layout.wide
@@ -121,9 +121,8 @@ def unpack(layout: RowLayout, matrices: Matrices, *, skip: int = 0) -> Rows:
     boolean = []
     planes = _planes(layout, first), _planes(layout, second)
     at = 0
-    for number, bits in enumerate(layout.boolean):
-        if number >= skip:
-            boolean.append(Ring3Boolean(planes[0][at : at + bits], planes[1][at : at + bits], length))
+    for bits in layout.boolean:
+        boolean.append(Ring3Boolean(planes[0][at : at + bits], planes[1][at : at + bits], length))
         at += bits
     return Rows(tuple(arithmetic), tuple(boolean), tuple(wide))
 

@@ -31,7 +31,7 @@ from consortia.protocols.sharing.ring3 import Ring3Boolean
 
 
 def sort(ctx: Context, keys: Ring3Boolean, rows: Rows) -> Rows:
-    """``rows`` in stable ascending order of ``keys``, which are not among them unless given there too."""
+    """``rows`` in stable ascending order of ``keys``; they come back in order where ``rows`` has this very vector."""
     length_of(rows, keys.length)
     return rows if layout_of(rows).words == 0 else sort_keeping(ctx, keys, rows)[0]
 
@@ -40,7 +40,9 @@ def sort_keeping(ctx: Context, keys: Ring3Boolean, rows: Rows) -> tuple[Rows, Ke
     """As ``sort``, with the order of the rows; sorts even if no column is given."""
     length = keys.length
     length_of(rows, length)
-    content = layout_of(rows)
+    # the keys themselves move once, whether they are wanted back or not
+    others = Rows(rows.arithmetic, tuple(column for column in rows.boolean if column is not keys), rows.wide)
+    content = layout_of(others)
     if length < 2:
         return rows, draw_order(ctx.narrow("draw"), length)
     number_bits = (length - 1).bit_length()
@@ -48,7 +50,7 @@ def sort_keeping(ctx: Context, keys: Ring3Boolean, rows: Rows) -> tuple[Rows, Ke
     distinct = numbers.below(keys)
     # the keys stand first among the bits, so that they begin a word
     layout = RowLayout(False, content.arithmetic, content.wide, (distinct.bits, *content.boolean))
-    packed = pack(layout, Rows(rows.arithmetic, (distinct, *rows.boolean), rows.wide), length)
+    packed = pack(layout, Rows(rows.arithmetic, (distinct, *others.boolean), rows.wide), length)
     permutation = draw_permutation(ctx.narrow("draw"), length)
     shuffled = permuted(ctx.narrow("shuffle"), permutation, layout, packed)
 
@@ -64,5 +66,7 @@ def sort_keeping(ctx: Context, keys: Ring3Boolean, rows: Rows) -> tuple[Rows, Ke
         if segments.scattered:
             comparisons.arrange(segments.collect())
     order = segments.order()
-    moved = unpack(layout, (gathered(shuffled[0], order), gathered(shuffled[1], order)), skip=1)
-    return moved, KeptOrder(permutation, order)
+    moved = unpack(layout, (gathered(shuffled[0], order), gathered(shuffled[1], order)))
+    own, following = moved.boolean[0].planes(number_bits, distinct.bits), iter(moved.boolean[1:])
+    boolean = tuple(own if column is keys else next(following) for column in rows.boolean)
+    return Rows(moved.arithmetic, boolean, moved.wide), KeptOrder(permutation, order)

@@ -159,10 +159,10 @@ def _found(
     rows = Rows(tuple(arithmetic_of(payload)), (packed(planes_of(payload)),), tuple(wide_of(payload)))
     both = with_zeros(engine, rows, probe.length)
     key = _common_keys(engine, probe, unique, spec)
-    behind = engine.invert(extended(engine, usable, probe.length))
-    moving = Rows(both.arithmetic, (key, *both.boolean), both.wide)
-    in_order, order = engine.narrow("sort").sort_keeping(behind.below(key), moving)
-    same = same_as_previous(engine.narrow("same"), in_order.boolean[0])
+    behind = engine.invert(extended(engine, usable, probe.length)).below(key)
+    moving = Rows(both.arithmetic, (behind, *both.boolean), both.wide)
+    in_order, order = engine.narrow("sort").sort_keeping(behind, moving)
+    same = same_as_previous(engine.narrow("same"), in_order.boolean[0].planes(1, behind.bits))
     record = in_order.boolean[1]
     mark = record.planes(0, 1)
     if spec.kind in ("inner", "left"):

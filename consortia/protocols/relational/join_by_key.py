@@ -88,10 +88,10 @@ def _sorted(engine: Engine, probe: SharedTable, payload: SharedTable, usable: Bo
     own = Rows(tuple(arithmetic_of(probe)), (usable, *planes_of(probe)), tuple(wide_of(probe)))
     upper, lower = with_zeros(engine, theirs, probe.length), behind_zeros(engine, own, payload.length)
     planes = [*upper.boolean, *lower.boolean]
-    mark_last = engine.invert(upper.boolean[0])
+    mark_last = engine.invert(upper.boolean[0]).below(key)
     moved = engine.narrow("sort").sort(
-        mark_last.below(key),
-        Rows((*upper.arithmetic, *lower.arithmetic), (key, packed(planes)), (*upper.wide, *lower.wide)),
+        mark_last,
+        Rows((*upper.arithmetic, *lower.arithmetic), (mark_last, packed(planes)), (*upper.wide, *lower.wide)),
     )
     there = unpacked(moved.boolean[1], [plane.bits for plane in planes])
     count, numbers, broad = len(upper.boolean), len(upper.arithmetic), len(upper.wide)
@@ -99,7 +99,7 @@ def _sorted(engine: Engine, probe: SharedTable, payload: SharedTable, usable: Bo
         rebuilt(probe, key.length, there[count + 1 :], moved.arithmetic[numbers:], moved.wide[broad:]),
         rebuilt(payload, key.length, there[:count], moved.arithmetic[:numbers], moved.wide[:broad]),
         there[count],
-        same_as_previous(engine.narrow("same"), moved.boolean[0]),
+        same_as_previous(engine.narrow("same"), moved.boolean[0].planes(1, mark_last.bits)),
     )
 
 

@@ -9,8 +9,19 @@ from dataclasses import replace
 
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
-from consortia.protocols.relational.table import Ordering, SharedTable, joined, map_vectors, moved, packed
-from consortia.protocols.shares import Boolean
+from consortia.protocols.relational.table import (
+    Ordering,
+    SharedTable,
+    arithmetic_of,
+    joined,
+    map_vectors,
+    packed,
+    planes_of,
+    rebuilt,
+    unpacked,
+    wide_of,
+)
+from consortia.protocols.shares import Boolean, Rows
 
 
 def key_planes(table: SharedTable, name: str) -> Boolean:
@@ -28,15 +39,22 @@ def ascending(keys: Sequence[str]) -> tuple[Ordering, ...]:
 
 def sort_keys(engine: Engine, table: SharedTable, by: Sequence[Ordering]) -> Boolean:
     """One unsigned key a row: the first of ``by`` highest, above each its NULL bit, on top the invalid bit. Local."""
-    planes: list[Boolean] = []
+    return packed([_turned(engine, planes, flipped) for planes, flipped in _key_parts(table, by)])
+
+
+def _key_parts(table: SharedTable, by: Sequence[Ordering]) -> list[tuple[Boolean, bool]]:
+    """What a key is made of, lowest first: vectors of the table, and whether their bits are flipped in it."""
+    parts: list[tuple[Boolean, bool]] = []
     for key in reversed(by):
-        value = key_planes(table, key.column)
-        planes.append(engine.invert(value) if key.descending else value)
+        parts.append((key_planes(table, key.column), key.descending))
         validity = table.column(key.column).validity
         if validity is not None:
-            planes.append(validity if key.nulls_first else engine.invert(validity))
-    planes.append(engine.invert(table.valid))
-    return packed(planes)
+            parts.append((validity, not key.nulls_first))
+    return [*parts, (table.valid, True)]
+
+
+def _turned(engine: Engine, planes: Boolean, flipped: bool) -> Boolean:
+    return engine.invert(planes) if flipped else planes
 
 
 def order_by(engine: Engine, table: SharedTable, keys: Sequence[str]) -> SharedTable:
@@ -46,9 +64,22 @@ def order_by(engine: Engine, table: SharedTable, keys: Sequence[str]) -> SharedT
 
 def ordered(engine: Engine, table: SharedTable, by: Sequence[Ordering]) -> SharedTable:
     """The rows of ``table`` in the order of ``by``; cost that of one ``engine.sort``."""
-    wide_key = sort_keys(engine, table, by)
-    result = moved(table, lambda rows: engine.narrow("sort").sort(wide_key, rows))
-    return replace(result, order=tuple(by))
+    parts = _key_parts(table, by)
+    key = sort_keys(engine, table, by)
+    in_key = {id(planes) for planes, _ in parts}
+    # what stands in the key does not move a second time
+    beside = [planes for planes in planes_of(table) if id(planes) not in in_key]
+    boolean = (key, packed(beside)) if beside else (key,)
+    moved = engine.narrow("sort").sort(key, Rows(tuple(arithmetic_of(table)), boolean, tuple(wide_of(table))))
+    pieces = unpacked(moved.boolean[0], [planes.bits for planes, _ in parts])
+    found = {
+        id(planes): _turned(engine, piece, flipped) for (planes, flipped), piece in zip(parts, pieces, strict=True)
+    }
+    if beside:
+        there = unpacked(moved.boolean[1], [planes.bits for planes in beside])
+        found.update((id(planes), piece) for planes, piece in zip(beside, there, strict=True))
+    back = [found[id(planes)] for planes in planes_of(table)]
+    return replace(rebuilt(table, table.length, back, moved.arithmetic, moved.wide), order=tuple(by))
 
 
 def together(engine: Engine, table: SharedTable, keys: Sequence[str]) -> SharedTable:

@@ -7,7 +7,6 @@ import pytest
 from benchmarks.links import RunSort
 from consortia.errors import OperatorError
 from consortia.parties.trio import Trio
-from consortia.protocols.engine import ColumnShape
 from consortia.protocols.order import costs
 
 
@@ -20,7 +19,7 @@ def test_a_run_of_three_processes_takes_the_declared_rounds_and_bytes_and_an_end
     with Trio() as trio:
         for _ in range(2):
             measured = trio.run(RunSort(500))
-            declared = costs.sort(500, 64, (ColumnShape("boolean", 64),))
+            declared = costs.sort(500, 64, (), keeping=True)
             assert (measured.rounds, measured.sent) == (declared.rounds, declared.bytes_by_rank)
             assert 0 < measured.seconds < 30
         with pytest.raises(OperatorError) as caught:

@@ -165,6 +165,31 @@ def test_a_sort_of_no_columns_sends_nothing():
     check_cost(world, costs.sort(3, 2, ()))
 
 
+def test_keys_that_are_wanted_back_come_in_order_and_move_once():
+    keys = [random.Random(4).getrandbits(66) for _ in range(70)]
+    world = World(2)
+    shares, column, flags = world.share_boolean(keys, 66), world.share_arithmetic(keys), world.share_boolean(keys, 66)
+    out = world.run_contexts(
+        lambda ctx: sort(
+            ctx.narrow("s"),
+            shares[ctx.rank],
+            Rows((column[ctx.rank],), (flags[ctx.rank], shares[ctx.rank], flags[ctx.rank])),
+        )
+    )
+    for place in range(3):
+        assert reconstruct([rows.boolean[place] for rows in out]) == sorted(keys)
+    beside = [ColumnShape("arithmetic"), ColumnShape("boolean", 66), ColumnShape("boolean", 66)]
+    check_cost(world, costs.sort(70, 66, beside))
+
+
+def test_keys_alone_are_sorted_at_the_cost_of_their_order():
+    world = World(2)
+    shares = world.share_boolean([5, 1, 3, 1], 3)
+    out = world.run_contexts(lambda ctx: sort(ctx.narrow("s"), shares[ctx.rank], Rows((), (shares[ctx.rank],))))
+    assert reconstruct([rows.boolean[0] for rows in out]) == [1, 1, 3, 5]
+    check_cost(world, costs.sort(4, 3, (), keeping=True))
+
+
 def test_columns_of_another_length_are_refused():
     world = World(1, silence=2)
     keys, column = world.share_boolean([2, 1, 0], 2), world.share_arithmetic([1, 2])
