@@ -11,7 +11,7 @@ from consortia.errors import InternalError
 from consortia.execution.aggregate import aggregated
 from consortia.execution.fit import fitted
 from consortia.execution.liveness import holdings, live_columns, marked_members, owners_below
-from consortia.execution.project import projected
+from consortia.execution.project import projected, within_capacity
 from consortia.execution.translate import translated
 from consortia.plans.model import (
     AggregateStep,
@@ -66,7 +66,8 @@ class Steps:
                     engine, step, sources[0], live, self._holds[step.id], self._owners[step.id], self._marked[step.id]
                 )
             case Filter():
-                kept = keep_where(engine, sources[0], translated(step.predicate, self._types(step)))
+                with within_capacity("a condition on shares"):
+                    kept = keep_where(engine, sources[0], translated(step.predicate, self._types(step)))
                 return fitted(engine, kept, step.columns, step.id, "gone")
             case Project():
                 return projected(engine, step, sources[0], self._types(step), live)

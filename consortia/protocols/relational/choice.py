@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Literal
 
 from consortia.protocols.engine import Engine
-from consortia.protocols.relational.comparisons import fill_planes, is_negative, signed_bits
+from consortia.protocols.relational.comparisons import fill, fill_planes, is_negative, signed_bits
 from consortia.protocols.relational.table import joined, split
 from consortia.protocols.relational.values import Code, Number, Truth, Value, as_code, as_number, scale, shared
 from consortia.protocols.shares import Arithmetic, Boolean
@@ -96,15 +96,18 @@ def absolute(engine: Engine, length: int, value: Value) -> Number:
 
 
 def clipped(engine: Engine, length: int, x: Number, lo: int, hi: int) -> Number:
-    """The nearest number within lo..hi: comparisons only where the interval of x leaves them."""
-    inside = x
-    if x.lo < lo:
-        inside = as_number(
-            engine, extreme(engine.narrow("least"), length, [inside, Number(None, lo, lo, lo)], "greatest")
-        )
-    if x.hi > hi:
-        inside = as_number(engine, extreme(engine.narrow("most"), length, [inside, Number(None, hi, hi, hi)], "least"))
-    return Number(inside.vector, inside.offset, max(inside.lo, lo), min(inside.hi, hi), x.known, clean=False)
+    """The nearest number within lo..hi: one batch of comparisons, for the ends that the interval of x exceeds."""
+    ends = [end for end, exceeded in ((lo, x.lo < lo), (hi, x.hi > hi)) if exceeded]
+    if not ends:
+        return x
+    value = shared(engine, length, x)
+    ways = [fill(engine, length, end) - value for end in ends]
+    beyond = [-way if end == lo else way for end, way in zip(ends, ways, strict=True)]
+    outside = is_negative(engine, joined(beyond), signed_bits(x.lo - hi, x.hi - lo))
+    bits = engine.narrow("bits").bit_to_arithmetic(outside)
+    moves = split(engine.narrow("move").multiply(bits, joined(ways)), [length] * len(ends))
+    total = reduce(lambda a, b: a + b, [value, *moves])
+    return Number(total, 0, max(x.lo, lo), min(x.hi, hi), x.known, x.clean and lo <= 0 <= hi)
 
 
 def _chosen(

@@ -1,9 +1,10 @@
 """Columns computed from the columns of a table: zero where they are NULL or where the row is invalid, as all are."""
 
 from consortia.protocols.engine import Engine
+from consortia.protocols.relational.choice import clipped
 from consortia.protocols.relational.comparisons import fill
 from consortia.protocols.relational.domains import Form, recast
-from consortia.protocols.relational.predicates import Expression, Ref, operand
+from consortia.protocols.relational.predicates import Expression, Ref, is_rough, operand
 from consortia.protocols.relational.table import SharedColumn, SharedTable
 from consortia.protocols.relational.values import Code, Number, shared
 from consortia.protocols.shares import Boolean
@@ -12,11 +13,14 @@ from consortia.protocols.shares import Boolean
 def computed(engine: Engine, table: SharedTable, expression: Expression, form: Form) -> SharedColumn:
     """The expression as a column of the table in ``form``, whose bounds its known values keep.
 
+    A value that is approximate is clipped to these bounds, which are those of the exact one.
     Raises InternalError ``relational/range`` or ``fixed/range`` if what has to be computed does not fit the ring.
     """
     if isinstance(expression, Ref):
         return recast(engine, table, table.column(expression.column), form)
     value = operand(engine.narrow("value"), table, expression)
+    if isinstance(value, Number) and is_rough(expression):
+        value = clipped(engine.narrow("clip"), table.length, value, form.lo, form.hi)
     keep = table.valid if value.known is None else value.known
     if value.known is not None and not value.clean:
         keep = engine.narrow("keep").conjunction(table.valid, value.known)

@@ -12,21 +12,20 @@ from typing import Literal
 
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
-from consortia.protocols.relational.choice import absolute, case, coalesce, extreme
+from consortia.protocols.relational.choice import case, coalesce, extreme
 from consortia.protocols.relational.comparisons import both, fill_planes, is_negative, signed_bits
+from consortia.protocols.relational.functions import ROUGH
+from consortia.protocols.relational.operators import applied
 from consortia.protocols.relational.table import SharedTable, packed, unpacked
 from consortia.protocols.relational.values import (
     Code,
     Number,
     Truth,
     Value,
-    add,
     as_code,
     as_number,
     constant,
-    multiply,
     of_column,
-    scale,
     shared,
 )
 from consortia.protocols.shares import Boolean
@@ -35,6 +34,7 @@ Op = Literal[
     "add", "subtract", "multiply", "negate",
     "eq", "ne", "lt", "le", "gt", "ge", "is_null", "in",
     "and", "or", "not", "case", "coalesce", "greatest", "least", "abs",
+    "quotient", "rounded-quotient", "modulo", "round", "floor", "ceil", "sqrt", "ln", "exp", "sigmoid", "power",
 ]  # fmt: skip
 _LOGIC = ("and", "or", "not", "in", "is_null", "eq", "ne", "lt", "le", "gt", "ge")
 
@@ -57,11 +57,14 @@ class Const:
 class Call:
     """An operator over expressions; ``in`` compares its first argument with each other one.
 
-    ``case`` takes condition, value, condition, value, ..., otherwise.
+    ``case`` takes condition, value, condition, value, ..., otherwise. ``quotient`` is rounded towards zero,
+    ``rounded-quotient`` to the nearest, halves away from zero. ``numbers`` are public: of round, floor and ceil the
+    divisor; of a function the places of its argument, of ``power`` also the numerator and denominator of the exponent.
     """
 
     op: Op
     args: tuple[Expression, ...]
+    numbers: tuple[int, ...] = ()
 
 
 Expression = Ref | Const | Call
@@ -151,22 +154,16 @@ def operand(engine: Engine, table: SharedTable, expression: Expression) -> Value
                 as_number(engine.narrow(f"{place}"), operand(engine.narrow(f"{place}"), table, arg))
                 for place, arg in enumerate(args)
             ]
-            return _computed(engine, table.length, expression, numbers)
+            return applied(engine, table.length, expression.op, numbers, expression.numbers)
 
 
-def _computed(engine: Engine, length: int, call: Call, args: Sequence[Number]) -> Number:
-    match call.op, args:
-        case "negate", [x]:
-            return scale(x, -1)
-        case "add", [x, y]:
-            return add(engine.narrow("known"), x, y)
-        case "subtract", [x, y]:
-            return add(engine.narrow("known"), x, scale(y, -1))
-        case "multiply", [x, y]:
-            return multiply(engine, length, x, y)
-        case "abs", [x]:
-            return absolute(engine, length, x)
-    raise InternalError("relational/unsupported", f"`{call.op}` with {len(args)} arguments is not computed on shares")
+def is_rough(expression: Expression) -> bool:
+    """Whether some value inside is approximate."""
+    match expression:
+        case Call(op=op, args=args):
+            return op in ROUGH or any(is_rough(arg) for arg in args)
+        case _:
+            return False
 
 
 def compare(engine: Engine, length: int, op: Op, left: Value, right: Value) -> Truth:
