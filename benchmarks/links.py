@@ -21,7 +21,8 @@ from consortia.execution.estimate import estimate
 from consortia.execution.executor import run_shared
 from consortia.execution.layout import shapes_of, words_shape
 from consortia.execution.schedule import Task, overlapping
-from consortia.parties.trio import Trio
+from consortia.parties.bench.primitives import calibrated
+from consortia.parties.bench.trio import Trio
 from consortia.plans.build import build_plan
 from consortia.plans.catalogue_file import read_catalogue
 from consortia.plans.cost import Estimate, Link, Machine, StepCost, microseconds, party_bytes
@@ -42,8 +43,6 @@ MEGABIT = 125_000
 LATENCIES_US = (250, 500, 5_000, 10_000, 25_000, 50_000)
 """One way, in microseconds: half of a round trip. 0.5, 10 and 50 ms, taken as one way and as round trips."""
 BYTES_PER_SECOND = 1000 * MEGABIT
-LOOPBACK = 1 << 40
-"""Bytes a second of a link that is none: what moving them costs is work of the machine."""
 TOLERANCE = 0.25
 AS_OF = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 
@@ -231,24 +230,6 @@ def _point(case: Case, latency: int, bandwidth: int, seconds: Sequence[float]) -
     )
 
 
-def calibrated(costs: Sequence[Estimate], seconds: Sequence[float], bytes_per_second: int) -> Machine:
-    """The two numbers of the machine that predict ``seconds`` over links without latency best, by least squares.
-
-    Every run has the same weight, whatever its length: what is small is the sum of squared relative errors.
-    """
-    at_once = Link(name="none", latency_us=0, bytes_per_second=bytes_per_second)
-
-    def relative(machine: Machine) -> np.ndarray:
-        return np.array([microseconds(cost, at_once, machine) for cost in costs]) / np.array(seconds) / 1e6
-
-    nothing = relative(Machine(round_us=0, byte_ps=0))
-    unit = 1_000_000
-    of_rounds = relative(Machine(round_us=unit, byte_ps=0)) - nothing
-    of_bytes = relative(Machine(round_us=0, byte_ps=unit)) - nothing
-    found, *_ = np.linalg.lstsq(np.stack([of_rounds, of_bytes], axis=1), 1 - nothing, rcond=None)
-    return Machine(round_us=max(0, round(found[0] * unit)), byte_ps=max(0, round(found[1] * unit)))
-
-
 def calibrate(runs: int, say: Callable[[str], None]) -> Machine:
     """The numbers of this machine: every case at two sizes, over links without delay."""
     costs, seconds = [], []
@@ -260,7 +241,7 @@ def calibrate(runs: int, say: Callable[[str], None]) -> Machine:
                 say(f"{case.name:12s} 1/{scale}  {case.cost.rounds:4d} rounds  {measured:7.3f} s")
                 costs.append(case.cost)
                 seconds.append(measured)
-    return calibrated(costs, seconds, LOOPBACK)
+    return calibrated(costs, seconds)
 
 
 def line(point: Point) -> str:

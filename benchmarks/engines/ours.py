@@ -9,9 +9,9 @@ import numpy as np
 from benchmarks.engines import ours_programs as programs
 from benchmarks.party import Job, Place, Run, barrier_file, clock, publish_file, serve
 from benchmarks.workloads import Arrays
+from consortia.parties.bench.trio import HOST, NAMES, barrier, context, linked
 from consortia.parties.memory import keep_memory
 from consortia.parties.transport.mesh import Listener
-from consortia.parties.trio import HOST, NAMES, barrier, context, linked
 from consortia.protocols.context import Context
 from consortia.protocols.ring3 import Ring3Engine
 

@@ -29,7 +29,7 @@ NOUNS = (
     "party",
     "session",
 )
-VERBS = ("init", "explain", "query", "run")
+VERBS = ("init", "explain", "query", "run", "bench")
 
 
 class _Group(typer.core.TyperGroup):
