@@ -119,7 +119,7 @@ def _strict(call: Call, parts: list[Range], columns: Columns) -> Range:
         return Range(Bounds(lo=0, hi=1), nullable)
     if call.op in ("divide", "modulo"):
         nullable = nullable or numbers[1].lo <= 0 <= numbers[1].hi
-    types = {name: column.type for name, column in columns.items()}
+    types = {name: columns[name].type for name in columns_of(call)}
     scales = [type_of(arg, types).scale for arg in call.args]
     operator = f"`{SIGNS.get(call.op, call.op.upper())}`"
     if call.op in FUNCTIONS:
