@@ -79,6 +79,7 @@ def make_consortium(
     coordinator: str = "localhost:7400",
     consortium: str = CONSORTIUM,
     suite: str = DEFAULT_SUITE,
+    computers: tuple[str, ...] = (),
     now: datetime = NOW,
 ) -> Consortium:
     """Set up ``members`` (they may compute) and ``owners_only`` (they may not) under ``root``.
@@ -97,7 +98,7 @@ def make_consortium(
     coordinator_home = CoordinatorHome(root / "coordinator")
     init_coordinator(coordinator_home, consortium, coordinator, now)
     exchange.write_coordinator(coordinator_home.entry())
-    manifest = draft_manifest(exchange, next(iter(homes.values())))
+    manifest = draft_manifest(exchange, next(iter(homes.values())), computers)
     for home in homes.values():
         sign_manifest(exchange, _operator(home))
     for believer in (*homes.values(), coordinator_home):

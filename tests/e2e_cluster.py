@@ -60,6 +60,7 @@ parties:
   compute: [{computers}]
   not-together: []
   threat-model: semi-honest
+  collusion: {collusion}
   signatures: post-quantum
   submit: [{members}]
 data:
@@ -69,8 +70,8 @@ data:
       privacy-unit: person
       operations: [count, compare, count-members, compare-members]
       columns:
-        person: {{class: identifier, operations: [alert, count]}}
-        amount: {{class: sensitive, operations: [filter, sum, count, compare]}}
+        person: {{class: identifier, operations: [alert, count, join]}}
+        amount: {{class: sensitive, operations: [filter, sum, count, compare, rank]}}
         country: {{class: quasi, operations: [filter, group]}}
         flag: {{class: free, operations: [filter, group, count]}}
 outputs:
@@ -253,10 +254,11 @@ def prepare(
     max_rows: int = 200,
     minimum: int = 5,
     rows: dict[str, list[Row]] | None = None,
+    members: tuple[str, ...] = ("bank-a", "bank-b", "bank-c"),
+    collusion: int = 1,
 ) -> Cluster:
     """Homes, documents, policies and data (``rows``, else drawn) of a consortium; nothing runs yet."""
     now = datetime.now(UTC).replace(microsecond=0)
-    members = ("bank-a", "bank-b", "bank-c")
     everybody = (*members, *owners_only)
     ports = {name: free_port() for name in (*everybody, "coordinator")}
     world = make_consortium(
@@ -266,13 +268,14 @@ def prepare(
         catalogue=catalogue(everybody, max_rows),
         endpoints={name: f"127.0.0.1:{ports[name]}" for name in everybody},
         coordinator=f"127.0.0.1:{ports['coordinator']}",
+        computers=members,
         now=now,
     )
     rows = rows or make_rows(everybody, count)
     (folder / "schema.yaml").write_text(SCHEMA)
     for owner in everybody:
         _register(world, owner, rows[owner], folder)
-        _sign_policy(world, owner, members, everybody, minimum, now)
+        _sign_policy(world, owner, members, everybody, minimum, collusion)
         settings = {"home": ".", "listen": f"127.0.0.1:{ports[owner]}", "limits": {"silence_seconds": 20}}
         (world.home(owner).path / "party.yaml").write_text(yaml.safe_dump(settings))
     return Cluster(world, rows, folder, ports)
@@ -305,15 +308,16 @@ def _register(world: Consortium, owner: str, rows: list[Row], folder: Path) -> N
 
 
 def _sign_policy(
-    world: Consortium, owner: str, computers: Sequence[str], everybody: Sequence[str], minimum: int, now: datetime
+    world: Consortium, owner: str, computers: Sequence[str], everybody: Sequence[str], minimum: int, collusion: int
 ) -> None:
     text = POLICY.format(
         owner=owner,
         computers=", ".join(computers),
         members=", ".join(sorted(everybody)),
         minimum=minimum,
-        begin=(now - timedelta(days=1)).date(),
-        end=(now + timedelta(days=60)).date(),
+        collusion=collusion,
+        begin=(world.now - timedelta(days=1)).date(),
+        end=(world.now + timedelta(days=60)).date(),
     ).encode()
     officers = [world.profile(f"{name}@{owner}").signing_key() for name in ("petra", "otto")]
     read_policy(text)

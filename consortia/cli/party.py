@@ -11,9 +11,11 @@ import typer
 from consortia.cli.logs import configure_logs
 from consortia.cli.options import PassphraseOption
 from consortia.cli.output import JsonOption, emit, examples
+from consortia.control.diagnosis import split_endpoint
 from consortia.control.health import HealthServer
 from consortia.parties.config import read_config
 from consortia.parties.node import PartyNode
+from consortia.parties.shamir.run import Place
 from consortia.parties.workshop import Workshop
 from consortia.protocols.kernels.__main__ import compile_all
 from consortia.trust.home import Home
@@ -53,9 +55,9 @@ def run(
     if home.member in home.trusted().manifest.computers:
         count, seconds = compile_all()  # before it listens, so that no run waits for the compiler
         structlog.get_logger("consortia.parties").info("kernels-ready", kernels=count, seconds=round(seconds, 1))
-    node = PartyNode(
-        settings, home, Workshop(home, memory_megabytes=settings.memory_megabytes), new_mailbox=new_mailbox
-    )
+    place = Place(split_endpoint(settings.listen)[0], settings.ports(), silence_seconds=settings.limits.silence_seconds)
+    workshop = Workshop(home, memory_megabytes=settings.memory_megabytes, place=place)
+    node = PartyNode(settings, home, workshop, new_mailbox=new_mailbox)
     probes = HealthServer(settings.health, lambda: node.connected, node.numbers()) if settings.health else None
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: threading.Thread(target=node.stop).start())

@@ -7,6 +7,7 @@ health: 127.0.0.1:7191       # optional: /healthz, /readyz and /metrics over HTT
 approval_minutes: 15         # how long this node's approvals are valid
 limits: {connect_seconds: 10, silence_seconds: 60, control: {closed_seconds: 8}}
 memory_megabytes: 1024       # what the local stage's database may use; more is an error, and nothing is shared
+computing_ports: 7300-7307   # for sessions with colluding computers, one each; any free port if left out
 """
 
 from pathlib import Path
@@ -42,7 +43,13 @@ class PartyConfig(BaseModel):
     approval_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
     most_sessions: Annotated[int, Field(ge=1, le=1000)] = 8
     memory_megabytes: Annotated[int, Field(ge=64, le=1 << 20)] = 1024
+    computing_ports: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,4}-[1-9][0-9]{0,4})?$")] = ""
     limits: PartyLimits = PartyLimits()
+
+    def ports(self) -> tuple[int, int]:
+        """First and last of the computing ports; (0, 0) for any."""
+        first, _, last = self.computing_ports.partition("-")
+        return (int(first), int(last)) if first else (0, 0)
 
 
 def read_config(path: Path) -> PartyConfig:

@@ -71,6 +71,7 @@ class SessionRunner:
         self._phase = Phase.PROPOSED
         self._lock = threading.Lock()
         self._links: dict[str, TcpChannel] = {}
+        self._closers: list[Callable[[], None]] = []
         self._step = ""
         self._shared_since: float | None = None
         self._claimed_plan = NO_DIGEST
@@ -261,7 +262,7 @@ class SessionRunner:
         with self._lock:
             self._links = links
         self._inbox.check()
-        return Ends(links, {peer: link.seed for peer, link in keys.items()})
+        return Ends(links, {peer: link.seed for peer, link in keys.items()}, self._closing)
 
     def _begin(self, plan: Plan, step: str) -> None:
         self._step = step
@@ -380,8 +381,16 @@ class SessionRunner:
         fault = {f"fault_{key}": value for key, value in end.fault.model_dump().items()} if end.fault else {}
         self._log.info("session-ended", phase=self._phase, told=end.phase, **fault)
 
+    def _closing(self, close: Callable[[], None]) -> None:
+        with self._lock:
+            self._closers.append(close)
+        self._inbox.check()
+
     def _drop_links(self, *, cleanly: bool = False) -> None:
         with self._lock:
             links, self._links = self._links, {}
+            closers, self._closers = self._closers, []
+        for close in closers:
+            close()
         for link in links.values():
             link.close(cleanly=cleanly)

@@ -40,10 +40,14 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """A party's links of one run: channels by member, and the pair seeds."""
+    """A party's links of one run: channels by member, and the pair seeds.
+
+    ``closing`` takes what must end with the links, also when the session ends in the middle of the work.
+    """
 
     channels: Mapping[str, Channel]
     seeds: Mapping[str, bytes]
+    closing: Callable[[Callable[[], None]], None] = lambda _: None
 
 
 def nothing() -> tuple[ResultPart, ...]:

@@ -7,6 +7,7 @@ node runs counts from the next session, and stops a running one before its relea
 import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -23,6 +24,7 @@ from consortia.parties.data.snapshots import SnapshotStore
 from consortia.parties.local.database import Limits
 from consortia.parties.local.stage import DEFAULT_LIMITS, committed_snapshots, run_local, tables_needed
 from consortia.parties.release import release
+from consortia.parties.shamir.run import Place, computed_shamir, send_shares
 from consortia.parties.work import Computed, Documents, Ends, Review
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan, Share
@@ -53,9 +55,11 @@ class Workshop:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
         memory_megabytes: int = DEFAULT_LIMITS.memory_megabytes,
+        place: Place | None = None,
     ) -> None:
         self._home = home
         self._limits = Limits(memory_megabytes=memory_megabytes)
+        self._place = place or Place()
         self._member = home.member
         self._clock = clock
 
@@ -115,13 +119,19 @@ class Workshop:
         own = [step for step in plan.steps if isinstance(step, Share) and step.owner == self._member]
         # Links first: their beats tell the others that a long local stage is at work.
         ends = connect()
+        if plan.engine == "shamir" and self._member in plan.computers:
+            local = partial(self._inputs, plan, own, snapshots)
+            return computed_shamir(plan, self._home, self._place, ends, local, begin, self._clock())
         inputs = self._inputs(plan, own, snapshots)
         if self._member in plan.computers:
             return self._compute(plan, inputs, ends, begin)
         for step in own:
             begin(step.id)
-            shapes = shapes_of(step.columns)
-            send_input(ends.channels, plan.ring(), step.id, step.rows, shapes, inputs[step.id])
+            if plan.engine == "shamir":
+                send_shares(plan, ends.channels, step, inputs[step.id])
+            else:
+                shapes = shapes_of(step.columns)
+                send_input(ends.channels, plan.ring(), step.id, step.rows, shapes, inputs[step.id])
         return Computed(_traffic(plan, ends, Transcript()))
 
     def open_result(self, plan: Plan, step: str, parts: Sequence[bytes]) -> bytes:

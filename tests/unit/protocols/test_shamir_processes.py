@@ -123,7 +123,7 @@ def test_processes_compute_what_the_clear_engine_does_and_send_what_is_declared(
 
 
 def refused(folder: Path, roots: dict[str, str], **changed: Any) -> list[Any]:
-    started = start(folder, roots, connect=2.0, **changed)
+    started = start(folder, roots, connect=1.5, **changed)
     heard = [party.hear() for party in started]
     for party in started:
         party.end()
