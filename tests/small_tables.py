@@ -79,8 +79,41 @@ def random_query(seed: int) -> str:
     return sql
 
 
-def random_data(seed: int) -> dict[str, dict[str, Rows]]:
-    """Few values, many duplicates and NULLs; some members hold nothing."""
+def unit_source(draw: random.Random, depth: int) -> str:
+    """A subquery with columns k (the privacy unit), c and n, in which no table's unit is lost."""
+    if depth == 0:
+        owner = f'"{draw.choice(BANKS)}".' if draw.random() < 0.2 else ""
+        return draw.choice([f"(SELECT k, c, i AS n FROM {owner}people)", f"(SELECT k, c, j AS n FROM {owner}events)"])
+    one, two = unit_source(draw, depth - 1), unit_source(draw, draw.randrange(depth))
+    operator = draw.choice(["UNION", "UNION ALL", "EXCEPT"])
+    right = f"(SELECT k, COUNT(*) AS m FROM {two} AS x GROUP BY k) AS b"
+    choices = [
+        f"(SELECT a.k AS k, a.c AS c, b.m AS n FROM {one} AS a {draw.choice(['', 'LEFT '])}JOIN {right} ON a.k = b.k)",
+        f"(SELECT a.k, a.c, a.n FROM {one} AS a WHERE a.k {draw.choice(['', 'NOT '])}IN (SELECT k FROM {two} AS b))",
+        f"(SELECT k, c, n FROM {one} AS a {operator} SELECT k, c, n FROM {two} AS b)",
+        f"(SELECT k, c, SUM(n) AS n FROM {one} AS a GROUP BY k, c)",
+        f"(SELECT k, c, RANK() OVER (PARTITION BY c ORDER BY n) AS n FROM {one} AS a)",
+        f"(SELECT k, c, n FROM {one} AS a WHERE n > 2 OR n IS NULL)",
+    ]
+    return draw.choice(choices)
+
+
+def unit_query(seed: int) -> str:
+    """A whole query whose contributors can be counted."""
+    draw = random.Random(seed)
+    source = f"FROM {unit_source(draw, draw.randint(1, 3))} AS q"
+    return draw.choice(
+        [
+            f"SELECT c, COUNT(*) AS n, SUM(n) AS s {source} GROUP BY c",
+            f"SELECT c, COUNT(DISTINCT k) AS n, MAX(n) AS s {source} GROUP BY c",
+            f"SELECT COUNT(*) AS n, SUM(n) AS s {source}",
+            f"SELECT k, SUM(n) AS s {source} WHERE k IS NOT NULL GROUP BY k",
+        ]
+    )
+
+
+def random_data(seed: int, *, full: bool = False) -> dict[str, dict[str, Rows]]:
+    """Few values, many duplicates and NULLs; some members hold nothing, or none with ``full``."""
     draw = random.Random(seed)
     values = {
         "key customer": lambda: draw.randint(100, 103),
@@ -94,7 +127,7 @@ def random_data(seed: int) -> dict[str, dict[str, Rows]]:
     for each in SMALL.tables:
         found[each.name] = {}
         for bank in BANKS:
-            count = draw.choice([0, 1, 3, each.max_rows])
+            count = each.max_rows if full else draw.choice([0, 1, 3, each.max_rows])
             found[each.name][bank] = [
                 {
                     made.name: None

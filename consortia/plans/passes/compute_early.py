@@ -35,7 +35,7 @@ class _Movement:
         """A projection or condition on shares that reads columns in place of what owners compute."""
         if not isinstance(node, Computed | Filtered) or flattened(node, self.catalogue) is not None:
             return node
-        source = node.source
+        source, conditional = node.source, isinstance(node, Filtered)
         known: list[tuple[Expr, Expr]] = []
 
         def replaced(expression: Expr) -> Expr:
@@ -45,8 +45,10 @@ class _Movement:
             for before, after in known:
                 if before == expression:
                     return after
-            name = self.names.fresh("early")
-            below = self._with_column(source, expression, name) if columns_of(expression) else None
+            # a condition keeps its comparisons: what it proves of columns is read from them
+            movable = columns_of(expression) and not (conditional and expression.type.kind == "bool")
+            name = self.names.fresh("early") if movable else ""
+            below = self._with_column(source, expression, name) if movable else None
             if below is None:
                 return expression.model_copy(update={"args": tuple(replaced(arg) for arg in expression.args)})
             source = below
