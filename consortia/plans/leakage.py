@@ -6,12 +6,17 @@ compared with it entry by entry in tests.
 
 from typing import Literal
 
-from consortia.plans.cost import Estimate
+from consortia.plans.cost import Estimate, Opening
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import Plan, Project, Release, Share
-from consortia.plans.wording import listed
+from consortia.plans.model import AggregateStep, Join, Limit, Plan, Project, Release, Share, Sort, Step
+from consortia.plans.wording import listed, order_text
 from consortia.trust.documents import Digest, Document, Frozen, Integer
 
+MASKED = "of masked or shuffled values, which tell nothing of the data"
+REFUSED = (
+    "a fact about the joined rows as they stand; if one does, the run ends with `relational/many-to-many`, everybody"
+    " learns that, and nothing is released"
+)
 COORDINATOR = "coordinator"
 NETWORK = "network"
 
@@ -85,14 +90,40 @@ def _of_step(plan: Plan, step_id: str, estimate: Estimate, everybody: tuple[str,
         LeakageEntry(
             kind="opening", step=step.id, who=tuple(sorted(opening.to)), amount=opening.elements,
             what=f"{opening.elements} values opened: {opening.what}",
-            detail="of masked or shuffled values, which tell nothing of the data",
+            detail=REFUSED if _is_fact(step, opening) else MASKED,
         )
         for opening in estimate.openings
         if opening.step == step.id
     ]  # fmt: skip
+    if isinstance(step, Join) and step.uniqueness == "owner":
+        keys = listed(tuple(f"`{key.right}`" for key in step.on))
+        entries.append(
+            LeakageEntry(
+                kind="outcome", step=step.id, who=everybody,
+                what=f"whether the one owner of the second input holds a value of {keys} twice",
+                detail="it then refuses before anything is shared",
+            )
+        )  # fmt: skip
     if isinstance(step, Release):
         entries += _results(plan, step)
     return entries
+
+
+def _is_fact(step: Step, opening: Opening) -> bool:
+    """Whether an opening tells something of the data: the one bit of a join whose keys nobody has checked before."""
+    return isinstance(step, Join) and step.uniqueness == "opened" and opening.what.startswith("whether ")
+
+
+def _limited(plan: Plan, release: Release) -> str:
+    """Which of the groups that pass all rules are opened."""
+    step: Step = release
+    while not isinstance(step, AggregateStep) and len(step.inputs) == 1:
+        step = plan.step(step.inputs[0])
+        if isinstance(step, Limit):
+            below = plan.step(step.inputs[0])
+            order = order_text(below.keys) if isinstance(below, Sort) else "their rows"
+            return f"the first {step.count} in the order of {order} alone: of the others that none stands before these"
+    return ""
 
 
 def _results(plan: Plan, release: Release) -> list[LeakageEntry]:
@@ -105,12 +136,14 @@ def _results(plan: Plan, release: Release) -> list[LeakageEntry]:
         for named in project.expressions
         if not isinstance(named.expression, Ref) and (read := columns_of(named.expression))
     ]
+    limit = _limited(plan, release)
+    limited = [limit] if limit else []
     whose = "of the groups to which it contributed rows" if release.rows_of == "own" else "of all released groups"
     entries = [
         LeakageEntry(
             kind="result", step=release.id, who=(str(recipient.person or recipient.member),), amount=release.rows,
             what=f"{listed(tuple(f'`{name}`' for name in opened)) or 'no column'} {whose}, and how many these are",
-            detail="; ".join([f"{release.output_kind}, at most {release.rows} rows", *computed]),
+            detail="; ".join([f"{release.output_kind}, at most {release.rows} rows", *limited, *computed]),
         )
         for recipient in release.recipients
     ]  # fmt: skip

@@ -17,12 +17,11 @@ from consortia.plans.model import (
     Scan,
     Share,
     Sort,
-    SortKey,
     Step,
     Union,
     Window,
 )
-from consortia.plans.wording import column_text, expression_text, listed
+from consortia.plans.wording import column_text, expression_text, listed, order_text
 from consortia.trust.documents import instant_text
 
 ORIGINS = {
@@ -123,12 +122,12 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
             return f"{step.how} join on {keys}  (each key once: {UNIQUENESS[step.uniqueness]})"
         case Window():
             made = ", ".join(f"{each.function}({each.column}) as {each.name}" for each in step.functions)
-            order = f" in order of {_order(step.order)}" if step.order else ""
+            order = f" in order of {order_text(step.order)}" if step.order else ""
             return f"{made} for each {', '.join(step.partition) or 'table'}{order}"
         case Limit():
             return f"the first {step.count} rows"
         case Sort():
-            return f"sort by {_order(step.keys)}"
+            return f"sort by {order_text(step.keys)}"
         case Control():
             rules = " and ".join(f"{rule.column} >= {rule.minimum}" for rule in step.rules)
             return f"release only where {rules}" if rules else "move what is released together"
@@ -136,10 +135,6 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
             to = listed(tuple(str(recipient.person or recipient.member) for recipient in step.recipients))
             whose = ", each its own groups" if step.rows_of == "own" else ""
             return f"release to {to}{whose}  ({step.output_kind})"
-
-
-def _order(keys: tuple[SortKey, ...]) -> str:
-    return ", ".join(f"{key.column}{' DESC' if key.descending else ''}" for key in keys)
 
 
 def aggregate_text(aggregate: Aggregate) -> str:

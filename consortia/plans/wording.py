@@ -6,7 +6,7 @@ from datetime import timedelta
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.literals import EPOCH, INSTANT_EPOCH
 from consortia.plans.meaning import SIGNS, type_words
-from consortia.plans.model import Column
+from consortia.plans.model import Column, SortKey
 from consortia.plans.tables import FIRST_DAY, LAST_DAY
 from consortia.plans.types import ColumnType
 
@@ -122,3 +122,8 @@ def column_text(column: Column) -> str:
 def listed(names: tuple[str, ...]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join(part for part in (", ".join(names[:-1]), "".join(names[-1:])) if part)
+
+
+def order_text(keys: tuple[SortKey, ...]) -> str:
+    """``total DESC, country``."""
+    return ", ".join(f"{key.column}{' DESC' if key.descending else ''}" for key in keys)

@@ -29,6 +29,10 @@ QUERIES = {
     "GROUP BY country",
     "alerts": "SELECT person FROM visits WHERE amount > 0 GROUP BY person "
     "HAVING COUNT(DISTINCT member()) >= 2 AND SUM(amount) >= 1000",
+    "joined": "SELECT v.country, COUNT(*) AS n, SUM(t.total) AS total FROM visits AS v JOIN"
+    " (SELECT person, SUM(amount) AS total FROM visits GROUP BY person) AS t ON t.person = v.person GROUP BY v.country",
+    "limited": "SELECT country, COUNT(*) AS n FROM (SELECT person, country, ROW_NUMBER() OVER (PARTITION BY person"
+    " ORDER BY amount) AS place FROM visits) AS x WHERE place <= 2 GROUP BY country ORDER BY n DESC LIMIT 2",
     "whole": "SELECT COUNT(*) AS n, SUM(amount) AS total FROM visits WHERE NOT flag",
 }
 Message = tuple[str, str, str, int]
@@ -184,16 +188,16 @@ def test_traces_are_equal_for_two_data_sets_of_equal_public_size(cluster: Cluste
 
 def test_the_record_notices_an_opening_that_was_not_declared(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan whose union opens one bit more than it should: the comparison above fails."""
-    from consortia.execution import executor
+    from consortia.execution import steps
     from consortia.protocols.ring3 import Ring3Engine
 
-    honest = executor.control
+    honest = steps.control
 
     def talkative(engine, table, rules, keep):
         if isinstance(engine, Ring3Engine):
             engine.ctx.record_opening("a bit that nobody declared", 1, engine.ctx.computers)
         return honest(engine, table, rules, keep)
 
-    monkeypatch.setattr(executor, "control", talkative)
+    monkeypatch.setattr(steps, "control", talkative)
     with pytest.raises(AssertionError):
         test_every_value_opened_in_a_run_stands_in_the_leakage_report_and_nothing_else(cluster, QUERIES["statistics"])
