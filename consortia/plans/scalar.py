@@ -232,7 +232,7 @@ def _cast(node: Node, scope: Scope) -> Expr:
             return meaning.null_of(meaning.decimal(scale))
         if scale >= kind.scale:
             return meaning.rescaled(operand, scale, scope.columns)
-        raise Misfit(f"the cast drops decimals of {meaning.type_words(kind)}", f"use a scale from {kind.scale}, or ROUND")
+        raise Misfit(f"the cast drops decimals of {meaning.type_words(kind)}", f"keep {kind.scale} places, or ROUND")
     if name in ("INT", "BIGINT") and kind.kind == "int":
         return operand
     raise unsupported(
