@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from consortia.errors import ConsortiaError
-from consortia.plans.cost import LINKS, Estimate, seconds
-from consortia.plans.model import Circuits
+from consortia.plans.cost import LINKS, Estimate, machine_of, seconds
+from consortia.plans.model import Plan
 from consortia.plans.show import show_leakage, show_plan
 from consortia.policies.compiling import Compiled
 from consortia.policies.language.enforcement import off_rules
@@ -32,7 +32,7 @@ def explanation_text(compiled: Compiled, world: PolicyWorld, not_in_force: Seque
     lines += [
         "",
         "COST OF THE SECURE PART",
-        *(f"  {text}" for text in _cost_lines(compiled.estimate, compiled.plan.circuits)),
+        *(f"  {text}" for text in _cost_lines(compiled.estimate, compiled.plan)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -50,7 +50,7 @@ def explanation_dict(compiled: Compiled, world: PolicyWorld, not_in_force: Seque
         "off": _off(compiled, world),
         "suggestion": compiled.suggestion,
         "leakage": compiled.leakage.model_dump(mode="json") if compiled.leakage else None,
-        "cost": _cost_dict(estimate) if estimate else None,
+        "cost": _cost_dict(estimate, compiled.plan) if estimate else None,
     }
 
 
@@ -78,22 +78,23 @@ def _off(compiled: Compiled, world: PolicyWorld) -> list[str]:
     return [f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in owners.items()]
 
 
-def _cost_lines(estimate: Estimate, circuits: Circuits) -> list[str]:
+def _cost_lines(estimate: Estimate, plan: Plan) -> list[str]:
     sent = ", ".join(f"{entry.member} {entry.sent:,}" for entry in estimate.bytes_by_party)
-    times = ", ".join(f"{seconds(estimate, link)} s ({link.name})" for link in LINKS)
+    times = ", ".join(f"{seconds(estimate, link, machine_of(plan))} s ({link.name})" for link in LINKS)
+    circuits = f", by circuits of {plan.circuits.replace('-', ' ')}" if plan.engine == "ring3" else ""
     return [
-        f"{estimate.rounds} rounds, by circuits of {circuits.replace('-', ' ')}",
+        f"{estimate.rounds} rounds{circuits}",
         f"payload bytes sent: {sent}",
         f"predicted time: {times}",
     ]
 
 
-def _cost_dict(estimate: Estimate) -> dict[str, Any]:
+def _cost_dict(estimate: Estimate, plan: Plan) -> dict[str, Any]:
     return {
         "rounds": estimate.rounds,
         "bytes_by_party": {entry.member: entry.sent for entry in estimate.bytes_by_party},
         "steps": [step.model_dump(mode="json") for step in estimate.steps],
-        "seconds": {link.name: seconds(estimate, link) for link in LINKS},
+        "seconds": {link.name: seconds(estimate, link, machine_of(plan)) for link in LINKS},
     }
 
 

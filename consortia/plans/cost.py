@@ -129,6 +129,16 @@ MACHINE = Machine(round_us=370, byte_ps=6_400)
 by ``consortia bench``."""
 
 
+SHAMIR_MACHINE = Machine(round_us=1_350, byte_ps=40_000)
+"""The same for the shamir engine, three processes on two cores: a sort of 2,000 rows. Numbers alone take twice as long
+a byte, so a prediction may be off by a factor of two."""
+
+
+def machine_of(plan: Plan) -> Machine:
+    """What the computers of the plan's engine add."""
+    return SHAMIR_MACHINE if plan.engine == "shamir" else MACHINE
+
+
 def microseconds(estimate: Estimate, link: Link, machine: Machine = MACHINE) -> int:
     """Predicted time of the secure part of a plan over ``link``, in microseconds, rounded up.
 

@@ -7,6 +7,7 @@ import pytest
 from consortia.client.explain import explanation_text
 from consortia.errors import RequestError
 from consortia.execution.estimate import estimate
+from consortia.plans.cost import LINKS, machine_of, microseconds
 from consortia.plans.engines import choose_engine
 from consortia.plans.model import Plan
 from consortia.policies.compiling import Compiled, compile_analysis, refusal
@@ -68,7 +69,9 @@ def test_explain_shows_the_engine_and_its_price() -> None:
     text = explanation_text(shamir, world({"bank-a": 2}), ())
     assert "2 of them may collude: engine shamir" in text
     assert shamir.estimate.bytes > 10 * ring.estimate.bytes
-    assert f"{shamir.estimate.rounds} rounds" in text
+    assert f"{shamir.estimate.rounds} rounds\n" in text
+    assert "circuits of" not in text
+    assert microseconds(shamir.estimate, LINKS[0], machine_of(shamir.plan)) > 1000 * shamir.estimate.rounds
     assert "bits under a random mask" in text
 
 
