@@ -90,9 +90,17 @@ def owners_below(plan: Plan) -> Mapping[str, tuple[str, ...]]:
     """For each shared step, the members whose data its rows may hold, in the order of the plan's share steps."""
     found: dict[str, set[str]] = {}
     for step in shared_steps(plan):
-        found[step.id] = {step.owner} if isinstance(step, Share) else set().union(*(found[i] for i in step.inputs))
+        found[step.id] = {step.owner} if isinstance(step, Share) else set().union(*(found[i] for i in _given(step)))
     owners = tuple(dict.fromkeys(plan.owners()))
     return {step: tuple(owner for owner in owners if owner in names) for step, names in found.items()}
+
+
+def _given(step: Step) -> tuple[str, ...]:
+    """The inputs whose data stands in the rows of ``step``.
+
+    Whether there is a match, where none is wanted, is not data of the member that has it.
+    """
+    return step.inputs[:1] if isinstance(step, Join) and step.how in ("anti", "not-in") else step.inputs
 
 
 def holdings(plan: Plan) -> Mapping[str, Holds]:
@@ -118,9 +126,7 @@ def marked_members(plan: Plan) -> Mapping[str, tuple[str, ...]]:
         if isinstance(step, AggregateStep):
             for aggregate in live_aggregates(step, live[step.id]):
                 asked |= _tells_apart(step, aggregate, below[step.id], holds[step.id])
-        # whether there is a match, where none is wanted, is not data of the member that has it
-        sources = step.inputs[:1] if isinstance(step, Join) and step.how in ("anti", "not-in") else step.inputs
-        for source in sources:
+        for source in _given(step):
             wanted[source] |= asked & set(below[source])
     return {step: tuple(owner for owner in below[step] if owner in names) for step, names in wanted.items()}
 

@@ -8,7 +8,7 @@ from consortia.errors import InternalError
 from consortia.plans.catalogue import Catalogue, CatalogueColumn, CatalogueTable
 from consortia.plans.lowering.entities import Units, units_of
 from consortia.plans.lowering.knowledge import Knowledge
-from consortia.plans.lowering.nodes import owners_of, tables_of, types_of, walk
+from consortia.plans.lowering.nodes import holding_tables, owners_of, tables_of, types_of, walk
 from consortia.plans.meaning import Types, type_of
 from consortia.plans.model import Column, Step
 from consortia.plans.names import NamePool
@@ -62,10 +62,10 @@ class Draft:
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Members whose rows are asked for, sorted."""
+        """Members whose data the rows hold, sorted."""
         relation = self.query.relation
         if relation is not None:
-            found = {owner for rows in tables_of(relation) for owner in owners_of(rows, self.catalogue)}
+            found = {owner for rows in holding_tables(relation) for owner in owners_of(rows, self.catalogue)}
             return tuple(sorted(found))
         return (self.query.owner,) if self.query.owner else tuple(sorted(self.table.holders))
 

@@ -75,24 +75,34 @@ def _meeting(context: Context, node: Joined, pair: JoinKey, left: Needs, right: 
 
 
 def _aligned(context: Context, node: Joined, left: Made, right: Made) -> tuple[Made, Made]:
-    """Both sides with keys that count from one lower bound."""
+    """Both sides with keys that count from one lower bound, also where one column is a key of several pairs."""
     ours: dict[Wanted, Range] = {wanted: _range(left, wanted) for wanted in left.places}
     theirs: dict[Wanted, Range] = {wanted: _range(right, wanted) for wanted in right.places}
-    change_left = change_right = False
-    for pair in node.on:
-        one, two = ours[pair.left, "key"], theirs[pair.right, "key"]
-        if one.bounds is None or two.bounds is None or one.bounds.lo == two.bounds.lo:
-            continue
-        bounds = hull([one.bounds, two.bounds])
-        change_left = change_left or bounds.lo != one.bounds.lo
-        change_right = change_right or bounds.lo != two.bounds.lo
-        ours[pair.left, "key"] = Range(bounds, one.nullable)
-        theirs[pair.right, "key"] = Range(bounds, two.nullable)
-    if change_left:
+    before_left, before_right = dict(ours), dict(theirs)
+    aligned = False
+    while not aligned:
+        aligned = True
+        for pair in node.on:
+            one, two = ours[pair.left, "key"], theirs[pair.right, "key"]
+            if one.bounds is None or two.bounds is None or one.bounds.lo == two.bounds.lo:
+                continue
+            bounds = hull([one.bounds, two.bounds])
+            ours[pair.left, "key"] = Range(bounds, one.nullable)
+            theirs[pair.right, "key"] = Range(bounds, two.nullable)
+            aligned = False
+    if _lowered(before_left, ours):
         left = fitted_exactly(context, left, ours, context.knowledge.types(node.left))
-    if change_right:
+    if _lowered(before_right, theirs):
         right = fitted_exactly(context, right, theirs, context.knowledge.types(node.right))
     return left, right
+
+
+def _lowered(before: Mapping[Wanted, Range], after: Mapping[Wanted, Range]) -> bool:
+    """Whether a column counts from another lower bound than before."""
+    return any(
+        found.bounds is not None and (known := before[wanted].bounds) is not None and found.bounds.lo != known.lo
+        for wanted, found in after.items()
+    )
 
 
 def _range(made: Made, wanted: Wanted) -> Range:

@@ -66,6 +66,17 @@ def tables_of(node: Relation) -> tuple[TableRows, ...]:
     return tuple(found for found in walk(node) if isinstance(found, TableRows))
 
 
+def holding_tables(node: Relation) -> tuple[TableRows, ...]:
+    """The table occurrences whose data stands in the rows: of a NOT EXISTS or NOT IN not those that must not match."""
+    match node:
+        case TableRows():
+            return (node,)
+        case Joined(how="anti" | "not-in"):
+            return holding_tables(node.left)
+        case _:
+            return tuple(found for child in children(node) for found in holding_tables(child))
+
+
 def owners_of(rows: TableRows, catalogue: Catalogue) -> tuple[str, ...]:
     """The members whose rows of the table are asked for, sorted."""
     return (rows.owner,) if rows.owner else tuple(sorted(find_table(catalogue, rows.table).holders))
