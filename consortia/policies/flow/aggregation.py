@@ -43,7 +43,7 @@ def at_last(aggregate: Aggregate, source: ColumnSource) -> tuple[ColumnSource, .
             return (replace(source, kind="selection"), replace(source, kind="ranked"))
     if source.form == "condition":
         return () if source.kind in ROWS else (replace(source, kind="selection"),)
-    made = tuple(replace(source, kind=kind, form=_kept(source.form)) for kind in _number(aggregate, source))
+    made = tuple(replace(source, kind=kind, form=_kept(function, source.form)) for kind in _number(aggregate, source))
     picks = source.form == "shape" and function in ("sum", "count")
     return (*made, replace(source, kind="selection")) if picks else made
 
@@ -56,8 +56,9 @@ def marked(keys: Sources, mark: ColumnSource, *, last: bool) -> Sources:
     return frozenset(meeting | {mark})
 
 
-def _kept(form: Form) -> Form:
-    return form if form in ("plain", "linear") else "linear"
+def _kept(function: AggregateFunction, form: Form) -> Form:
+    """The form of a group's number: a count is a count whatever it counts, a sum is one of the form that it sums."""
+    return "plain" if function != "sum" or form == "plain" else "linear"
 
 
 def _number(aggregate: Aggregate, source: ColumnSource) -> tuple[Kind, ...]:
