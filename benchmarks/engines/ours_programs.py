@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,15 +9,16 @@ from benchmarks.party import Job
 from benchmarks.workloads import BATCH, EPOCHS, FEATURES, GROUPS, Arrays, batches, side
 from consortia.protocols.boolean.networks import Network
 from consortia.protocols.engine import Engine
-from consortia.protocols.fixed.numbers import Fixed
-from consortia.protocols.fixed.sigmoid import sigmoid
 from consortia.protocols.kernels.planes import planes_from_words, words_from_planes
+from consortia.protocols.learning.cubic import Cubic
+from consortia.protocols.learning.logistic import Activation, Batch, Training, train
+from consortia.protocols.learning.waves import Waves
 from consortia.protocols.relational.group import Grouping, Measure, group
 from consortia.protocols.relational.join import Join, join
 from consortia.protocols.relational.order import order_by
 from consortia.protocols.relational.table import SharedColumn, SharedTable
 from consortia.protocols.ring3 import Ring3Engine
-from consortia.protocols.shares import Arithmetic, Rows, Vector
+from consortia.protocols.shares import Rows, Vector
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
 
 Shares = dict[str, Vector]
@@ -28,12 +28,6 @@ ARITHMETIC, BOOLEAN = "arithmetic shares", "boolean shares"
 SKLANSKY, BRENT_KUNG = "Sklansky adder", "Brent-Kung adder"
 FRACTION = 20
 """Fraction bits of fixed-point numbers."""
-FEATURE = 12
-"""Fraction bits of features of the regression."""
-SLOPE, CUBE = 14, 16
-"""Fraction bits of the cubic sigmoid's argument and of its cubic coefficient."""
-SCORE = 16
-"""Fraction bits of the true sigmoid's argument and value."""
 SIGN = np.uint64(1 << 63)
 
 SETTINGS = {
@@ -165,68 +159,22 @@ def _bits(deal: Dealer, given: Arrays, job: Job) -> Program:
     return lambda engine: {"out": engine.decompose(x, 64, network)}
 
 
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """What turns scores of ``taken`` fraction bits into probabilities of ``given`` fraction bits."""
-
-    taken: int
-    given: int
-    apply: Callable[[Engine, Arithmetic], Arithmetic]
-
-    @property
-    def weights(self) -> int:
-        """Fraction bits of the weights; the rate over the batch is 2^-8."""
-        return FEATURE + self.given + 8
-
-
-def _cubic(engine: Engine, u: Arithmetic) -> Arithmetic:
-    """0.5 + u (0.197 - 0.004 u^2) of u with ``SLOPE`` fraction bits, in ``FRACTION``: three rounds.
-
-    The square is not truncated: with |u| < 16 everything stays below 2^62.
-    """
-    square = engine.narrow("square").multiply(u, u)
-    scale = 2 * SLOPE + CUBE
-    inner = constant(engine, u.length, round(0.197 * (1 << scale))) - square.scaled(round(0.004 * (1 << CUBE)))
-    product = engine.narrow("cube").multiply_truncate(u, inner, scale + SLOPE - FRACTION)
-    return product + constant(engine, u.length, 1 << (FRACTION - 1))
-
-
-def _true_sigmoid(engine: Engine, u: Arithmetic) -> Arithmetic:
-    """The engine's own, maximum error 3.5e-4, of scores whose size stays below 32."""
-    return sigmoid(engine, Fixed(u, SCORE, 32 << SCORE)).carried
-
-
-def constant(engine: Engine, length: int, value: int) -> Arithmetic:
-    """The same public number in every row."""
-    return engine.constant_arithmetic(np.full(length, value, np.uint64))
-
-
-CUBIC = Activation(SLOPE, FRACTION, _cubic)
-TRUE = Activation(SCORE, SCORE, _true_sigmoid)
+CUBIC = Cubic(0.5, 0.197, -0.004, argument=8, value=40)
+TRUE = Waves()
+"""The engine's logistic function, maximum error 7.6e-4 for scores whose size stays below 13."""
+TRAINING = Training(EPOCHS, rate_bits=8, features=10, weights=30)
 
 
 def _training(activation: Activation) -> Callable[[Dealer, Arrays, Job], Program]:
-    """Gradients are not truncated: weights have the fraction bits of features, probabilities and rate together."""
-
     def make(deal: Dealer, given: Arrays, job: Job) -> Program:
-        count = batches(job.n)
-        fixed_x, fixed_y = _fixed(given["x"], FEATURE), _fixed(given["y"], activation.given)
-        at = [slice(i * BATCH, (i + 1) * BATCH) for i in range(count)]
-        xs = [deal.arithmetic(f"x {i}", fixed_x[rows]) for i, rows in enumerate(at)]
-        turned = [deal.arithmetic(f"turned {i}", np.ascontiguousarray(fixed_x[rows].T)) for i, rows in enumerate(at)]
-        ys = [deal.arithmetic(f"y {i}", fixed_y[rows]) for i, rows in enumerate(at)]
-        cut = FEATURE + activation.weights - activation.taken
-
-        def run(engine: Engine) -> Shares:
-            weights = constant(engine, FEATURES, 0)
-            for step in range(EPOCHS * count):
-                i, now = step % count, engine.narrow(f"step-{step}")
-                u = now.narrow("u").matrix_product_truncate(xs[i], weights, BATCH, FEATURES, 1, cut)
-                error = activation.apply(now.narrow("activation"), u) - ys[i]
-                weights = weights - now.narrow("gradient").matrix_product(turned[i], error, FEATURES, BATCH, 1)
-            return {"out": weights}
-
-        return run
+        x, y = _fixed(given["x"], TRAINING.features), given["y"].astype(np.int64)
+        made = []
+        for i in range(batches(job.n)):
+            rows = slice(i * BATCH, (i + 1) * BATCH)
+            columns = np.ascontiguousarray(x[rows].T)
+            parts = {"rows": x[rows], "columns": columns, "labels": y[rows]}
+            made.append(Batch(*(deal.arithmetic(f"{name} {i}", values) for name, values in parts.items())))
+        return lambda engine: {"out": train(engine.ctx, made, FEATURES, activation, TRAINING)}
 
     return make
 
@@ -290,7 +238,7 @@ SHAPED: dict[str, Callable[[np.ndarray, Job], np.ndarray]] = {
     "sort-64": lambda out, _: (out ^ SIGN).view(np.int64),
     "sort-16": lambda out, _: out.view(np.int64) - (1 << 15),
     "multiply-truncate": lambda out, _: out / (1 << FRACTION),
-    "logistic-poly": lambda out, _: out / (1 << CUBIC.weights),
-    "logistic-sigmoid": lambda out, _: out / (1 << TRUE.weights),
+    "logistic-poly": lambda out, _: out / (1 << TRAINING.weights),
+    "logistic-sigmoid": lambda out, _: out / (1 << TRAINING.weights),
     "matmul": lambda out, job: out.reshape(side(job.n), side(job.n)),
 }
