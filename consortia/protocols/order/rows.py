@@ -5,9 +5,9 @@ inside a partition), arithmetic columns, wide columns (two words), then the bits
 gaps. A message takes the bytes that mean something: 4 a position, 8, 16, and one for each 8 bits or part of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,28 +58,37 @@ class RowLayout:
         return 8 * self.numbers - 4 * self.position + (self.bits + 7) // 8
 
     def message(self, matrix: Words) -> Bytes:
-        """The bytes (n, row_bytes) of a matrix."""
-        raw = matrix.view(np.uint8)
-        if self.row_bytes == raw.shape[1]:
-            return raw
-        if not self.position:
-            return np.ascontiguousarray(raw[:, : self.row_bytes])
-        out = np.empty((matrix.shape[0], self.row_bytes), np.uint8)
-        out[:, :4] = raw[:, :4]
-        out[:, 4:] = raw[:, 8 : self.row_bytes + 4]
+        """The bytes (n * row_bytes,) of a matrix: as it is if all its bytes mean something, else part by part."""
+        if self.row_bytes == 8 * self.words:
+            return matrix.reshape(-1).view(np.uint8)
+        out = np.empty(matrix.shape[0] * self.row_bytes, np.uint8)
+        for source, target in self._parts(matrix, out):
+            target[...] = source
         return out
 
     def matrix(self, message: Bytes) -> Words:
         """The matrix of a message's bytes."""
         if self.row_bytes == 8 * self.words:
-            return message.view(np.uint64)
-        out = np.zeros((message.shape[0], 8 * self.words), np.uint8)
-        if self.position:
-            out[:, :4] = message[:, :4]
-            out[:, 8 : self.row_bytes + 4] = message[:, 4:]
-        else:
-            out[:, : self.row_bytes] = message
-        return out.view(np.uint64)
+            return message.view(np.uint64).reshape(-1, self.words)
+        # what no part covers is the unused half of a position and the unused bytes of the last word
+        out = np.zeros((message.size // self.row_bytes, self.words), np.uint64)
+        for target, source in self._parts(out, message):
+            target[...] = source
+        return out
+
+    def _parts(self, matrix: Words, message: Bytes) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """Columns of the matrix in pieces of 8, 4, 2 and 1 bytes, and where each stands in the message."""
+        raw, rows, at = matrix.view(np.uint8), matrix.shape[0], 0
+        for word in range(self.words):
+            place = 8 * word
+            left = 4 if self.position and word == 0 else min(8, self.row_bytes + 4 * self.position - place)
+            for size in (8, 4, 2, 1):
+                if left >= size:
+                    kind = np.dtype(f"u{size}")
+                    # a piece of a message stands at any byte: NumPy copies such arrays too
+                    target = message[at : at + rows * size].view(kind)
+                    yield raw[:, place : place + size].view(kind)[:, 0], target
+                    at, place, left = at + rows * size, place + size, left - size
 
 
 def layout_of(rows: Rows) -> RowLayout:

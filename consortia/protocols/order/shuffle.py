@@ -89,7 +89,7 @@ def permuted(
     near, far, rest = (_component(roles[i], roles[j]) for i, j in ((0, 1), (2, 0), (1, 2)))
     shape = rows[0].shape
     one, two = ctx.narrow("round-1"), ctx.narrow("round-2")
-    form = ((shape[0], layout.row_bytes), np.uint8)
+    form = ((shape[0] * layout.row_bytes,), np.uint8)
 
     def part(component: int) -> Index:
         index = secret.parts[component]
