@@ -58,3 +58,16 @@ def test_random_queries_over_relations_mean_what_they_say() -> None:
     assert counted["many-to-many"] > 0
     joins = {f"join {how}" for how in ("inner", "left", "semi", "anti", "not-in")}
     assert kinds >= joins | {"union", "project", "filter", "sort", "aggregate", "window", "limit", "control"}
+
+
+@pytest.mark.parametrize("join", ["JOIN", "LEFT JOIN"])
+def test_a_column_that_is_two_keys_of_one_join_counts_from_one_lower_bound(join: str) -> None:
+    sql = (
+        f"SELECT a.m, COUNT(*) AS k, SUM(b.n) AS s FROM (SELECT c, COUNT(*) AS m FROM events GROUP BY c) AS a {join}"
+        " (SELECT i, COUNT(*) AS n FROM people GROUP BY i) AS b ON a.m = b.n AND a.m = b.i GROUP BY a.m"
+    )
+    query = bind(sql, SMALL, AS_OF)
+    for seed in range(5):
+        data = random_data(seed)
+        (rows,) = run(build_plan(query, WORLD), data).values()
+        assert canonical(rows) == canonical(answer(query, World(data, SMALL)))
