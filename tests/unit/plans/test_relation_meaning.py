@@ -63,8 +63,8 @@ def test_random_queries_over_relations_mean_what_they_say() -> None:
 @pytest.mark.parametrize("join", ["JOIN", "LEFT JOIN"])
 def test_a_column_that_is_two_keys_of_one_join_counts_from_one_lower_bound(join: str) -> None:
     sql = (
-        f"SELECT a.m, COUNT(*) AS k, SUM(b.n) AS s FROM (SELECT c, COUNT(*) AS m FROM events GROUP BY c) AS a {join}"
-        " (SELECT i, COUNT(*) AS n FROM people GROUP BY i) AS b ON a.m = b.n AND a.m = b.i GROUP BY a.m"
+        f"SELECT b.m, COUNT(*) AS k, SUM(a.n) AS s FROM (SELECT i, COUNT(*) AS n FROM people GROUP BY i) AS a {join}"
+        " (SELECT COUNT(*) AS m FROM events) AS b ON a.n = b.m AND a.i = b.m GROUP BY b.m"
     )
     query = bind(sql, SMALL, AS_OF)
     for seed in range(5):
