@@ -10,10 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from consortia import errors
-from consortia.errors import ConsortiaError, InternalError
+from consortia.errors import (
+    ConsortiaError,
+    InternalError,
+    NoProgress,
+    OperatorError,
+    PeerError,
+    ProtocolAbort,
+    RequestError,
+)
 
 _LENGTH = struct.Struct(">I")
+_KINDS = {
+    kind.__name__: kind for kind in (InternalError, NoProgress, OperatorError, PeerError, ProtocolAbort, RequestError)
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,6 +71,7 @@ def failure(error: ConsortiaError) -> Message:
 def raised(message: Message) -> ConsortiaError:
     """The error that a message tells of."""
     told = message.fields
-    kind = getattr(errors, str(told.get("kind")), InternalError)
-    made = kind(told["code"], told["message"], place=told["place"], remedy=told["remedy"])
-    return made if isinstance(made, ConsortiaError) else InternalError("parties/internal", "an error of no known kind")
+    kind = _KINDS.get(told["kind"])
+    if kind is None:
+        return InternalError("parties/internal", "the computing process failed with an error of no known kind")
+    return kind(told["code"], told["message"], place=told["place"], remedy=told["remedy"])

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from consortia.errors import ConsortiaError, OperatorError, PeerError, RequestError
 from consortia.trust.certificates import (
@@ -82,6 +84,20 @@ def test_a_stranger_and_another_consortium_are_refused() -> None:
         authenticate(stranger, "aml", ROOTS, NOW)
     with pytest.raises(PeerError, match="trust/certificate-swapped"):
         authenticate(leaf(ROOT_A, Identity("other", "node", "bank-a")), "aml", ROOTS, NOW)
+
+
+@pytest.mark.parametrize(
+    ("identity", "purposes"),
+    [
+        (NODE_A, {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH}),
+        (ANA, {ExtendedKeyUsageOID.CLIENT_AUTH}),
+        (Identity("aml", "coordinator", "coordinator"), {ExtendedKeyUsageOID.SERVER_AUTH}),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_nodes_dial_and_serve_people_dial_and_the_coordinator_serves(identity: Identity, purposes: set) -> None:
+    extensions = x509.load_pem_x509_certificate(leaf(ROOT_A, identity).encode()).extensions
+    assert set(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == purposes
 
 
 def test_a_leaf_can_not_issue() -> None:

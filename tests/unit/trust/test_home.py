@@ -225,6 +225,10 @@ def test_members_of_two_consortia_or_too_few_computers_make_no_manifest(world: C
     )
     chosen_by_name = next_manifest(None, entry, [*introductions, helper], ("helper", "bank-b", "bank-a"))
     assert chosen_by_name.computers == ("helper", "bank-b", "bank-a")
+    four = ("bank-a", "bank-b", "bank-c", "helper")
+    assert next_manifest(None, entry, [*introductions, helper], four).computers == four
+    with pytest.raises(RequestError, match="three to nine"):
+        next_manifest(None, entry, [*introductions, helper], four * 3)
 
 
 def test_an_introduction_whose_card_is_not_under_its_root_is_not_collected(world: Consortium, tmp_path: Path) -> None:
