@@ -1,8 +1,9 @@
 """The nearest query that passes: small changes to a denied one, each compiled and decided like any other.
 
 From plans, policies and public facts only, so a suggestion tells nothing that the denial does not. Changes, nearest
-first: leave out a group key (where others remain), group by another column that the policies open, leave out a
-number, leave out the last key, ask all members instead of one, leave out a condition. Up to ``MOST_CHANGES`` of them
+first: join without rows that have no match, keep to rows with a value of what is added up, leave out a group key (where
+others remain), group by another column that the policies open, leave out a number, leave out the last key, ask all
+members instead of one, leave out a condition, ask one of the joined tables alone. Up to ``MOST_CHANGES`` of them
 together, fewest first; the first that every owner permits is the suggestion.
 """
 
@@ -63,6 +64,8 @@ def _permitted(sql: str, environment: Environment, world: PolicyWorld, now: date
 
 
 def _changes(query: Node, environment: Environment, world: PolicyWorld) -> Iterator[Node]:
+    yield from _with_matches(query)
+    yield from _with_values(query)
     keys = _group_keys(query)
     if len(keys) > 1:
         yield from (_without_key(query, place) for place in range(len(keys)))
@@ -77,6 +80,67 @@ def _changes(query: Node, environment: Environment, world: PolicyWorld) -> Itera
         yield _of_all_members(query)
     yield from _without_conditions(query, "having")
     yield from _without_conditions(query, "where")
+    yield from _of_one_table(query, world)
+
+
+def _with_values(query: Node) -> Iterator[Node]:
+    """The query over the rows that have a value of one column that it adds up, counts or compares."""
+    arguments = [node.this for output in query.expressions for node in output.find_all(exp.AggFunc)]
+    for column in dict.fromkeys(argument for argument in arguments if isinstance(argument, exp.Column)):
+        changed = query.copy()
+        condition = exp.not_(exp.Is(this=column.copy(), expression=exp.null()))
+        where = changed.args.get("where")
+        changed.set("where", exp.Where(this=condition if where is None else exp.and_(where.this, condition)))
+        yield changed
+
+
+def _with_matches(query: Node) -> Iterator[Node]:
+    """The query with JOIN in the place of one LEFT JOIN."""
+    for place, join in enumerate(query.args.get("joins") or []):
+        if join.side == "LEFT":
+            changed = query.copy()
+            changed.args["joins"][place].set("side", None)
+            yield changed
+
+
+def _of_one_table(query: Node, world: PolicyWorld) -> Iterator[Node]:
+    """What the query asks of one of its joined tables, without the others."""
+    joins = query.args.get("joins")
+    source = query.find(exp.From)
+    if not joins or source is None or query.args.get("with_") is not None:
+        return
+    catalogue = {table.name: {column.name for column in table.columns} for table in world.catalogue.tables}
+    for item in (source.this, *(join.this for join in joins)):
+        if isinstance(item, exp.Table) and item.name in catalogue:
+            alone = _alone(query, item, catalogue[item.name])
+            if alone.expressions:
+                yield alone
+
+
+def _alone(query: Node, table: exp.Table, columns: set[str]) -> Node:
+    def ours(node: Node) -> bool:
+        return all(
+            column.table == table.alias_or_name if column.table else column.name in columns
+            for column in node.find_all(exp.Column)
+        )
+
+    changed = query.copy()
+    changed.set("joins", None)
+    from_ = changed.find(exp.From)
+    if from_ is not None:
+        from_.set("this", exp.table_(table.name, db=table.args.get("db")))
+    changed.set("expressions", [node for node in changed.expressions if ours(node)])
+    for clause in ("where", "having"):
+        if changed.args.get(clause) is not None:
+            kept = [part.copy() for part in _conjuncts(changed.args[clause].this) if ours(part)]
+            kind = exp.Where if clause == "where" else exp.Having
+            changed.set(clause, kind(this=exp.and_(*kept)) if kept else None)
+    keys = [key for key in _group_keys(changed) if ours(key)]
+    changed.set("group", exp.Group(expressions=keys) if keys else None)
+    changed = _ordered(changed)
+    for column in changed.find_all(exp.Column):
+        column.set("table", None)
+    return changed
 
 
 def _table(query: Node) -> exp.Table:

@@ -1,5 +1,6 @@
 """One pipeline from a query to a decided plan: what a permit and a denial carry, suggestions, the owner's own part."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from consortia.policies.obligations import require_kept
 from consortia.policies.own import decide_own, tables_needed
 from consortia.policies.world import PolicyWorld
 from tests.fixtures_catalogue import CATALOGUE, PURPOSE, STATISTICS, STRUCTURING
-from tests.policies_world import NOW, SCORE_QUERY, draft_of, loaded, make_world
+from tests.policies_world import NOW, SCORE_QUERY, draft_of, generous_world, loaded, make_world
 
 SCOPED = loaded("bank-b", ("rows: all", "rows: ts >= TIMESTAMP '2026-09-01 00:00:00'"))
 
@@ -120,6 +121,52 @@ def test_a_denial_comes_with_the_nearest_query_that_passes(denied: str, passes: 
     error = refusal(found)
     assert error.code == "policies/denied"
     assert found.suggestion in error.remedy
+
+
+FLAGS = "(SELECT customer_key, MAX(risk_score) AS risk, COUNT(*) AS n FROM accounts GROUP BY customer_key) AS a"
+ON_CUSTOMER = f"JOIN {FLAGS} ON a.customer_key = d.customer_key"
+
+
+@pytest.mark.parametrize(
+    ("denied", "passes"),
+    [
+        (
+            f"SELECT d.country, SUM(a.risk) AS s FROM deposits AS d {ON_CUSTOMER} GROUP BY d.country",
+            (
+                f"SELECT d.country, SUM(a.risk) AS s FROM deposits AS d {ON_CUSTOMER} WHERE NOT a.risk IS NULL"
+                " GROUP BY d.country"
+            ),
+        ),
+        (
+            f"SELECT d.country, COUNT(*) AS k, SUM(a.n) AS s FROM deposits AS d LEFT {ON_CUSTOMER} GROUP BY d.country",
+            f"SELECT d.country, COUNT(*) AS k, SUM(a.n) AS s FROM deposits AS d {ON_CUSTOMER} GROUP BY d.country",
+        ),
+        (
+            (
+                "SELECT d.country, SUM(d.amount_minor) AS s FROM deposits AS d JOIN accounts AS a ON a.risk_score ="
+                " d.amount_minor WHERE d.currency = 'EUR' GROUP BY d.country ORDER BY s"
+            ),
+            "SELECT country, SUM(amount_minor) AS s FROM deposits WHERE currency = 'EUR' GROUP BY country ORDER BY s",
+        ),
+    ],
+)
+def test_a_denied_query_over_several_tables_comes_with_the_nearest_that_passes(denied: str, passes: str) -> None:
+    found = compiled(denied, generous_world())
+    assert (found.permitted, found.suggestion) == (False, passes)
+    assert compiled(passes, generous_world()).permitted
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT ts FROM deposits UNION SELECT opened FROM accounts",
+        "WITH x AS (SELECT ts, customer_key FROM deposits) SELECT ts, COUNT(*) AS n FROM x GROUP BY ts",
+        "SELECT COUNT(*) AS n FROM (SELECT customer_key FROM deposits EXCEPT SELECT customer_key FROM accounts) AS x",
+    ],
+)
+def test_a_query_of_any_shape_is_answered_without_a_suggestion_if_there_is_none(sql: str) -> None:
+    with contextlib.suppress(RequestError):  # what is refused as no query needs none
+        assert compiled(sql).suggestion is None
 
 
 def test_no_other_query_is_suggested_where_the_submitter_or_the_date_is_at_fault() -> None:
