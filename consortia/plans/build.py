@@ -27,6 +27,7 @@ from consortia.plans.passes.mark_visibility import mark_visibility
 from consortia.plans.passes.match_once import match_once
 from consortia.plans.passes.move_key_conditions import move_key_conditions
 from consortia.plans.passes.name_arguments import name_arguments
+from consortia.plans.passes.order_keys import order_keys
 from consortia.plans.passes.push_conditions import push_conditions
 from consortia.plans.passes.read_as_relation import read_as_relation
 from consortia.plans.passes.release_results import release_results
@@ -55,6 +56,7 @@ ORDER: tuple[Pass, ...] = (
     choose_unique_side,
     compute_early,
     keep_units,
+    order_keys,
     # the steps
     split_locally,
     combine_shares,

@@ -1,10 +1,10 @@
 """Columns of a table brought to the domain, and where it must be to the range, that a later step needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from consortia.errors import RequestError
-from consortia.plans.expressions import Expr
+from consortia.plans.expressions import Expr, Ref
 from consortia.plans.lowering.context import Context, in_order
 from consortia.plans.lowering.made import Made, shared_column
 from consortia.plans.lowering.needs import Column as Wanted
@@ -12,15 +12,23 @@ from consortia.plans.lowering.needs import Needs, combined
 from consortia.plans.lowering.uses import Types
 from consortia.plans.model import Column, Named, Project
 from consortia.plans.ranges import Range, magnitude
+from consortia.plans.trees import substitute
 from consortia.plans.types import WIDE_FROM
+from consortia.plans.variants import with_column
 
 Computation = tuple[Wanted, Expr, Column]
 """What a column stands for, how it is computed, and the column."""
 
 
 def project(context: Context, source: Made, computed: Sequence[Computation]) -> Made:
-    """A step that computes exactly these columns of the table ``source``."""
+    """A step that computes exactly these columns of the table ``source``; one that only renames is put into it."""
     builder = context.builder
+    before = builder.replaceable(source.step)
+    if before is not None and _only_renames(computed, source.physical):
+        inner = {named.name: named.expression for named in before.expressions}
+        computed = [(wanted, substitute(expression, inner), column) for wanted, expression, column in computed]
+        source = replace(source, step=before.inputs[0])
+        builder.drop(before)
     columns = tuple(column for _, _, column in computed)
     step = {
         **builder.place((source.step,), "shared"),
@@ -30,6 +38,14 @@ def project(context: Context, source: Made, computed: Sequence[Computation]) -> 
     }
     places = {wanted: column.name for wanted, _, column in computed}
     return Made(builder.add(Project.model_validate(step)), source.rows, columns, places)
+
+
+def _only_renames(computed: Sequence[Computation], columns: Mapping[str, Column]) -> bool:
+    """Whether every column is one of ``columns`` under a new name at most."""
+    return all(
+        isinstance(expression, Ref) and with_column(columns[expression.column], name=column.name) == column
+        for _, expression, column in computed
+    )
 
 
 def fitted(context: Context, source: Made, needs: Needs, types: Types) -> Made:

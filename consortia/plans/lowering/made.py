@@ -11,7 +11,7 @@ from typing import Any
 from consortia.errors import InternalError
 from consortia.plans.expressions import Expr, Ref
 from consortia.plans.lowering.uses import Use
-from consortia.plans.model import Column, Domain, Step
+from consortia.plans.model import Column, Domain, Project, Step
 from consortia.plans.names import NamePool
 from consortia.plans.ranges import Range, magnitude
 from consortia.plans.types import WIDE_FROM, ColumnType
@@ -89,6 +89,16 @@ class Builder:
         else:
             self.chains.setdefault(step.at, []).append(step)
         return step.id
+
+    def replaceable(self, step: str) -> Project | None:
+        """The last step, if it is this one and a projection: nothing else reads it yet."""
+        last = self.shared[-1] if self.shared else None
+        return last if isinstance(last, Project) and last.id == step else None
+
+    def drop(self, step: Project) -> None:
+        """Take the last step away, as another stands for it."""
+        if self.shared.pop() != step:
+            raise InternalError("plans/relation", f"{step.id} is not the last step")
 
     def names_of(self, wanted: Iterable[tuple[str, Use]]) -> dict[tuple[str, Use], str]:
         """Names of columns: a relation's own name, and another one for the number beside a key."""

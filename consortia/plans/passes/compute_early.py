@@ -1,7 +1,7 @@
 """Move what is computed from one table's columns below joins, to the owners of that table, who compute it in clear.
 
-Of ``SUM(a.price * a.pieces + b.fee)`` over a join the owners of ``a`` make the product; shares add the fee. What the
-right side of a left join gives is computed after it, because its NULLs mean that there is no match.
+Of ``SUM(a.price * a.pieces + b.fee)`` over a join the owners of ``a`` make the product; shares add the fee. Below the
+right side of a left join go operators that give NULL for a NULL alone: without a match the result is the same.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,16 @@ from consortia.plans.lowering.nodes import rewritten, types_of, with_children
 from consortia.plans.model import Named
 from consortia.plans.names import NamePool
 from consortia.plans.query import Computed, Filtered, Joined, Relation, Windowed
-from consortia.plans.trees import substitute
+from consortia.plans.trees import substitute, walk
 from consortia.plans.variants import with_query
+
+STRICT: frozenset[str] = frozenset(
+    {
+        "add", "subtract", "multiply", "negate", "divide", "modulo", "cast", "abs", "round", "floor", "ceil",
+        "eq", "ne", "lt", "le", "gt", "ge", "sqrt", "ln", "exp", "sigmoid", "power",
+    }
+)  # fmt: skip
+"""Operators that are NULL as soon as one operand is."""
 
 
 def compute_early(draft: Draft) -> Draft:
@@ -90,7 +98,12 @@ class _Movement:
         if read <= types_of(node.left, self.catalogue).keys():
             left = self._with_column(node.left, expression, name)
             return None if left is None else with_children(node, (left, node.right))
-        if node.how == "inner" and read <= types_of(node.right, self.catalogue).keys():
+        from_right = node.how == "inner" or (node.how == "left" and _is_strict(expression))
+        if from_right and read <= types_of(node.right, self.catalogue).keys():
             right = self._with_column(node.right, expression, name)
             return None if right is None else with_children(node, (node.left, right))
         return None
+
+
+def _is_strict(expression: Expr) -> bool:
+    return all(part.op in STRICT for part in walk(expression) if isinstance(part, Call))
