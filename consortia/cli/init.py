@@ -22,7 +22,7 @@ def command(
     member: Annotated[str, typer.Option(help="This member's id, such as bank-a.")],
     display_name: Annotated[str, typer.Option(help="The member's name as people read it.")] = "",
     compute: Annotated[
-        bool, typer.Option("--compute/--no-compute", help="Whether the member may be one of the three computers.")
+        bool, typer.Option("--compute/--no-compute", help="Whether the member may be one of the computers.")
     ] = True,
     suite: Annotated[str, typer.Option(help="Signature suite: ed25519+ml-dsa-65 or ecdsa-p256.")] = DEFAULT_SUITE,
     home: HomeOption = None,
