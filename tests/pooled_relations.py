@@ -1,6 +1,6 @@
 """Several tables at three banks, and questions over them: registered file -> DuckDB -> shares -> decoded frame.
 
-``Pool`` registers rows of carried integers (identifiers as text) and answers SQL in the same form, so that answers
+``Pool`` registers rows of carried integers (identifiers of any kind) and answers SQL in the same form, so that answers
 compare with those of ``naive_relations``. Every step is the product's own; policies and approvals are left out.
 """
 
@@ -80,23 +80,25 @@ class Pool:
             for bank in held.holders:
                 rows = [_written(held, row) for row in data.get(held.name, {}).get(bank, ())]
                 registered(self._stores[bank], catalogue, held.name, rows, folder / bank)
-        identifiers = sorted(
-            {
-                str(row[each.name])
-                for held in catalogue.tables
-                for rows in data.get(held.name, {}).values()
-                for row in rows
-                for each in held.columns
-                if each.type.kind == "key" and row[each.name] is not None
-            }
-        )
-        space = HashDomain(catalogue.consortium, "customer", "number", catalogue.key_domains[0].normal_form, 96)
-        hashed = hash_keys(domain_key("customer", "aa"), space, identifiers)
+        identifiers = {
+            row[each.name]
+            for held in catalogue.tables
+            for rows in data.get(held.name, {}).values()
+            for row in rows
+            for each in held.columns
+            if each.type.kind == "key" and row[each.name] is not None
+        }
+        (domain,) = catalogue.key_domains
+        space = HashDomain(catalogue.consortium, domain.name, domain.id_type, domain.normal_form, 96)
+        hashed = hash_keys(domain_key(domain.name, domain.key_id), space, [str(each) for each in identifiers])
         self._identifiers = dict(zip(hashed, identifiers, strict=True))
 
     def plan(self, sql: str, obligations: Obligations = NO_OBLIGATIONS) -> Plan:
-        """The plan of a query by an analyst of bank-a."""
-        entities = {"sales": "who", "people": "who"}
+        """The plan of a query by an analyst of bank-a; the key of a table is its privacy unit if a rule counts it."""
+        keys = {
+            held.name: each.name for held in self.catalogue.tables for each in held.columns if each.type.kind == "key"
+        }
+        entities = keys if obligations.entity else {}
         return build_plan(bind(sql, self.catalogue, AS_OF), environment(self.catalogue, entities=entities), obligations)
 
     def frames(self, plan: Plan) -> dict[str, pl.DataFrame]:
@@ -109,19 +111,26 @@ class Pool:
         return run_local(plan, step.id, store, roots, self.catalogue)
 
     def ask(self, sql: str, obligations: Obligations = NO_OBLIGATIONS, *, shared: bool = True) -> list[Row]:
-        """The result, on shares at exactly the declared cost, or else on plain values."""
-        plan = self.plan(sql, obligations)
+        """The result of the one recipient."""
+        ((_, rows),) = self.answers(self.plan(sql, obligations), shared=shared).items()
+        return rows
+
+    def answers(self, plan: Plan, *, shared: bool = True) -> dict[str, list[Row]]:
+        """The result of each recipient: on shares at exactly the declared cost, or else on plain values."""
         frames = self.frames(plan)
         if not shared:
-            ((_, frame),) = run_clear(plan, frames).items()
-            return self._carried(plan, frame)
-        run = simulate(plan, frames)
-        assert run.measured == estimate(plan)
-        ((_, frame),) = run.results.items()
-        return self._carried(plan, frame)
+            results = run_clear(plan, frames)
+        else:
+            run = simulate(plan, frames)
+            assert run.measured == estimate(plan)
+            results = run.results
+        return {recipient: self._carried(plan, frame) for (_, recipient), frame in results.items()}
 
     def _carried(self, plan: Plan, frame: pl.DataFrame) -> list[Row]:
+        """Released rows; cells that the recipient marks as suppressed are left out."""
         columns = plan.steps[-1].columns
+        if plan.complete_domain is not None:
+            frame = frame.filter(~pl.col(frame.columns[-1]))
         return [
             {each.name: self._value(each, value) for each, value in zip(columns, row, strict=True)}
             for row in frame.select([each.name for each in columns]).rows()
@@ -144,10 +153,15 @@ class Pool:
 
 
 def _written(held: CatalogueTable, row: Row) -> dict[str, object]:
-    """A row as ``world_data`` takes it: enum words in place of codes."""
-    return {
-        each.name: each.type.values[row[each.name]]
-        if each.type.kind == "enum" and row[each.name] is not None
-        else row[each.name]
-        for each in held.columns
-    }
+    """A row as ``world_data`` takes it: enum words in place of codes, identifiers as text."""
+    return {each.name: None if row[each.name] is None else _source(each.type, row[each.name]) for each in held.columns}
+
+
+def _source(kind: ColumnType, value: int | str) -> int | str:
+    match kind.kind:
+        case "enum":
+            return kind.values[int(value)]
+        case "key":
+            return str(value)
+        case _:
+            return value

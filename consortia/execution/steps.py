@@ -143,5 +143,7 @@ def _windowed(step: Window, engine: Engine, table: SharedTable, live: frozenset[
     ]
     if not wanted:
         return table
+    if not (step.partition or step.order or table.order):
+        table = first(engine.narrow("front"), table, table.valid)  # one group, whose rows stand anywhere
     made = windowing.windows(engine, table, step.partition, [ordering(key) for key in step.order], wanted)
     return fitted(engine, made, [column for column in step.columns if column.name in live], step.id, "gone")

@@ -386,6 +386,12 @@ def test_windows_in_the_order_of_a_sort(by: list[str]) -> None:
     check(steps, last, seeds=range(3))
 
 
+def test_a_window_over_all_rows_needs_no_order() -> None:
+    steps = Steps()
+    last = steps.window(steps.table(AMOUNTS, 6), [], [], WINDOWS[5], WINDOWS[6])
+    check(steps, last, seeds=range(3), fill=0.5)
+
+
 def test_a_window_asks_for_its_own_order() -> None:
     steps = Steps()
     source = steps.sort(steps.table(AMOUNTS, 5), "id", "year")
