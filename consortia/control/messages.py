@@ -18,7 +18,7 @@ from pydantic import AfterValidator, ValidationError
 
 from consortia import errors
 from consortia.control.phases import Phase
-from consortia.errors import ConsortiaError, OperatorError, PeerError, ProtocolAbort
+from consortia.errors import ConsortiaError, OperatorError, PeerError, ProtocolAbort, RequestError
 from consortia.trust.documents import Frozen, Hex, Name, Person, Session
 from consortia.trust.envelope import Envelope
 
@@ -105,9 +105,10 @@ class Fault(Frozen):
     def of(cls, error: ConsortiaError, party: str) -> "Fault":
         """What others may learn of ``error`` at ``party``.
 
-        Of peers and of attacks everything; of its own files and data the code alone, the details stay in its log.
+        Of requests, peers and attacks everything: a request that fails in the run tells the one bit that was opened.
+        Of its own files and data the code alone, the details stay in its log.
         """
-        if isinstance(error, PeerError | ProtocolAbort):
+        if isinstance(error, RequestError | PeerError | ProtocolAbort):
             return cls(
                 kind=type(error).__name__,
                 code=error.code,
