@@ -9,7 +9,7 @@ WORKLOADS :=
 SIZES :=
 PEERS :=
 
-.PHONY: setup demo bench test test-slow lint kernels proto clean
+.PHONY: setup demo bench links test test-slow lint kernels proto clean
 
 setup: $(READY)
 
@@ -25,6 +25,9 @@ demo: setup ## three banks, a coordinator and an analyst answer one question, as
 
 bench: setup ## our engine beside others; WORKLOADS=sort SIZES=10000,100000 PEERS=spu measures a part
 	$(BIN)/python -m benchmarks --workloads "$(WORKLOADS)" --sizes "$(SIZES)" --peers "$(PEERS)"
+
+links: setup ## predicted and measured seconds over links of several latencies, five minutes
+	$(BIN)/python -m benchmarks.links
 
 test: setup ## the whole suite, under ten minutes on two cores
 	$(BIN)/python -m pytest -n 2 -m "not slow"

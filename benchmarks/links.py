@@ -8,13 +8,15 @@ table, writes ``build/links.json`` and the page ``docs/links.md``.
 import argparse
 import datetime as dt
 import json
+import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import machine
 from benchmarks.cluster import ROOT
 from benchmarks.relay import Relay
 from consortia.execution.estimate import estimate
@@ -25,7 +27,7 @@ from consortia.parties.bench.primitives import calibrated
 from consortia.parties.bench.trio import Trio
 from consortia.plans.build import build_plan
 from consortia.plans.catalogue_file import read_catalogue
-from consortia.plans.cost import Estimate, Link, Machine, StepCost, microseconds, party_bytes
+from consortia.plans.cost import LINKS, MACHINE, Estimate, Link, Machine, StepCost, microseconds, party_bytes
 from consortia.plans.draft import Environment
 from consortia.plans.model import Plan, Share
 from consortia.plans.obligations import Obligations
@@ -94,10 +96,21 @@ class RunPlan:
         return run_shared(self.plan, engine, inputs, schedule=overlapping)
 
 
-def plan_of(query: str, rows: int) -> Plan:
-    """A query of the AML example as its policies would have it, with tables of at most ``rows`` rows a bank."""
+RISK = """\
+SELECT r.risk, COUNT(*) AS customers, SUM(d.total) AS total
+FROM (SELECT customer_key, SUM(amount_minor) AS total FROM deposits WHERE currency = 'EUR' GROUP BY customer_key) d
+JOIN (SELECT customer_key, MAX(risk_score) AS risk FROM accounts GROUP BY customer_key) r
+  ON d.customer_key = r.customer_key
+GROUP BY r.risk
+"""
+"""Two branches, each with a sort of its own, that do not wait for each other until they are joined."""
+
+
+def plan_of(sql: str, rows: int) -> Plan:
+    """A query over the AML example as its policies would have it, with tables of at most ``rows`` rows a bank."""
     text = (AML / "catalogue.yaml").read_text(encoding="utf-8")
-    catalogue = read_catalogue(text.replace("max-rows: 10240", f"max-rows: {rows}"), key_ids=_key_ids())
+    sized = re.sub(r"(max-rows|max-distinct): \d+", lambda found: f"{found.group(1)}: {rows}", text)
+    catalogue = read_catalogue(sized, key_ids=dict.fromkeys(("customer", "account"), "0" * 64))
     environment = Environment(
         manifest="0" * 64,
         catalogue=catalogue,
@@ -109,13 +122,8 @@ def plan_of(query: str, rows: int) -> Plan:
         submitter="ana@bank-a",
         entities={"deposits": "customer_key"},
     )
-    sql = (AML / "queries" / f"{query}.sql").read_text(encoding="utf-8")
-    obligations = Obligations(entity="customer_key", minimum_entities=10, minimum_members=2)
+    obligations = Obligations(entity="customer_key" if sql != RISK else "", minimum_entities=10, minimum_members=2)
     return build_plan(bind(sql, catalogue, AS_OF), environment, obligations)
-
-
-def _key_ids() -> dict[str, str]:
-    return dict.fromkeys(("customer", "account"), "0" * 64)
 
 
 @dataclass(frozen=True)
@@ -177,20 +185,34 @@ def counted(program: Callable[[Engine], object], *, sequential: bool = True) -> 
 
 def cases(scale: int = 1) -> list[Case]:
     """All that is measured; ``scale`` divides the numbers of rows."""
-    rows = 10_240 // scale
-    plans = [(name, plan_of(name, rows)) for name in ("by_country", "structuring")]
-    found = [
-        Case(name, f"the example's query {name}, {3 * rows:,} rows", RunPlan(plan), estimate(plan))
-        for name, plan in plans
-    ]
+    found = []
+    for name, sql, rows in (
+        ("by_country", _query("by_country"), 10_240 // scale),
+        ("structuring", _query("structuring"), 10_240 // scale),
+        ("risk", RISK, 2_048 // scale),
+    ):
+        plan = plan_of(sql, rows)
+        found.append(Case(name, f"{WORDS[name]}, {3 * rows:,} rows a table", RunPlan(plan), estimate(plan)))
     n = 100_000 // scale
+    few = n // 10
     for program, name, what, sequential in (
         (RunSort(n), "sort", f"sort of {n:,} rows by 64-bit keys", True),
-        (RunSort(n // 10, 2), "two-sorts", f"two independent sorts of {n // 10:,} rows at the same time", False),
-        (RunJoin(n // 10), "join", f"left join of {n // 10:,} with {n // 10:,} rows by 64-bit keys", True),
+        (RunSort(few, 2), "two-sorts", f"two independent sorts of {few:,} rows at the same time", False),
+        (RunJoin(few), "join", f"left join of {few:,} with {few:,} rows by 64-bit keys", True),
     ):
         found.append(Case(name, what, program, counted(program, sequential=sequential)))
     return found
+
+
+WORDS = {
+    "by_country": "query of the demo: counts, sums and means by country",
+    "structuring": "query of the demo: customers of several banks with many small deposits",
+    "risk": "sums by the highest risk of a customer's accounts: two groups, joined, grouped again",
+}
+
+
+def _query(name: str) -> str:
+    return (AML / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 # --- the measurement ------------------------------------------------------------------------------------
@@ -253,6 +275,74 @@ def line(point: Point) -> str:
     )
 
 
+HEAD = """\
+# Links: what latency and bandwidth cost, and how well it is predicted
+
+`explain` predicts the time of the secure part over four classes of links, and chooses circuits for the one named by
+`--link` (`metro` if none is):
+
+{links}
+
+Latency is one way: half of a round trip. The prediction adds up, for the computer that sends most,
+
+- rounds of the longest way through the plan, times latency and {round_us} us of work a round,
+- bytes sent, at the link's bandwidth, and {byte_ps} ps of work for each of them.
+
+Steps of a plan that do not wait for each other run at the same time (`execution/schedule.py`), so their rounds are
+counted once; bytes and work add up, because they share a link and a processor. The two numbers of work are those of
+three computers on two cores; `python -m benchmarks.links --calibrate` measures them, and `consortia bench` shows those
+of one's own machine. Both are integers in `plans/cost.py`.
+
+Where two circuits do the same, the compiling client takes those that the prediction says are faster over the named
+link: of few rounds (prefix trees, two-round conversions) or of few bytes (carries bit by bit). The choice stands in the
+submission and in the plan, so that every party compiles the same; it changes nothing that anybody learns. Sorts, which
+make up most of a plan, have one kind of circuit.
+
+## Predicted and measured
+
+Made by `make links` on {date}: three computers as processes, sealed links through a relay that delays and paces
+(`benchmarks/relay.py`), {megabits:,} Mbit/s each way, on {machine}. Seconds are medians of inputs shared, computed on
+and brought to what is opened. `off` is predicted over measured.
+
+"""
+
+
+def page(points: Sequence[Point], every: Sequence[Case], about: Mapping[str, str], date: str) -> str:
+    """The page in docs/."""
+    links = ["| class | one way | bandwidth |", "|---|---|---|"]
+    for link in LINKS:
+        speed = link.bytes_per_second / 1e6
+        links.append(f"| `{link.name}` | {link.latency_us / 1000:g} ms | {speed:g} MB/s |")
+    text = HEAD.format(
+        links="\n".join(links),
+        round_us=MACHINE.round_us,
+        byte_ps=MACHINE.byte_ps,
+        date=date,
+        megabits=points[0].bytes_per_second // MEGABIT,
+        machine=f"{about['processor']} with {about['cores']} cores, {about['system']}",
+    )
+    what = {case.name: case.what for case in every}
+    lines = [
+        "| what | one way | rounds | bytes a computer | predicted | measured | off |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {what[point.case]} | {point.latency_us / 1000:g} ms | {point.rounds} | {point.bytes_per_party:,} "
+        f"| {point.predicted:.2f} s | {point.measured:.2f} s | {100 * point.off:+.0f} % |"
+        for point in points
+    ]
+    worst = max(points, key=lambda point: abs(point.off))
+    close = f"The worst of {len(points)} is {100 * worst.off:+.0f} %; the aim is {100 * TOLERANCE:.0f} %."
+    return f"{text}{chr(10).join(lines)}\n\n{close}\n"
+
+
+def merged(before: Sequence[Point], new: Sequence[Point]) -> list[Point]:
+    """``new`` points in the place of those of ``before`` for the same case, latency and bandwidth."""
+    points = {(point.case, point.latency_us, point.bytes_per_second): point for point in (*before, *new)}
+    order = list(dict.fromkeys(point.case for point in (*before, *new)))
+    return sorted(points.values(), key=lambda point: (order.index(point.case), point.latency_us))
+
+
 def main() -> None:
     """Parse, measure, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.links", description=__doc__)
@@ -261,7 +351,9 @@ def main() -> None:
     parser.add_argument("--scale", type=int, default=1, help="divide the numbers of rows")
     parser.add_argument("--runs", type=int, default=3, help="runs of each; the median counts")
     parser.add_argument("--bandwidth", type=int, default=BYTES_PER_SECOND, help="bytes a second, each way")
-    parser.add_argument("--json", type=Path, default=ROOT / "build" / "links.json")
+    parser.add_argument("--json", type=Path, default=ROOT / "build" / "links.json", help="where the points are kept")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "links.md", help="the page of all points")
+    parser.add_argument("--again", action="store_true", help="put what is measured now among the points of before")
     parser.add_argument("--calibrate", action="store_true", help="measure the machine's two numbers, and no more")
     chosen = parser.parse_args()
     if chosen.calibrate:
@@ -270,10 +362,16 @@ def main() -> None:
         return
     latencies = [int(word) for word in chosen.latencies.replace(",", " ").split()] or LATENCIES_US
     names = chosen.cases.replace(",", " ").split()
-    selected = [case for case in cases(chosen.scale) if not names or case.name in names]
+    every = cases(chosen.scale)
+    selected = [case for case in every if not names or case.name in names]
     points = measure(selected, latencies, chosen.runs, lambda text: print(text, flush=True), chosen.bandwidth)
+    if chosen.again and chosen.json.exists():
+        points = merged([Point(**entry) for entry in json.loads(chosen.json.read_text(encoding="utf-8"))], points)
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     chosen.json.write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n", encoding="utf-8")
+    date = dt.datetime.now(dt.UTC).date().isoformat()
+    chosen.page.write_text(page(points, every, machine.described(), date), encoding="utf-8")
+    print(f"points: {chosen.json}; page: {chosen.page}")
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ class Machine(Frozen):
     byte_ps: Integer
 
 
-MACHINE = Machine(round_us=370, byte_ps=6_400)
+MACHINE = Machine(round_us=223, byte_ps=5_154)
 """Three computers on two cores, by ``python -m benchmarks.links --calibrate`` (docs/links.md); one's own are measured
 by ``consortia bench``."""
 

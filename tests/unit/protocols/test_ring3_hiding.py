@@ -16,6 +16,7 @@ from consortia.protocols.context import Context
 from consortia.protocols.conversion.bits import bit_to_arithmetic
 from consortia.protocols.engine import ColumnShape
 from consortia.protocols.randomness import address
+from consortia.protocols.ring3 import Ring3Engine
 from consortia.protocols.shares import Rows
 from consortia.protocols.sharing.external import send_input
 from tests.world import World
@@ -45,6 +46,7 @@ def every_operation(engine, high):
     engine.narrow("multiply-wide").multiply_wide(w, v)
     engine.narrow("conjunction").conjunction(b, d)
     engine.narrow("less-than").less_than(b, d)
+    Ring3Engine(engine.ctx.narrow("less-than-by-bits"), "few-bytes").less_than(b, d)
     engine.narrow("equal").equal(b, d)
     engine.narrow("negative").negative(a, 63)
     engine.narrow("zero").zero(c, 63)
@@ -140,7 +142,7 @@ def both():
 def test_no_message_tells_zero_from_maximum(both):
     (zeros, _), (tops, _) = both
     assert zeros.keys() == tops.keys()
-    assert len({step.split("/")[0] for step, _, _ in zeros}) == 20  # every operation was heard
+    assert len({step.split("/")[0] for step, _, _ in zeros}) == 21  # every operation was heard
     assert telling(zeros) == []
     assert telling(tops) == []
     for key in zeros:
