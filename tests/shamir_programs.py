@@ -82,6 +82,16 @@ PROGRAMS: dict[str, Callable[..., list[Any]]] = {
         e.narrow("5").equal(b, c),
         e.narrow("6").equal(bit, bit),
     ],
+    "divisions": lambda e, x, y, b, c, bit, w: [
+        e.narrow("1").truncate(x, 7, exact=True),
+        e.narrow("2").truncate(x.scaled(1 << 20), 20),
+        e.narrow("3").multiply_truncate(x, y, 13, exact=True),
+        e.narrow("4").multiply_truncate(x, y.scaled(2), 1),
+        e.narrow("5").matrix_product_truncate(x, y, x.length, 1, x.length, 62, exact=True),
+        e.narrow("6").matrix_product_truncate(x.rows(0, 0), x.rows(0, 0), 2, 0, 2, 5),
+        e.narrow("7").filled(b),
+        e.narrow("8").filled(bit),
+    ],
     "orders": lambda e, x, y, b, c, bit, w: orders(e, x, b, bit, w),
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ def estimate(plan: Plan) -> Estimate:
     """Rounds, bytes by member and openings of ``plan`` by step, before anything is shared.
 
     A sort needs more batches than declared with a probability below 10^-6 (``protocols.order.schedule``). Raises
-    RequestError ``shamir/too-large`` and ``shamir/unsupported`` for plans that the shamir engine does not carry.
+    RequestError ``shamir/too-large`` for a plan that the shamir engine does not carry.
     """
     engine = counting_engine(plan)
     run_shared(plan, engine, {})

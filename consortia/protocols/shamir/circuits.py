@@ -64,6 +64,16 @@ def all_of(ctx: Context, bits: Bits) -> Bits:
     return bits
 
 
+def filled(ctx: Context, bits: Bits) -> Bits:
+    """Plane j: the OR of the planes j and above. A Sklansky network. Rounds ceil(log2 bits)."""
+    some = bits[::-1].copy()
+    for level, pairs in enumerate(prefix_pairs(bits.shape[0])):
+        places = [place for place, _, _ in pairs]
+        above = some[[source for _, source, _ in pairs]]
+        some[places] ^= above ^ conjunction(ctx.narrow(f"level-{level}"), some[places], above)
+    return some[::-1]
+
+
 def borrows(ctx: Context, x: Bits, y: Bits) -> Bits:
     """Plane j: x mod 2^(j+1) < y mod 2^(j+1), for public x. A Sklansky network. Rounds ceil(log2 bits)."""
     less, same = (x ^ ONE) * y, x ^ y ^ ONE

@@ -12,18 +12,30 @@ GF(16), and above them numbers below 2^64 times the value's range, one from each
 colluding computers miss one, so what they see is within 2^-64 of the same for any value. It needs the value to be in
 its declared range, which the planner proves. Rounds: those of random bits, 1. What follows is a circuit with public
 operand: the sign (``negative``), equality with zero (``zero``), or all bits (``decompose``).
+
+``truncated``. With f low bits shared: what was opened, modulo 2^f, is (x + r) mod 2^f for the uniform low part r of
+the mask, so (x + r - it) / 2^f = floor((x + r) / 2^f) is linear in shares. ``exact`` takes away the borrow of the low
+bits, which says whether r made a difference. Rounds those of ``masked``; exact, a comparison of f bits and a bit to
+number more.
 Assumption: t < n/2 colluding computers that follow the protocol; SHAKE128 of the subsets' keys is pseudorandom.
 Source: Damgård, Fitzi, Kiltz, Nielsen and Toft, TCC 2006; Nishide and Ohta, PKC 2007; MPyC 0.11.
 """
 
 import secrets
+from dataclasses import dataclass
 
 import numpy as np
 
 from consortia.protocols.shamir import circuits, field
 from consortia.protocols.shamir.binary import Bits
 from consortia.protocols.shamir.context import Context
-from consortia.protocols.shamir.costs import MASKED_BITS, MASKED_NUMBERS, STATISTICAL_BITS, VALUE_BITS
+from consortia.protocols.shamir.costs import (
+    MASKED_BITS,
+    MASKED_NUMBERS,
+    STATISTICAL_BITS,
+    TRUNCATED_BITS,
+    VALUE_BITS,
+)
 from consortia.protocols.shamir.field import Numbers, P
 from consortia.protocols.shamir.sharing import Batch, dealt, opened, reshared
 from consortia.protocols.shares import Words
@@ -61,6 +73,20 @@ def bits_to_numbers(ctx: Context, bits: Bits) -> Numbers:
 
 def masked(ctx: Context, value: Numbers, bits: int, range_bits: int) -> tuple[Bits, Bits]:
     """The low ``bits`` planes of value + mask, public, and of the mask, shared; 0 <= value < 2^range_bits."""
+    public, mask = opened_under_mask(ctx, value, bits, range_bits)
+    return _planes(public, bits), mask.planes
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Mask:
+    """The low part of masks: planes (bits, n), and the same as numbers (n,)."""
+
+    planes: Bits
+    low: Numbers
+
+
+def opened_under_mask(ctx: Context, value: Numbers, bits: int, range_bits: int) -> tuple[Numbers, Mask]:
+    """Value + mask, public, and the ``bits`` low bits of the mask, shared; 0 <= value < 2^range_bits."""
     count = value.size
     numbers, planes = random_bits(ctx.narrow("random"), count * bits)
     weights = np.array([1 << place for place in range(bits)], dtype=np.object_)
@@ -69,7 +95,7 @@ def masked(ctx: Context, value: Numbers, bits: int, range_bits: int) -> tuple[Bi
     high = field.pseudorandom(ctx.keys, ctx.place, bound, ctx.label("mask"), count)
     total = (value + low + (high << bits)) % P
     public = opened(ctx.narrow("open"), Batch(total), MASKED_NUMBERS).numbers
-    return _planes(public, bits), planes.reshape(bits, count)
+    return public, Mask(planes.reshape(bits, count), low)
 
 
 def _planes(public: Numbers, bits: int) -> Bits:
@@ -100,6 +126,19 @@ def decompose(ctx: Context, x: Numbers, bits: int) -> Bits:
     if bits == VALUE_BITS:
         difference[-1:] ^= circuits.ONE
     return difference
+
+
+def truncated(ctx: Context, x: Numbers, fraction: int, *, exact: bool) -> Numbers:
+    """floor((x + e) / 2^fraction), e uniform in [0, 2^fraction), or 0 if ``exact``; for |x| < 2^62."""
+    moved = (x + (1 << TRUNCATED_BITS)) % P
+    public, mask = opened_under_mask(ctx.narrow("mask"), moved, fraction, TRUNCATED_BITS + 1)
+    rest = public % (1 << fraction)
+    quotient = (moved + mask.low - rest) * pow(1 << fraction, -1, P) - (1 << (TRUNCATED_BITS - fraction))
+    if exact:
+        borrow = circuits.less_than_public(ctx.narrow("borrow"), _planes(public, fraction), mask.planes)
+        quotient = quotient - bits_to_numbers(ctx.narrow("number"), borrow[0])
+    result: Numbers = quotient % P
+    return result
 
 
 def compose(ctx: Context, planes: Bits) -> Numbers:

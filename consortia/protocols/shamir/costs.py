@@ -27,6 +27,8 @@ STATISTICAL_BITS = 64
 """Masked openings hide a value but for a statistical distance of 2^-64."""
 VALUE_BITS = 64
 """Bits of a value that is masked and opened: an arithmetic value plus 2^63."""
+TRUNCATED_BITS = 62
+"""A value that is divided lies below 2^62."""
 
 Subset = tuple[int, ...]
 
@@ -195,6 +197,15 @@ class Costs:
     def zero(self, n: int, bits: int) -> Traffic:
         """Whether numbers below 2^(bits-1) are zero."""
         return self.masked(n, bits) + self.equal(n, bits)
+
+    def truncate(self, n: int, fraction: int, *, exact: bool) -> Traffic:
+        """Division of numbers by 2^fraction."""
+        total = self.masked(n, fraction)
+        return total + self.less_than(n, fraction, public=True) + self.bits_to_numbers(n) if exact else total
+
+    def filled(self, n: int, bits: int) -> Traffic:
+        """Each plane ORed with all above."""
+        return self._sum(self.conjunction(n * len(pairs)) for pairs in prefix_pairs(bits))
 
     def permuted(self, n: int, shapes: Sequence[Shape], *, numbers: int = 0, bits: int = 0) -> Traffic:
         """Columns, and ``numbers`` and ``bits`` a row beside them, in one order or back; one row costs nothing."""

@@ -1,15 +1,15 @@
 """What a program costs on the shamir engine: its operators on shapes alone, added up by step path.
 
 The counterpart of ``protocols.counting`` for a group of n computers; the vectors are the same shapes. It needs no
-MPyC. What the engine does not carry is refused here too, with the same error.
+MPyC.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from consortia.errors import InternalError, RequestError
+from consortia.errors import InternalError
 from consortia.protocols.boolean.networks import Network
 from consortia.protocols.counting import (
     CountedArithmetic,
@@ -38,15 +38,6 @@ from consortia.protocols.shamir.costs import (
 )
 from consortia.protocols.shares import Arithmetic, Boolean, Permutation, Rows, Vector, Wide, Words
 from consortia.protocols.transcript import Opened
-
-
-def unsupported(operator: str) -> RequestError:
-    """The refusal of an operator that this engine does not carry."""
-    return RequestError(
-        "shamir/unsupported",
-        f"the engine for more than one colluding computer does not carry `{operator}`",
-        remedy="ask with fixed-point functions left out, or of owners whose policies accept `collusion: 1`",
-    )
 
 
 class ShamirCountingEngine:
@@ -164,24 +155,36 @@ class ShamirCountingEngine:
         self._add(self._costs.multiply(same_length(bit, x)))
         return CountedWide(x.length)
 
-    def multiply_truncate(self, x: Arithmetic, y: Arithmetic, fraction: int, *, exact: bool = False) -> NoReturn:  # noqa: ARG002
-        raise unsupported("multiply_truncate")
+    def multiply_truncate(self, x: Arithmetic, y: Arithmetic, fraction: int, *, exact: bool = False) -> Arithmetic:
+        return self._truncated(self._costs.multiply(same_length(x, y)), x.length, fraction, exact=exact)
 
     def matrix_product_truncate(
         self,
-        x: Arithmetic,  # noqa: ARG002
-        y: Arithmetic,  # noqa: ARG002
-        rows: int,  # noqa: ARG002
-        inner: int,  # noqa: ARG002
-        columns: int,  # noqa: ARG002
-        fraction: int,  # noqa: ARG002
+        x: Arithmetic,
+        y: Arithmetic,
+        rows: int,
+        inner: int,
+        columns: int,
+        fraction: int,
         *,
-        exact: bool = False,  # noqa: ARG002
-    ) -> NoReturn:
-        raise unsupported("matrix_product_truncate")
+        exact: bool = False,
+    ) -> Arithmetic:
+        if not inner:
+            return self.matrix_product(x, y, rows, inner, columns)
+        if (x.length, y.length) != (rows * inner, inner * columns):
+            raise InternalError("protocol/shape", f"{x.length} and {y.length} values are no such matrices")
+        length = rows * columns
+        return self._truncated(self._costs.multiply(length), length, fraction, exact=exact)
 
-    def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> NoReturn:  # noqa: ARG002
-        raise unsupported("truncate")
+    def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> Arithmetic:
+        return self._truncated(self._costs.nothing, x.length, fraction, exact=exact)
+
+    def _truncated(self, before: Traffic, length: int, fraction: int, *, exact: bool) -> Arithmetic:
+        self._add(before + self._costs.truncate(length, fraction, exact=exact))
+        self._open(MASKED_NUMBERS, length)
+        if exact:
+            self._open(MASKED_BITS, length)
+        return CountedArithmetic(length)
 
     def decompose(self, x: Arithmetic, bits: int, network: Network | None = None) -> Boolean:  # noqa: ARG002
         self._add(self._costs.decompose(x.length, bits))
@@ -192,8 +195,9 @@ class ShamirCountingEngine:
         self._bits_to_numbers(x.length * x.bits)
         return CountedArithmetic(x.length)
 
-    def filled(self, x: Boolean, network: Network | None = None) -> NoReturn:  # noqa: ARG002
-        raise unsupported("filled")
+    def filled(self, x: Boolean, network: Network | None = None) -> Boolean:  # noqa: ARG002
+        self._add(self._costs.filled(x.length, x.bits))
+        return CountedBoolean(x.length, x.bits)
 
     # --- comparisons ------------------------------------------------------------------------------------
 

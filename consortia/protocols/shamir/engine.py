@@ -1,13 +1,11 @@
-"""``ShamirEngine``: the operators of ``engine.Engine`` for three to nine computers, over one context.
+"""``ShamirEngine``: every operation of ``engine.Engine`` for three to nine computers, over one context.
 
-What it does not carry raises RequestError ``shamir/unsupported`` and names the operator: fixed-point products and
-truncation, and the prefix OR that they need. The counting engine raises the same, so a plan that needs them is refused
-before anything is shared.
+There is one circuit for each function here: a ``network`` that is asked for changes nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Self
+from typing import Self
 
 from consortia.errors import InternalError
 from consortia.protocols.boolean.networks import Network
@@ -17,7 +15,7 @@ from consortia.protocols.shamir.binary import Bits
 from consortia.protocols.shamir.binary import from_words as planes_from_words
 from consortia.protocols.shamir.binary import to_words as words_from_planes
 from consortia.protocols.shamir.context import Context
-from consortia.protocols.shamir.counting import unsupported
+from consortia.protocols.shamir.costs import TRUNCATED_BITS
 from consortia.protocols.shamir.field import Numbers, P
 from consortia.protocols.shamir.order import KeptOrder, number_share, plane_share
 from consortia.protocols.shamir.sharing import Batch, part
@@ -124,24 +122,34 @@ class ShamirEngine:
             raise InternalError("protocol/range", f"only values of up to 63 bits can be widened, not {bits}")
         return ShamirWide(number_share(x))
 
-    def multiply_truncate(self, x: Arithmetic, y: Arithmetic, fraction: int, *, exact: bool = False) -> NoReturn:  # noqa: ARG002
-        raise unsupported("multiply_truncate")
+    def multiply_truncate(
+        self, x: Arithmetic, y: Arithmetic, fraction: int, *, exact: bool = False
+    ) -> ShamirArithmetic:
+        same_length(x, y)
+        return self._truncated(self.narrow("product").multiply(x, y), fraction, exact=exact)
 
     def matrix_product_truncate(
         self,
-        x: Arithmetic,  # noqa: ARG002
-        y: Arithmetic,  # noqa: ARG002
-        rows: int,  # noqa: ARG002
-        inner: int,  # noqa: ARG002
-        columns: int,  # noqa: ARG002
-        fraction: int,  # noqa: ARG002
+        x: Arithmetic,
+        y: Arithmetic,
+        rows: int,
+        inner: int,
+        columns: int,
+        fraction: int,
         *,
-        exact: bool = False,  # noqa: ARG002
-    ) -> NoReturn:
-        raise unsupported("matrix_product_truncate")
+        exact: bool = False,
+    ) -> ShamirArithmetic:
+        product = self.narrow("product").matrix_product(x, y, rows, inner, columns)
+        return self._truncated(product, fraction, exact=exact) if inner else product
 
-    def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> NoReturn:  # noqa: ARG002
-        raise unsupported("truncate")
+    def truncate(self, x: Arithmetic, fraction: int, *, exact: bool = False) -> ShamirArithmetic:
+        return self._truncated(x, fraction, exact=exact)
+
+    def _truncated(self, x: Arithmetic, fraction: int, *, exact: bool) -> ShamirArithmetic:
+        self.ctx.begin()
+        if not 1 <= fraction <= TRUNCATED_BITS:
+            raise InternalError("protocol/range", f"a division by 2^{fraction} is not defined")
+        return ShamirArithmetic(conversion.truncated(self.ctx, number_share(x), fraction, exact=exact))
 
     def decompose(self, x: Arithmetic, bits: int, network: Network | None = None) -> ShamirBoolean:  # noqa: ARG002
         self.ctx.begin()
@@ -152,8 +160,9 @@ class ShamirEngine:
         _width(x.bits)
         return ShamirArithmetic(conversion.compose(self.ctx, plane_share(x)))
 
-    def filled(self, x: Boolean, network: Network | None = None) -> NoReturn:  # noqa: ARG002
-        raise unsupported("filled")
+    def filled(self, x: Boolean, network: Network | None = None) -> ShamirBoolean:  # noqa: ARG002
+        self.ctx.begin()
+        return ShamirBoolean(circuits.filled(self.ctx, plane_share(x)))
 
     # --- comparisons ------------------------------------------------------------------------------------
 

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from consortia.errors import InternalError, RequestError
+from consortia.errors import InternalError
 from consortia.protocols.clear.engine import ClearEngine
 from consortia.protocols.engine import ColumnShape
+from consortia.protocols.fixed.divide import divide_integers
+from consortia.protocols.fixed.numbers import Fixed
+from consortia.protocols.fixed.roots import square_root
 from consortia.protocols.shamir.costs import Group
 from consortia.protocols.shamir.counting import ShamirCountingEngine
 from consortia.protocols.shamir.sharing import send_input
@@ -131,24 +134,45 @@ def test_shares_of_two_colluding_computers_open_nothing_and_of_three_do() -> Non
     assert 41 not in lines
 
 
-REFUSED = {
-    "multiply_truncate": lambda e, x: e.multiply_truncate(x, x, 8),
-    "matrix_product_truncate": lambda e, x: e.matrix_product_truncate(x, x, 1, 1, 1, 8),
-    "truncate": lambda e, x: e.truncate(x, 8),
-    "filled": lambda e, x: e.filled(e.constant_boolean(np.ones((1, 1), np.uint64), 1)),
-}
+def test_a_division_that_is_not_exact_is_off_by_less_than_one_and_right_in_the_mean() -> None:
+    def program(engine):
+        x = engine.constant_arithmetic(np.array([5, 2**64 - 5] * 1500, np.uint64))
+        return engine.narrow("t").truncate(x, 3)
+
+    found = reconstruct(ShamirWorld().run(program))
+    assert set(found[::2]) == {0, 1}
+    assert set(found[1::2]) == {-1, 0}
+    assert abs(float(np.mean(found[::2])) - 5 / 8) < 0.06
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_carried_is_refused_by_name_before_and_during_a_run(name: str) -> None:
+@pytest.mark.parametrize("fraction", [0, 63])
+def test_a_division_by_no_fraction_or_more_than_a_value_has_is_refused(fraction: int) -> None:
+    with pytest.raises(InternalError) as caught:
+        ShamirWorld().run(lambda e: e.truncate(e.constant_arithmetic(np.zeros(1, np.uint64)), fraction))
+    assert caught.value.code == "protocol/range"
+
+
+def test_functions_over_an_engine_are_carried_an_exact_division_and_a_root() -> None:
+    dividends, divisors = [17, -17, 10**12, 0, 5], [5, 5, 7, 3, 0]
+
+    def words(values: list[int]) -> np.ndarray:
+        return np.array([value % (1 << 64) for value in values], np.uint64)
+
+    def program(engine):
+        x, y = engine.constant_arithmetic(words(dividends)), engine.constant_arithmetic(words(divisors))
+        quotient, known = divide_integers(engine.narrow("d"), Fixed(x, 0, 10**12), Fixed(y, 0, 7))
+        squares = Fixed(engine.constant_arithmetic(words([2 << 20, 9 << 20])), 20, 1 << 24)
+        root = square_root(engine.narrow("r"), squares, 20)
+        return [quotient.carried, known, root.carried]
+
     world = ShamirWorld()
-    for attempt in (
-        lambda: REFUSED[name](ShamirCountingEngine(world.group), None),
-        lambda: world.run(lambda engine: REFUSED[name](engine, None)),
-    ):
-        with pytest.raises(RequestError, match=f"`{name}`") as caught:
-            attempt()
-        assert caught.value.code == "shamir/unsupported"
+    quotient, known, root = (reconstruct(shares) for shares in zip(*world.run(program), strict=True))
+    assert quotient == [3, -3, 142857142857, 0, 0]
+    assert known == [1, 1, 1, 1, 0]
+    assert [abs(value / 2**20 - truth) < 2**-18 for value, truth in zip(root, (2**0.5, 3.0), strict=True)] == [True] * 2
+    counting = ShamirCountingEngine(world.group)
+    program(counting)
+    check_declared(world, counting.counts)
 
 
 @pytest.mark.parametrize(("size", "threshold"), [(2, 1), (4, 2), (3, 0), (10, 4), (9, 5)])
