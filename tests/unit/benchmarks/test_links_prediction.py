@@ -40,16 +40,22 @@ def test_independent_branches_and_sorts_share_their_rounds() -> None:
 
 @pytest.mark.slow
 def test_the_prediction_is_within_a_quarter_of_the_measured_time_at_every_latency() -> None:
-    """With the numbers of this machine now: a busy neighbour must not decide. About four minutes."""
+    """With the numbers of this machine now: a busy neighbour must not decide. About four minutes.
+
+    At the sizes of docs/links.md: runs of a tenth of a second have work that neither rounds nor bytes stand for.
+    """
     machine = calibrate(2, print)
-    chosen = cases(4)
+    chosen = cases()
     costs = {case.name: case.cost for case in chosen}
-    points = measure(chosen, LATENCIES_US, 3, print, MEGABYTES)
+    short = [latency for latency in LATENCIES_US if latency <= 5_000]
+    points = measure(chosen, short, 3, print, MEGABYTES)
+    points += measure(chosen, [latency for latency in LATENCIES_US if latency not in short], 1, print, MEGABYTES)
     assert len(points) == len(chosen) * len(LATENCIES_US)
     off = {}
     for each in points:
         link = Link(name="relay", latency_us=each.latency_us, bytes_per_second=each.bytes_per_second)
         predicted = microseconds(costs[each.case], link, machine) / 1e6
         off[f"{each.case} at {each.latency_us} us"] = predicted / each.measured - 1
+    print(json.dumps(off))
     far = {what: round(part, 3) for what, part in off.items() if abs(part) > TOLERANCE}
     assert not far, json.dumps(far)
