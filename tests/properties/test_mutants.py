@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from consortia.execution import executor
+from consortia.execution import steps
 from consortia.parties import approval
 from consortia.parties.local import statement
 from consortia.plans import grouping
@@ -130,7 +130,7 @@ class Mutant:
 
 MUTANTS = (
     Mutant(Context, "zero_streams", no_zero_share, test_the_messages_of_a_product_are_fresh_even_for_the_same_shares),
-    Mutant(executor, "control", control_bit_ignored, test_a_cell_of_too_few_customers_is_not_opened),
+    Mutant(steps, "control", control_bit_ignored, test_a_cell_of_too_few_customers_is_not_opened),
     Mutant(approval, "verify_by_one", signature_not_verified, forged_approval),
     Mutant(statement, "_aggregate", nulls_counted_by_owners, test_count_of_a_column_leaves_out_nulls),
     Mutant(grouping, "infer", nulls_counted_by_the_planner, test_count_of_a_column_leaves_out_nulls),
