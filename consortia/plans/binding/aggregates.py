@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from sqlglot import exp
@@ -94,6 +94,9 @@ def _count(node: Node, rows: Scope) -> Reading:
         return Reading("count", bind(node.this, rows), meaning.INT, "count")
     distinct = node.this
     only(distinct, rows.text, "expressions")
+    if all(isinstance(part, exp.Anonymous) and part.name.lower() == "member" for part in distinct.expressions):
+        # whose data a row holds is known of joined rows too, in which `member()` itself means nothing
+        rows = replace(rows, one_table=True)
     inner = [bind(part, rows) for part in distinct.expressions]
     if len(inner) > 1 or isinstance(inner[0], Const):
         raise unsupported(

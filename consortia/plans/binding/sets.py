@@ -139,6 +139,11 @@ def _aligned(sides: Sequence[Bound], node: Node, context: Context) -> tuple[list
                 misfit.code, f"{misfit.message}, in column `{name}`", place=place_of(node, context.text),
                 remedy=misfit.remedy,
             ) from misfit  # fmt: skip
+        if len({kind.unit for kind in apart.values()}) > 1:
+            raise RequestError(
+                "plans/units", f"`{name}` has a unit on one side alone", place=place_of(node, context.text),
+                remedy="select the amount's unit on each side, or fix it on each side",
+            )  # fmt: skip
         for place, expression in enumerate(unified):
             own = substitute(expression, {f"{place}.{name}": Ref(column=name)})
             expressions[place].append(Named(name=name, expression=own))

@@ -155,6 +155,8 @@ REFUSED = (
      "plans/units", "meet", "column 12", "apart"),
     ("SELECT COUNT(*) FROM (SELECT currency, SUM(amount_minor) OVER (PARTITION BY country) AS s FROM deposits) q",
      "plans/units", "running sum", "column 40", "PARTITION BY currency"),
+    (("SELECT COUNT(*) FROM (SELECT currency, amount_minor FROM deposits UNION ALL SELECT currency, c FROM numbers"
+     " JOIN deposits ON customer_key = person) q"), "plans/units", "on one side", "", "each side"),
     # too much
     ("WITH a1 AS (SELECT a FROM numbers), " + ", ".join(
         f"a{n} AS (SELECT x.a FROM a{n - 1} x JOIN a{n - 1} y ON x.a = y.a)" for n in range(2, 40)

@@ -282,3 +282,25 @@ def test_not_in_a_stack_with_null_keeps_nothing_and_not_flag_keeps_the_false_row
     stack = "SELECT b FROM numbers WHERE b IS NOT NULL UNION ALL SELECT c FROM numbers"
     assert answer(bound(f"SELECT DISTINCT a FROM numbers WHERE a NOT IN ({stack})"), world) == [{"a": 4}]
     assert answer(bound("SELECT DISTINCT a FROM numbers WHERE NOT flag"), world) == [{"a": 2}]
+
+
+def test_members_are_counted_over_joined_and_nested_rows_by_whose_data_they_hold() -> None:
+    query = bound(
+        "SELECT n.country, COUNT(DISTINCT member()) AS m FROM numbers AS n JOIN accounts AS a"
+        " ON n.person = a.customer_key GROUP BY n.country"
+    )
+    assert [made.function for made in query.aggregates] == ["count-members"]
+    data = {
+        "numbers": {"bank-a": [{"person": 1, "country": 0}], "bank-b": [{"person": 2, "country": 0}]},
+        "accounts": {"bank-c": [{"customer_key": 1}], "bank-b": [{"customer_key": 2}]},
+    }
+    assert answer(query, World(data)) == [{"country": 0, "m": 3}]
+
+
+def test_intersect_binds_before_union_and_except() -> None:
+    sides = [f"SELECT {name} FROM numbers" for name in ("a", "b", "c")]
+    plain = bound("{} UNION {} INTERSECT {}".format(*sides))
+    grouped = bound("{} UNION ({} INTERSECT {})".format(*sides))
+    other = bound("({} UNION {}) INTERSECT {}".format(*sides))
+    assert plain.relation == grouped.relation
+    assert plain.relation != other.relation

@@ -71,3 +71,22 @@ def test_a_column_that_is_two_keys_of_one_join_counts_from_one_lower_bound(join:
         data = random_data(seed)
         (rows,) = run(build_plan(query, WORLD), data).values()
         assert canonical(rows) == canonical(answer(query, World(data, SMALL)))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        (
+            "SELECT a.c, COUNT(DISTINCT member()) AS m FROM events AS a JOIN (SELECT k, MAX(i) AS i FROM people"
+            " GROUP BY k) AS b ON a.k = b.k GROUP BY a.c HAVING COUNT(DISTINCT member()) >= 2"
+        ),
+        "SELECT c, COUNT(DISTINCT member()) AS m FROM events WHERE k IN (SELECT k FROM people) GROUP BY c",
+        "SELECT m, COUNT(*) AS n FROM (SELECT c, COUNT(DISTINCT member()) AS m FROM people GROUP BY c) AS q GROUP BY m",
+    ],
+)
+def test_members_are_counted_by_whose_data_rows_hold(sql: str) -> None:
+    query = bind(sql, SMALL, AS_OF)
+    for seed in range(5):
+        data = random_data(seed)
+        (rows,) = run(build_plan(query, WORLD), data).values()
+        assert canonical(rows) == canonical(answer(query, World(data, SMALL)))
