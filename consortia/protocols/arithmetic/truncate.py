@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consortia.errors import InternalError
+from consortia.protocols import randomness
 from consortia.protocols.arithmetic.matrix import add_own_products
 from consortia.protocols.boolean.compare import less_than
 from consortia.protocols.context import Context
@@ -48,8 +49,8 @@ Masked = Callable[[int, slice, Words, Words], None]
 """(role, rows, mask, out): writes what the role knows of z in these rows, plus the mask."""
 
 MOST_BITS: Final = 62
-PIECE: Final = 1 << 13
-"""Rows at a time, a multiple of 64: masks and sums of one piece stay in the processor's cache."""
+PIECE: Final = randomness.PIECE // 8
+"""Rows at a time: masks and sums of one piece stay in the processor's cache, and a draw of many rows is cut alike."""
 
 
 def multiply_truncate(
@@ -230,9 +231,7 @@ class _Run:
             else:
                 # role i holds component i first and component i + 1 second
                 share, seed, purpose = (self.first, 0, "y0") if role == 0 else (self.second, 2, "y2")
-                stream = self._stream(chunk, seed, purpose)
-                for piece in self._pieces(chunk):
-                    stream.fill(share[piece.rows])
+                self._stream(chunk, seed, purpose).fill(share[self.chunks[chunk]])
         mail.exchange()
         for chunk in range(len(self.chunks)):
             if self._role(chunk) != 2:
