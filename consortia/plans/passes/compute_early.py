@@ -39,6 +39,9 @@ class _Movement:
     catalogue: Catalogue
     names: NamePool
 
+    def __post_init__(self) -> None:
+        self._next = self.names.fresh("early")
+
     def moved(self, node: Relation) -> Relation:
         """A projection or condition on shares that reads columns in place of what owners compute."""
         if not isinstance(node, Computed | Filtered) or flattened(node, self.catalogue) is not None:
@@ -55,11 +58,12 @@ class _Movement:
                     return after
             # a condition keeps its comparisons: what it proves of columns is read from them
             movable = columns_of(expression) and not (conditional and expression.type.kind == "bool")
-            name = self.names.fresh("early") if movable else ""
+            name = self._next
             below = self._with_column(source, expression, name) if movable else None
             if below is None:
                 return expression.model_copy(update={"args": tuple(replaced(arg) for arg in expression.args)})
             source = below
+            self._next = self.names.fresh("early")
             known.append((expression, Ref(column=name)))
             return Ref(column=name)
 
