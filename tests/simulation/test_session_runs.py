@@ -268,10 +268,16 @@ def test_the_submitter_cancels_and_everything_stops_within_a_second(tmp_path: Pa
 
 def test_another_analyst_can_neither_cancel_nor_see_a_session(tmp_path: Path) -> None:
     with session_world(tmp_path) as world:
-        release = threading.Event()
-        world.scripts["bank-b"].computing = lambda: release.wait(10) and None
+        reached, release = threading.Event(), threading.Event()
+
+        def block() -> None:
+            reached.set()
+            release.wait(10)
+
+        world.scripts["bank-b"].computing = block
         client, other = world.client(), world.client("ana@bank-b")
         session = world.submit(client)
+        assert reached.wait(10)  # before that the coordinator may not have heard of the session at all
         other.connection.wait_connected(5)
         other.connection.send(Kind.CANCEL, Empty(), session)
         letter = other.wait_for(Kind.REFUSED)
