@@ -38,8 +38,9 @@ ROW_WORDS = {
     "score": "numbers of rows or members may be opened beside an alert",
 }
 PROBING = (
-    "A comparison hides the number in a single query only: about 40 queries with other thresholds give a member the"
-    " exact total of the others for a customer that it shares, until history and rates are enforced (docs/limits.md)."
+    "A comparison or an order hides the number in a single query only: about 40 queries with other thresholds give a"
+    " member the exact total of the others for a customer that it shares, until history and rates are enforced"
+    " (docs/limits.md)."
 )
 
 
@@ -152,9 +153,9 @@ def _data(policy: Policy) -> Iterator[Sentence]:
 
 
 def _compares(table: PolicyTable) -> bool:
-    """Whether anything of the table may be compared with a threshold that the query chooses."""
+    """Whether anything of the table may be compared with a threshold that the query chooses, or with rows put in."""
     granted = {*table.operations, *(each for entry in table.columns.values() for each in entry.operations)}
-    return bool(granted & {"compare", "compare-members"})
+    return bool(granted & {"compare", "compare-members", "rank"})
 
 
 def _unused(section: str, table: PolicyTable) -> Iterator[Sentence]:
