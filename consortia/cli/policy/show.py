@@ -1,0 +1,59 @@
+"""``consortia policy show``: who has signed a policy, and whether it is in force."""
+
+from consortia.cli.options import HomeOption, ProfileOption, believer, now
+from consortia.cli.output import JsonOption, emit, table
+from consortia.cli.policy.arguments import FileArgument
+from consortia.errors import ConsortiaError
+from consortia.policies.language.parse import read_policy
+from consortia.policies.signed import policy_in_force, signatures_of
+from consortia.trust.folder import read_policy_file
+
+EXAMPLES = (
+    "consortia policy show bank-a.aml-detection.yaml --profile ./bank-a/people/otto",
+    "consortia policy show bank-a.aml-detection.yaml --home ./bank-b --json",
+)
+
+
+def command(
+    file: FileArgument,
+    home: HomeOption = None,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say who has signed a policy, who is missing, until when it is valid, and whether it is in force."""
+    trusted = believer(home, profile, None).trusted()
+    envelope = read_policy_file(file)
+    loaded = read_policy(envelope.payload_bytes())
+    state = signatures_of(envelope, loaded, trusted, now())
+    try:
+        policy_in_force(envelope, trusted, now())
+        reason = ""
+    except ConsortiaError as error:
+        reason = str(error)
+    identity, dates = loaded.policy.identity, loaded.policy.validity
+    emit(
+        {
+            "policy": identity.id,
+            "version": identity.version,
+            "fingerprint": loaded.digest,
+            "signed_by": list(state.signed),
+            "may_sign": list(state.may_sign),
+            "missing": state.missing,
+            "not_before": dates.not_before.isoformat(),
+            "not_after": dates.not_after.isoformat(),
+            "in_force": not reason,
+            "reason": reason,
+        },
+        table(
+            ("", identity.id),
+            [
+                ("version", str(identity.version)),
+                ("fingerprint", loaded.digest),
+                ("signed by", ", ".join(state.signed) or "nobody"),
+                ("still needed", f"{state.missing} of {', '.join(state.may_sign)}" if state.missing else "nobody"),
+                ("valid", f"{dates.not_before} to the end of {dates.not_after} (UTC)"),
+                ("in force", f"no: {reason}" if reason else "yes"),
+            ],
+        ),
+        json=json,
+    )
