@@ -29,7 +29,7 @@ from consortia.parties.work import Computed, Documents, Ends, Review
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan, Share
 from consortia.policies.compiling import Compiled, compile_analysis, refusal
-from consortia.policies.own import OwnVerdict, decide_own
+from consortia.policies.own import OwnCase, OwnVerdict, decide_own
 from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
 from consortia.protocols.channel import lane
@@ -100,10 +100,14 @@ class Workshop:
         return Review(documents, plan, compiled.leakage.digest(), tables=tables)
 
     def _own_verdict(self, compiled: Compiled, world: PolicyWorld) -> OwnVerdict:
-        if self._member not in compiled.plan.owners():
+        plan = compiled.plan
+        if self._member not in plan.owners():
             return OwnVerdict(owner=self._member, verdict="permit")
-        registered = {stored.document.table for stored in self._store().all()}
-        return decide_own(compiled.decision, compiled.plan, self._member, world.catalogue, registered)
+        [loaded] = world.policies_of(self._member, plan.purpose)  # a permit rests on exactly one
+        store = self._store()
+        registered = {stored.document.table: stored.document.root for stored in store.all() if store.is_current(stored)}
+        case = OwnCase(self._member, loaded, plan, world.catalogue, registered, self._clock())
+        return decide_own(compiled.decision, case)
 
     def snapshots(self, plan: Plan) -> tuple[SnapshotRoot, ...]:
         trusted = self._home.trusted()

@@ -1,4 +1,4 @@
-"""One pipeline from a query to a decided plan: what a permit and a denial carry, suggestions, the owner's own part."""
+"""One pipeline from a query to a decided plan: what a permit and a denial carry, suggestions."""
 
 import contextlib
 from collections.abc import Callable
@@ -10,12 +10,10 @@ from consortia.errors import InternalError, RequestError
 from consortia.plans.cost import Estimate
 from consortia.plans.model import Control, Filter, Plan
 from consortia.policies.compiling import Compiled, compile_analysis, refusal
-from consortia.policies.decide import decide
 from consortia.policies.obligations import require_kept
-from consortia.policies.own import decide_own, tables_needed
 from consortia.policies.world import PolicyWorld
-from tests.fixtures_catalogue import CATALOGUE, PURPOSE, STATISTICS, STRUCTURING
-from tests.policies_world import NOW, SCORE_QUERY, draft_of, generous_world, loaded, make_world
+from tests.fixtures_catalogue import PURPOSE, STATISTICS, STRUCTURING
+from tests.policies_world import NOW, SCORE_QUERY, generous_world, loaded, make_world
 
 SCOPED = loaded("bank-b", ("rows: all", "rows: ts >= TIMESTAMP '2026-09-01 00:00:00'"))
 
@@ -188,25 +186,3 @@ def test_an_as_of_in_the_future_or_older_than_a_week_is_refused(shift: timedelta
     with pytest.raises(RequestError) as caught:
         compile_analysis(STATISTICS, PURPOSE, "ana@bank-a", NOW + shift, make_world(), no_cost, NOW)
     assert caught.value.code == "policies/as-of"
-
-
-# --- the owner's own part -------------------------------------------------------------------------------------------
-
-
-def test_the_owner_needs_the_tables_under_a_local_table() -> None:
-    plan = draft_of(STATISTICS, make_world())
-    assert tables_needed(plan, "bank-a", CATALOGUE) == {"accounts", "transactions"}
-    assert tables_needed(plan, "bank-d", CATALOGUE) == frozenset()
-
-
-def test_the_owners_own_part_only_narrows() -> None:
-    world = make_world()
-    plan = draft_of(STATISTICS, world)
-    decision = decide(plan, world, NOW)
-    assert decide_own(decision, plan, "bank-a", CATALOGUE, {"accounts", "transactions"}).verdict == "permit"
-    missing = decide_own(decision, plan, "bank-a", CATALOGUE, {"accounts"})
-    assert (missing.verdict, missing.code) == ("deny", "policies/data-missing")
-    assert "transactions" in missing.text
-    assert decide_own(decision, plan, "bank-d", CATALOGUE, {"accounts"}).verdict == "deny"
-    denied = decide(draft_of(SCORE_QUERY, world), world, NOW)
-    assert decide_own(denied, plan, "bank-a", CATALOGUE, {"accounts", "transactions"}).code == "policies/denied"
