@@ -250,6 +250,8 @@ class SessionRunner:
             )
         except ConsortiaError as error:
             self._inbox.check()  # links that were closed because the session ended are not the cause
+            if isinstance(error, PeerError):
+                self._inbox.check_within(_CAUSE_SECONDS)  # a peer that failed has told the coordinator why
             raise error from None
 
     def _connect(self, agreed: Agreed, keys: dict[str, LinkKeys]) -> Ends:
