@@ -1,0 +1,1 @@
+"""Noise of differential privacy: exact integer samplers, and their sums on shares."""

@@ -1,0 +1,58 @@
+"""What noise costs: against the formula in floating point, and the least noise against the cost, both ways round."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consortia.plans.zcdp import RHO_PARTS, Release, cost, least_variance
+
+SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
+
+
+def formula(sensitivity: int, variance: int, cells: int) -> float:
+    tau = 10 * math.exp(-(math.pi**2) * variance / 2)
+    return sensitivity / (2 * variance) + cells * tau / 4
+
+
+@pytest.mark.parametrize(
+    ("sensitivity", "variance", "cells"), [(1, 4, 1), (1, 4, 1000), (9, 5, 12), (10**12, 10**14, 3)]
+)
+def test_cost_is_the_formula_rounded_up(sensitivity: int, variance: int, cells: int) -> None:
+    exact = formula(sensitivity, variance, cells) * RHO_PARTS
+    parts = cost(Release(sensitivity, variance, cells))
+    assert exact <= parts <= exact + 2.001
+
+
+def test_the_second_term_counts_where_noise_is_small_and_cells_are_many() -> None:
+    many, few = cost(Release(1, 4, 100_000)), cost(Release(1, 4, 1))
+    assert many - few == pytest.approx(RHO_PARTS * 99_999 * 10 * math.exp(-2 * math.pi**2) / 4, rel=1e-6)
+
+
+def test_noise_below_the_least_variance_has_no_cost() -> None:
+    with pytest.raises(ValueError, match="below the least"):
+        cost(Release(1, 3, 1))
+
+
+@SETTINGS
+@given(st.integers(1, 10**30), st.integers(1, 10**6), st.integers(2, 10**10))
+def test_the_least_variance_costs_no_more_than_what_is_given(sensitivity: int, cells: int, rho: int) -> None:
+    variance = least_variance(sensitivity, cells, rho)
+    assert variance is not None
+    assert cost(Release(sensitivity, variance, cells)) <= rho
+    smaller = variance - 2 - variance // 512  # what the steps of the search and the rounding may add
+    if smaller >= 4:
+        assert cost(Release(sensitivity, smaller, cells)) > rho
+
+
+def test_nothing_pays_for_no_noise() -> None:
+    assert least_variance(1, 1, 1) is None
+    assert least_variance(1, 1, 0) is None
+
+
+@SETTINGS
+@given(st.integers(1, 10**12), st.integers(4, 10**12), st.integers(1, 1000))
+def test_the_cost_never_falls_when_the_noise_falls(sensitivity: int, variance: int, cells: int) -> None:
+    assert cost(Release(sensitivity, variance, cells)) >= cost(Release(sensitivity, variance + 1, cells))
+    assert cost(Release(sensitivity + 1, variance, cells)) >= cost(Release(sensitivity, variance, cells))
