@@ -1,0 +1,19 @@
+"""What an owner remembers of the answers that were given from its data: enough to judge what a further one adds."""
+
+from consortia.plans.model import Plan
+from consortia.trust.documents import Frozen, Instant, Name, Person, Session
+from consortia.trust.sessions import SnapshotRoot
+
+
+class ReleasedQuery(Frozen):
+    """One query to whose release this owner gave its assent.
+
+    ``snapshots`` are the owner's committed snapshots that it read, ``recipients`` the people and members that received
+    a result, ``at`` the time of the assent. The plan says everything else: tables, predicates, cells, numbers.
+    """
+
+    session: Session
+    plan: Plan
+    snapshots: tuple[SnapshotRoot, ...]
+    recipients: tuple[Person | Name, ...]
+    at: Instant
