@@ -5,6 +5,7 @@ Nothing is parsed and then ignored. Every field of the model is registered here 
 - ``Enforced``: a rule of this version acts on it; ``rule`` is the rule's id in ``policies.rules`` or the name of the
   check that reads it
 - ``Stated``: it says on what ground the owner acts; the page of ``explain`` prints it, and no machine could decide it
+- ``Tested``: an example decision; `policy test` compares it with what the policy says, and nothing else reads it
 - ``OffOnly``: the rule is not enforced by this version; a policy in which it is in effect, by its text or by default,
   is refused with the rule named
 """
@@ -33,6 +34,11 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
+class Tested:
+    """`policy test` decides it; it grants and forbids nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class OffOnly:
     """Accepted only with one of ``accepted``; ``words`` say in plain English what is not enforced."""
 
@@ -43,7 +49,7 @@ class OffOnly:
 
 FEWEST_MEMBERS = 3
 
-Treatment = Enforced | Stated | OffOnly
+Treatment = Enforced | Stated | Tested | OffOnly
 
 _HANDLING: dict[str, Treatment] = {
     "maximum-rows": Enforced("maximum-rows"),
@@ -116,6 +122,7 @@ TREATMENTS: Mapping[str, Treatment] = {
     "rates.queries-per-day": OffOnly("rates", "all queries a day are limited"),
     "rates.queries-per-period": OffOnly("rates", "all queries in the policy's period are limited"),
     "rates.templates-without-review": OffOnly("rates", "named templates run without an officer's review"),
+    "examples": Tested(),
 }
 """Every field by its path in the file; ``*`` stands for a table's or column's name."""
 

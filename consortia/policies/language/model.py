@@ -223,6 +223,28 @@ class Rates(Section):
     templates_without_review: tuple[Word, ...] | Off = "off"
 
 
+class Example(Section):
+    """An example decision: what this policy says to a query. It grants and forbids nothing; `policy test` decides it.
+
+    ``purpose`` is the policy's own and ``day`` its first day (UTC) where they are not written. ``rule`` is the id of a
+    rule by which the query must be denied.
+    """
+
+    name: Text
+    query: Annotated[str, Field(min_length=1, max_length=5000)]
+    submitter: PersonName
+    purpose: MemberName | None = None
+    day: Day | None = None
+    expect: Literal["permit", "deny"]
+    rule: Word | None = None
+
+    @model_validator(mode="after")
+    def _named_rule(self) -> Self:
+        if (self.expect == "deny") != (self.rule is not None):
+            raise ValueError("`rule` names the rule that must deny, where `expect` is `deny` and only there")
+        return self
+
+
 class Policy(Section):
     """One owner's rules for its tables and one purpose."""
 
@@ -235,6 +257,7 @@ class Policy(Section):
     outputs: Outputs
     leaks: Leaks = Leaks()
     rates: Rates = Rates()
+    examples: tuple[Example, ...] = ()
 
     def cell_output(self, kind: str) -> CellOutput | None:
         """The section of ``count`` or ``aggregate``, None where that kind is never permitted."""

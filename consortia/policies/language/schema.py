@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from consortia.policies.language.enforcement import TREATMENTS, Enforced, OffOnly, model_fields
+from consortia.policies.language.enforcement import TREATMENTS, Enforced, OffOnly, Tested, model_fields
 from consortia.policies.language.model import Policy
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
@@ -18,7 +18,22 @@ SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 def schema_text() -> str:
     """The JSON schema as it stands in ``policy.schema.json``. It says nothing of what is enforced (lint does)."""
     schema: dict[str, Any] = {"$schema": SCHEMA_ID, **Policy.model_json_schema(by_alias=True)}
+    _without_null(schema)
     return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _without_null(node: Any) -> None:
+    """Take away the alternative `null` of fields that may be left out: a policy's file can't hold it."""
+    if isinstance(node, list):
+        for entry in node:
+            _without_null(entry)
+    elif isinstance(node, dict):
+        kinds = [entry for entry in node.get("anyOf", ()) if entry != {"type": "null"}]
+        if len(kinds) == 1:
+            del node["anyOf"], node["default"]
+            node.update(kinds[0])
+        for entry in node.values():
+            _without_null(entry)
 
 
 def field_table() -> str:
@@ -33,6 +48,8 @@ def field_table() -> str:
                 said = f"enforced (`{rule}`)"
             case OffOnly(rule=rule, words=words, accepted=accepted):
                 said = f"**only `{accepted[0]}` is accepted** (`{rule}`: {words})"
+            case Tested():
+                said = "decided by `policy test`; grants and forbids nothing"
             case _:
                 said = "stated; printed by `explain`"
         lines.append(f"| `{path}` | {_default(path)} | {said} |")

@@ -1,0 +1,122 @@
+"""Example decisions of a policy, and the consortium that is supposed where there is no home."""
+
+import pytest
+
+from consortia.errors import RequestError
+from consortia.policies.examples import Decided, decide_examples
+from consortia.policies.language.parse import LoadedPolicy, parse_policy
+from consortia.policies.questions import Question, answer, mirrored, supposed
+from tests.fixtures_catalogue import CATALOGUE
+from tests.policies_world import NOW, make_world, policy_text
+
+TURNOVER = (
+    "SELECT country, SUM(amount_minor) AS total FROM deposits WHERE currency = 'EUR' GROUP BY country"
+)  # fmt: skip
+EXAMPLES = f"""\
+examples:
+  - name: turnover of countries
+    query: {TURNOVER}
+    submitter: ana@bank-a
+    expect: permit
+  - name: nobody's own turnover
+    query: >-
+      SELECT customer_key, SUM(amount_minor) AS total FROM deposits
+      WHERE currency = 'EUR' GROUP BY customer_key
+    submitter: ana@bank-a
+    expect: deny
+    rule: output-kind
+  - name: not for other purposes
+    query: {TURNOVER}
+    purpose: statistics
+    submitter: ana@bank-a
+    expect: deny
+    rule: policy
+  - name: bank-c does not ask
+    query: {TURNOVER}
+    submitter: carl@bank-c
+    expect: deny
+    rule: submitter
+  - name: not in February
+    query: {TURNOVER}
+    submitter: ana@bank-a
+    day: 2027-02-01
+    expect: deny
+    rule: validity
+"""
+
+
+def with_examples(*edits: tuple[str, str]) -> LoadedPolicy:
+    text = policy_text() + EXAMPLES
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return parse_policy(text.encode())
+
+
+def decided(loaded: LoadedPolicy) -> tuple[Decided, ...]:
+    people = [example.submitter for example in loaded.policy.examples]
+    return decide_examples(loaded, supposed([loaded.policy], CATALOGUE, people))
+
+
+def test_examples_that_the_policy_agrees_with_pass() -> None:
+    loaded = with_examples()
+    results = decided(loaded)
+    assert [one.said for one in results] == [
+        "permit", "deny (operations, output-kind)", "deny (policy)", "deny (recipients, submitter)",
+        "deny (validity)",
+    ]  # fmt: skip
+    assert all(one.passed for one in results)
+    assert results[1].place.startswith("line ")
+    assert "examples.1" in results[1].place
+
+
+@pytest.mark.parametrize(
+    ("edit", "failing"),
+    [
+        (("country: {class: quasi, operations: [filter, group]}", "country: {class: quasi, operations: [filter]}"), 0),
+        (("  score: never", ("  score: {recipients: owner-of-row, human-review: off, retention-days: off,"
+          " onward-sharing: off}")), 1),
+        (("submit: [bank-a, bank-b]", "submit: [bank-a, bank-b, bank-c]"), 3),
+        (("day: 2027-02-01", "day: 2026-12-01"), 4),
+        (("rule: submitter", "rule: output-kind"), 3),
+    ],
+)  # fmt: skip
+def test_an_example_fails_when_the_policy_or_its_own_word_changes(edit: tuple[str, str], failing: int) -> None:
+    passed = [one.passed for one in decided(with_examples(edit))]
+    assert passed[failing] is False
+
+
+def test_an_example_that_cannot_be_planned_fails_with_the_reason() -> None:
+    results = decided(with_examples(("SELECT country, SUM(amount_minor)", "SELECT colour, SUM(amount_minor)")))
+    assert not results[0].passed
+    assert "colour" in results[0].said
+
+
+def test_an_example_on_others_tables_tests_nothing_and_fails() -> None:
+    elsewhere = tuple(table.model_copy(update={"holders": ("bank-b", "bank-c")}) for table in CATALOGUE.tables)
+    catalogue = CATALOGUE.model_copy(update={"tables": elsewhere})
+    loaded = with_examples()
+    people = [example.submitter for example in loaded.policy.examples]
+    assert not any(one.passed for one in decide_examples(loaded, supposed([loaded.policy], catalogue, people)))
+
+
+def test_a_rule_stands_with_a_denial_and_only_there() -> None:
+    for edit in (("    rule: submitter\n", ""), ("    expect: permit\n", "    expect: permit\n    rule: submitter\n")):
+        with pytest.raises(RequestError, match="names the rule"):
+            with_examples(edit)
+
+
+def test_a_supposed_consortium_decides_as_a_real_one_with_the_same_documents() -> None:
+    loaded = with_examples()
+    asked = Question(TURNOVER, "aml-detection", "ana@bank-a", NOW)
+    made, real = supposed([loaded.policy], CATALOGUE, ["ana@bank-a"]), make_world()
+    for world in (made, real):
+        assert answer(asked, mirrored(loaded, world)).permitted
+    assert made.manifest.computers == real.manifest.computers
+
+
+def test_two_members_are_no_consortium() -> None:
+    loaded = with_examples(("compute: [bank-a, bank-b, bank-c]", "compute: [bank-a, bank-b]"))
+    catalogue = CATALOGUE.model_copy(update={"tables": ()})
+    with pytest.raises(RequestError, match="fewer than the 3"):
+        supposed([loaded.policy], catalogue, [])
