@@ -8,8 +8,8 @@ import numpy as np
 from benchmarks.operations import GROUP, Operation, groups_of, number, planes, table
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational import carry, domains, filter, moments, pick, segments, sets, union, window  # noqa: A004  a module
+from consortia.protocols.relational.control import at_least, control
 from consortia.protocols.relational.domains import Form
-from consortia.protocols.relational.filter import AtLeast
 from consortia.protocols.relational.group import Grouping, Measure, group
 from consortia.protocols.relational.join import Join, Kind, join
 from consortia.protocols.relational.join_by_key import join_by_key
@@ -53,9 +53,7 @@ def relation_operations() -> Iterator[Operation]:
         "keep_where", "a number below a constant; four columns are cleared",
         lambda e, n: filter.keep_where(e, table(e, n), Call("lt", (Ref("a"), Const(500)))),
     )  # fmt: skip
-    yield op(
-        "control", "one rule, two columns", lambda e, n: filter.control(e, table(e, n), [AtLeast("a", 10)], ["k", "a"])
-    )
+    yield op("control", "one rule, two columns", lambda e, n: control(e, table(e, n), [at_least("a", 10)], ["k", "a"]))
     yield op("first", "rows of a bit forward, four columns", lambda e, n: filter.first(e, table(e, n), planes(e, n, 1)))
     yield op("own_rows", "of one recipient, two columns", _own_rows)
     yield op(

@@ -31,6 +31,7 @@ from consortia.plans.model import (
 )
 from consortia.plans.types import ColumnType
 from tests.naive_relations import ManyToMany
+from tests.shared_plans import reaches
 
 Row = dict[str, Value]
 Tagged = tuple[str, Row]
@@ -91,9 +92,7 @@ def _step(
         case AggregateStep():
             return _aggregate(step, rows, types)
         case Control():
-            return [
-                (m, row) for m, row in rows if all(int(row[rule.column] or 0) >= rule.minimum for rule in step.rules)
-            ]
+            return [(m, row) for m, row in rows if all(reaches(row, rule.margin()) for rule in step.rules)]
         case Sort():
             return _sorted(rows, step.keys)
         case Limit():

@@ -19,7 +19,6 @@ from consortia.plans.model import (
     Column,
     Control,
     Filter,
-    MinimumContributors,
     Plan,
     Recipient,
     Release,
@@ -28,6 +27,7 @@ from consortia.plans.model import (
     SortKey,
     Union,
 )
+from consortia.plans.rules import Margin, Rule
 from consortia.plans.types import Bounds, ColumnType
 
 Row = dict[str, int | None]
@@ -65,7 +65,7 @@ class Case:
     group_rows: int = 0
     having: Expr | None = None
     having_python: Callable[[Row], bool] = field(default=lambda _: True)
-    rules: tuple[MinimumContributors, ...] = ()
+    rules: tuple[Rule, ...] = ()
     membership: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = COMPUTERS
     complete: tuple[str, ...] | None = None
@@ -200,7 +200,7 @@ def expected(case: Case, rows: Mapping[str, Sequence[Row]]) -> dict[str, list[Ro
         row: Row = dict(zip(case.keys, key, strict=True))
         for aggregate, column in case.aggregates:
             row[column.name] = _value(aggregate, column, case.entity, members)
-        if case.having_python(row) and all((row[rule.column] or 0) >= rule.minimum for rule in case.rules):
+        if case.having_python(row) and all(reaches(row, rule.margin()) for rule in case.rules):
             passed.append(({owner for owner, _ in members}, row))
 
     def shown(row: Row) -> Row:
@@ -209,6 +209,11 @@ def expected(case: Case, rows: Mapping[str, Sequence[Row]]) -> dict[str, list[Ro
     if case.membership:
         return {member: [shown(row) for owners, row in passed if member in owners] for member in case.membership}
     return {"ana@alpha": [shown(row) for _, row in passed]}
+
+
+def reaches(row: Row, margin: Margin) -> bool:
+    """Whether a cell passes a rule."""
+    return sum((row[name] or 0) * factor for name, factor in margin.terms) >= margin.minimum
 
 
 def _value(aggregate: Aggregate, column: Column, entity: str, members: Sequence[tuple[str, Row]]) -> int | None:

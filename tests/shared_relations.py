@@ -23,7 +23,6 @@ from consortia.plans.model import (
     Join,
     JoinKey,
     Limit,
-    MinimumContributors,
     Named,
     Plan,
     Project,
@@ -36,7 +35,8 @@ from consortia.plans.model import (
     Window,
     WindowFunction,
 )
-from tests.shared_plans import COMPUTERS, Row, frame_of, rows_of
+from consortia.plans.rules import MinimumContributors
+from tests.shared_plans import COMPUTERS, Row, frame_of, reaches, rows_of
 
 ANA = Recipient(member="alpha", person="ana@alpha")
 
@@ -287,7 +287,7 @@ def _step(step: Any, sources: Sequence[list[Tagged]], types: Mapping[str, Any]) 
         case AggregateStep():
             return _grouped(step, first)
         case Control():
-            return [each for each in first if all((each[1][rule.column] or 0) >= rule.minimum for rule in step.rules)]
+            return [each for each in first if all(reaches(each[1], rule.margin()) for rule in step.rules)]
     raise AssertionError(step.kind)
 
 

@@ -60,7 +60,7 @@ def _reads(step: Step, live: set[str], place: int, given: set[str]) -> set[str]:
         case Release():
             return {column.name for column in step.columns} | set(step.membership)
         case Control():
-            return live | {rule.column for rule in step.rules}
+            return live.union(*(rule.margin().columns() for rule in step.rules))
         case Filter():
             return live | columns_of(step.predicate)
         case Project():

@@ -32,7 +32,8 @@ from consortia.plans.types import ColumnType
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational import join as joins
 from consortia.protocols.relational import window as windowing
-from consortia.protocols.relational.filter import AtLeast, control, first, keep_where
+from consortia.protocols.relational.control import Bar, control
+from consortia.protocols.relational.filter import first, keep_where
 from consortia.protocols.relational.order import ordered
 from consortia.protocols.relational.table import Ordering, SharedTable
 from consortia.protocols.relational.union import union, union_all
@@ -78,8 +79,9 @@ class Steps:
             case Limit():
                 return sources[0].cut(step.count)
             case Control():
-                rules = [AtLeast(rule.column, rule.minimum) for rule in step.rules]
-                table = control(engine, sources[0], rules, sorted(live))
+                margins = [rule.margin() for rule in step.rules]
+                bars = [Bar(margin.terms, margin.minimum) for margin in margins]
+                table = control(engine, sources[0], bars, sorted(live))
                 # a sort moves rows together anyway; rows for their owners are moved once for each of them
                 return first(engine, table, table.valid) if self._is_opened_whole(step) else table
         raise InternalError("execution/unsupported", f"a {step.kind} step can't run on shares", place=step.id)

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from consortia.errors import InternalError
 from consortia.plans.expressions import Expr
+from consortia.plans.rules import Rule
 from consortia.plans.types import Bounds, ColumnType
 from consortia.trust.documents import Digest, Document, Frozen, Instant, Integer, Name, Person
 
@@ -219,15 +220,6 @@ class Limit(_Step):
     count: Integer
 
 
-class MinimumContributors(Frozen):
-    """The cell passes if ``column`` (a contributor count on shares) is at least ``minimum``."""
-
-    rule: Literal["minimum-contributors"] = "minimum-contributors"
-    by: Literal["entity", "member"]
-    column: str
-    minimum: int
-
-
 class Control(_Step):
     """Rows that fail a rule are multiplied by zero and moved behind the others; nobody learns the bit.
 
@@ -235,7 +227,7 @@ class Control(_Step):
     """
 
     kind: Literal["control"] = "control"
-    rules: tuple[MinimumContributors, ...]
+    rules: tuple[Rule, ...]
 
 
 class Recipient(Frozen):
@@ -280,7 +272,7 @@ class Plan(Document):
     where the engine has both: the one of fewer rounds or the one of fewer bytes.
     """
 
-    type: Literal["consortia/plan/v2"] = "consortia/plan/v2"
+    type: Literal["consortia/plan/v3"] = "consortia/plan/v3"
     catalogue: Digest
     manifest: Digest
     purpose: Name

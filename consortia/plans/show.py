@@ -21,6 +21,7 @@ from consortia.plans.model import (
     Union,
     Window,
 )
+from consortia.plans.rules import margin_text
 from consortia.plans.wording import column_text, expression_text, listed, order_text
 from consortia.trust.documents import instant_text
 
@@ -129,7 +130,7 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
         case Sort():
             return f"sort by {order_text(step.keys)}"
         case Control():
-            rules = " and ".join(f"{rule.column} >= {rule.minimum}" for rule in step.rules)
+            rules = " and ".join(margin_text(rule.margin()) for rule in step.rules)
             return f"release only where {rules}" if rules else "move what is released together"
         case Release():
             to = listed(tuple(str(recipient.person or recipient.member) for recipient in step.recipients))

@@ -3,6 +3,7 @@
 from consortia.errors import InternalError
 from consortia.plans.model import Control, Filter, Plan, Scan, Step
 from consortia.plans.obligations import Obligations, RowScope
+from consortia.plans.rules import MinimumContributors
 from consortia.policies.rules.base import Case
 from consortia.policies.rules.tables import bound_scope
 
@@ -44,8 +45,9 @@ def require_kept(plan: Plan, obligations: Obligations) -> None:
         if not scans or not all(_is_scoped(plan, scan, scope) for scan in scans):
             raise _lost(f"the row scope of `{scope.owner}`")
     rules = [rule for step in plan.steps if isinstance(step, Control) for rule in step.rules]
-    by_entity = [rule.minimum for rule in rules if rule.by == "entity"]
-    by_member = [rule.minimum for rule in rules if rule.by == "member"]
+    minima = [rule for rule in rules if isinstance(rule, MinimumContributors)]
+    by_entity = [rule.minimum for rule in minima if rule.by == "entity"]
+    by_member = [rule.minimum for rule in minima if rule.by == "member"]
     if obligations.minimum_entities and min(by_entity, default=0) < obligations.minimum_entities:
         raise _lost("the minimum of entities")
     # The recipient's member counts always, so the plan looks for one fewer among the others.

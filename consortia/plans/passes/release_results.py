@@ -19,7 +19,6 @@ from consortia.plans.model import (
     Column,
     Control,
     Limit,
-    MinimumContributors,
     Project,
     Recipient,
     Release,
@@ -27,6 +26,7 @@ from consortia.plans.model import (
     SortKey,
     Step,
 )
+from consortia.plans.rules import MinimumContributors
 from consortia.plans.variants import with_steps
 
 PUBLIC_KINDS = ("bool", "enum")
@@ -44,7 +44,7 @@ def release_results(draft: Draft) -> Draft:
         return {"id": f"s{len(draft.steps) + len(steps)}", "inputs": (before.id,), "at": at, "rows": before.rows}
 
     rules = _rules(draft, aggregation) if has_rules(draft) else ()
-    checked = {rule.column for rule in rules}
+    checked = frozenset().union(*(rule.margin().columns() for rule in rules))
     columns = tuple(column for column in columns if column.name not in checked)
     steps.append(Control.model_validate({**place("shared"), "columns": columns, "rules": rules}))
     if draft.query.limit is not None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from consortia.plans.expressions import Ref
-from consortia.plans.model import Aggregate, AggregateStep, Control, MinimumContributors, Plan, Project, Scan, Step
+from consortia.plans.model import Aggregate, AggregateStep, Control, Plan, Project, Scan, Step
+from consortia.plans.rules import MinimumContributors
 from consortia.policies.flow.entities import identifying
 from consortia.policies.lineage import Output
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, permit
@@ -60,7 +61,8 @@ def _counted(case: Case, output: Output) -> Iterator[Finding]:
 
     others = {recipient.member for recipient in output.release.recipients}
     for step in case.plan.steps:
-        for rule in step.rules if isinstance(step, Control) else ():
+        rules = step.rules if isinstance(step, Control) else ()
+        for rule in (each for each in rules if isinstance(each, MinimumContributors)):
             rule_id = "minimum-entities" if rule.by == "entity" else "minimum-members"
             made = _made(case.plan, step, rule, groups)
             if made is None or set(made.excluding) != others:

@@ -1,7 +1,8 @@
 """The questions that every engine must answer alike: one case a kind of grouping, rule or release."""
 
 from consortia.plans.expressions import Call, Const, Expr, Ref
-from consortia.plans.model import Aggregate, MinimumContributors
+from consortia.plans.model import Aggregate
+from consortia.plans.rules import MinimumContributors
 from tests.shared_plans import BIT, COUNTRY, CUSTOMER, NUMBER, Case, code, number
 
 

@@ -17,7 +17,7 @@ from consortia.plans.model import Control, Plan, Share
 from consortia.protocols.clear.engine import ClearEngine
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational import group
-from consortia.protocols.relational.filter import AtLeast
+from consortia.protocols.relational.control import Bar
 from consortia.protocols.relational.table import SharedTable
 from consortia.protocols.sharing.opening import RECIPIENT
 from tests.shared_plans import Row, frame_of, plan_of, random_rows, released_columns, rows_of
@@ -66,7 +66,7 @@ def test_rows_of_a_null_measure_are_counted_as_rows_and_not_as_values() -> None:
 
 
 def released_without_control(
-    engine: Engine, table: SharedTable, rules: Sequence[AtLeast], keep: Sequence[str]
+    engine: Engine, table: SharedTable, rules: Sequence[Bar], keep: Sequence[str]
 ) -> SharedTable:
     return table.only(keep)
 

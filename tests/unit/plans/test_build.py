@@ -9,7 +9,6 @@ from consortia.plans.model import (
     AggregateStep,
     Control,
     Filter,
-    MinimumContributors,
     Plan,
     Project,
     Release,
@@ -18,6 +17,7 @@ from consortia.plans.model import (
     Sort,
 )
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations, RowScope
+from consortia.plans.rules import MinimumContributors
 from consortia.plans.sql import bind, bind_predicate
 from consortia.plans.wording import decimal_text, expression_text
 from tests.fixtures_catalogue import (

@@ -8,7 +8,8 @@ import pytest
 
 from consortia.errors import InternalError
 from consortia.protocols.clear.engine import ClearEngine, value_words
-from consortia.protocols.relational.filter import AtLeast, control, first, own_rows
+from consortia.protocols.relational.control import at_least, control
+from consortia.protocols.relational.filter import first, own_rows
 from consortia.protocols.relational.group import Grouping, Measure, group
 from consortia.protocols.relational.order import order_by
 from consortia.protocols.relational.table import SharedColumn, SharedTable, cleared
@@ -64,10 +65,10 @@ def test_equal_rows_keep_their_order_in_a_sort() -> None:
 def test_a_control_rule_that_bounds_already_prove_costs_nothing() -> None:
     counted = replace(KEYED, columns={**KEYED.columns, "n": replace(column([1, 1, 1, 1]), lo=1)})
     engine = ClearEngine()
-    result = control(engine, counted, [AtLeast("n", 1)], ["key"])
+    result = control(engine, counted, [at_least("n", 1)], ["key"])
     assert list(result.columns) == ["key"]
     # no step was used: the same path is still free
-    assert control(engine, counted, [AtLeast("n", 1)], ["key"]).length == 4
+    assert control(engine, counted, [at_least("n", 1)], ["key"]).length == 4
 
 
 REFUSED: dict[str, tuple[str, Callable[[], object]]] = {
@@ -91,7 +92,7 @@ REFUSED: dict[str, tuple[str, Callable[[], object]]] = {
         "relational/entity",
         lambda: grouped(sorted_by_key(), Measure("e", "count-entities", 0, 9)),
     ),
-    "a rule over codes": ("relational/control", lambda: control(ClearEngine(), KEYED, [AtLeast("key", 3)], [])),
+    "a rule over codes": ("relational/control", lambda: control(ClearEngine(), KEYED, [at_least("key", 3)], [])),
     "membership by numbers": ("relational/membership", lambda: own_rows(ClearEngine(), KEYED, "amount", ["key"])),
     "a union of different columns": (
         "relational/union",
