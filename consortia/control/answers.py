@@ -1,4 +1,4 @@
-"""How an analyst fetches results from the own member's node through a coordinator that may read nothing.
+"""How a person fetches what the own member's node holds (results, held runs) through a coordinator that reads nothing.
 
 The request is signed by the person and holds a one-time key; the answer is sealed to that key, bound to the request,
 and its hash is signed by the node. Its size would tell the number of rows, such as how many alerts a member has; so
@@ -18,6 +18,7 @@ from consortia.trust import hpke
 from consortia.trust.envelope import Envelope, Signer, seal_document
 from consortia.trust.keys import PublicKey
 from consortia.trust.sessions import ResultsReply, ResultsRequest
+from consortia.trust.statements import HeldRequest
 from consortia.trust.verify import verify_by_one
 
 LEAST_BYTES = 64 * 1024
@@ -25,12 +26,12 @@ LEAST_BYTES = 64 * 1024
 
 
 class _Results(RootModel[dict[str, Base64]]):
-    """Release step to result in base64."""
+    """Release step to result, or session to held run, in base64."""
 
 
 def sealed_answer(
     envelope: Envelope,
-    request: ResultsRequest,
+    request: ResultsRequest | HeldRequest,
     results: Mapping[str, bytes],
     *,
     member: str,
@@ -72,7 +73,9 @@ def open_answer(
     key: PublicKey,
     private: hpke.KemPrivateKey,
 ) -> dict[str, bytes]:
-    """At the analyst: results by release step, from all pieces of the answer to the request in ``envelope``.
+    """At the person: results by release step, or held runs by session, from all pieces of the answer.
+
+    ``envelope`` is the request that is answered.
 
     ``key`` is the node key in the card of ``member``. Raises the fault that the node sent instead, ProtocolAbort
     ``control/answer`` if the answer is not the node's answer to this request, and as ``verify_by_one`` does.

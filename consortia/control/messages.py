@@ -18,7 +18,7 @@ from pydantic import AfterValidator, ValidationError
 
 from consortia import errors
 from consortia.control.phases import Phase
-from consortia.errors import ConsortiaError, OperatorError, PeerError, ProtocolAbort, RequestError
+from consortia.errors import ConsortiaError, OperatorError, PeerError, PolicyRefusal, ProtocolAbort, RequestError
 from consortia.trust.documents import Frozen, Hex, Name, Person, Session
 from consortia.trust.envelope import Envelope
 
@@ -40,10 +40,15 @@ class Kind(StrEnum):
     STATUS = "status"  # coordinator -> client: Status
     RESULTS_REQUEST = "results-request"  # client -> coordinator -> node of its member: Envelope of ResultsRequest
     RESULTS_ANSWER = "results-answer"  # node -> coordinator -> client: ResultsAnswer
+    HELD_REQUEST = "held-request"  # officer -> coordinator -> node of its member: Envelope of HeldRequest
+    HELD_ANSWER = "held-answer"  # node -> coordinator -> officer: ResultsAnswer, a HeldRun by session
+    REVIEW = "review"  # officer -> coordinator -> parties of a held session: Envelope of ReviewDecision
+    NOTICE = "notice"  # person -> coordinator -> all members: Envelope of Revocation, Stop or Lift
+    NOTED = "noted"  # node -> coordinator -> person: Noted
 
     PROPOSAL = "proposal"  # coordinator -> parties: Proposal
     REVIEWING = "reviewing"  # party -> coordinator: Empty
-    HOLD = "hold"  # party -> coordinator: Empty; an officer's own signature is awaited
+    HOLD = "hold"  # party -> coordinator: Empty; signatures of officers are awaited
     RESUME = "resume"  # party -> coordinator: Empty
     DENIAL = "denial"  # party -> coordinator: Envelope of Denial
     APPROVAL = "approval"  # party -> coordinator: Envelope of Approval
@@ -105,10 +110,10 @@ class Fault(Frozen):
     def of(cls, error: ConsortiaError, party: str) -> "Fault":
         """What others may learn of ``error`` at ``party``.
 
-        Of requests, peers and attacks everything: a request that fails in the run tells the one bit that was opened.
-        Of its own files and data the code alone, the details stay in its log.
+        Of requests, policies, peers and attacks everything: a request that fails in the run tells the one bit that
+        was opened. Of its own files and data the code alone, the details stay in its log.
         """
-        if isinstance(error, RequestError | PeerError | ProtocolAbort):
+        if isinstance(error, RequestError | PolicyRefusal | PeerError | ProtocolAbort):
             return cls(
                 kind=type(error).__name__,
                 code=error.code,
@@ -204,11 +209,12 @@ class Part(Frozen):
 
 
 class End(Frozen):
-    """The session has ended. ``denials`` are the signed refusals if it was denied."""
+    """The session has ended. ``denials`` are the signed refusals if it was denied, ``seals`` the closing statements."""
 
     phase: Phase
     fault: Fault | None = None
     denials: tuple[Envelope, ...] = ()
+    seals: tuple[Envelope, ...] = ()
 
 
 class PartyStatus(Frozen):
@@ -236,6 +242,28 @@ class Status(Frozen):
     """The sessions of the person who asked, the latest first."""
 
     sessions: tuple[SessionStatus, ...]
+
+
+class HeldRun(Frozen):
+    """What a node holds for review, as it hands it to an officer of its member.
+
+    The submission says what is to run; the officer's client compiles it again. ``reasons`` are the owner's own.
+    """
+
+    submission: Envelope
+    since: str
+    until: str
+    awaited: tuple[Name, ...]
+    """Members whose officers have not spoken yet."""
+    reasons: tuple[str, ...] = ()
+
+
+class Noted(Frozen):
+    """What the node of ``member`` did with the notice of this digest; ``fault`` if it refused it."""
+
+    member: Name
+    notice: Hex
+    fault: Fault | None = None
 
 
 class ResultsAnswer(Frozen):

@@ -20,6 +20,7 @@ from consortia.control.messages import (
     End,
     Fault,
     Kind,
+    Noted,
     Part,
     PartyStatus,
     Proposal,
@@ -44,6 +45,7 @@ from consortia.trust.certificates import TOLERANCE
 from consortia.trust.documents import Frozen, instant_text
 from consortia.trust.envelope import Envelope
 from consortia.trust.sessions import Approval, Denial, Submission
+from consortia.trust.statements import NOTICE_TYPES
 
 PresenceOf = Callable[[str], tuple[bool, bool]]
 """Whether a party is connected, and whether it was ever seen."""
@@ -65,18 +67,16 @@ class Desk:
                 self._submit(transaction, peer, instance, letter, now)
             case Kind.STATUS_QUERY:
                 self._status(transaction, peer, instance, letter)
-            case Kind.RESULTS_REQUEST:
+            case Kind.RESULTS_REQUEST | Kind.HELD_REQUEST:
                 self._relay(transaction, peer, letter, member_of(peer))
-            case Kind.RESULTS_ANSWER:
-                decode(ResultsAnswer, letter.body, letter.kind, peer)
-                if "@" not in letter.receiver or member_of(letter.receiver) != peer:
-                    raise _foreign(peer, letter)
-                self._relay(transaction, peer, letter, letter.receiver)
+            case Kind.RESULTS_ANSWER | Kind.HELD_ANSWER | Kind.NOTED:
+                self._answer(transaction, peer, letter)
+            case Kind.REVIEW:
+                self._review(transaction, peer, letter)
+            case Kind.NOTICE:
+                self._notice(transaction, peer, letter)
             case Kind.CANCEL:
-                record = self._record(transaction, letter)
-                if record.state.submitter != peer:
-                    raise _foreign(peer, letter)
-                self.apply(transaction, record, sessions.Failed(peer, _cancelled(peer)), now)
+                self._cancel(transaction, peer, letter, now)
             case Kind.PART:
                 self._part(transaction, peer, letter, now)
             case _:
@@ -115,6 +115,8 @@ class Desk:
 
         A session in which the member had answered already is ended: the node that remembered it is gone.
         """
+        for letter in self._store.notices.letters(transaction):
+            self._post(transaction, member, letter, instance)
         for record in self._store.running(transaction):
             if member not in record.state.parties:
                 continue
@@ -130,6 +132,49 @@ class Desk:
                     remedy="run the analysis again",
                 )
                 self.apply(transaction, record, sessions.Failed(member, fault), now)
+
+    def _cancel(self, transaction: Connection, peer: str, letter: Letter, now: datetime) -> None:
+        record = self._record(transaction, letter)
+        if record.state.submitter != peer:
+            raise _foreign(peer, letter)
+        self.apply(transaction, record, sessions.Failed(peer, _cancelled(peer)), now)
+
+    def _answer(self, transaction: Connection, peer: str, letter: Letter) -> None:
+        """A node answers a person; what it holds goes to people of its own member alone."""
+        if "@" not in letter.receiver:
+            raise _foreign(peer, letter)
+        if letter.kind == Kind.NOTED:
+            allowed = decode(Noted, letter.body, letter.kind, peer).member == peer
+        else:
+            decode(ResultsAnswer, letter.body, letter.kind, peer)
+            allowed = member_of(letter.receiver) == peer
+        if not allowed:
+            raise _foreign(peer, letter)
+        self._relay(transaction, peer, letter, letter.receiver)
+
+    def _review(self, transaction: Connection, peer: str, letter: Letter) -> None:
+        """An officer's word on a held session goes to all its parties, who verify it."""
+        record = self._record(transaction, letter)
+        Envelope.from_bytes(letter.body)
+        if "@" not in peer or member_of(peer) not in record.state.parties:
+            raise _foreign(peer, letter)
+        if record.state.phase is not Phase.HELD:
+            raise RequestError(
+                "coordinator/not-held",
+                f"the session is {record.state.phase}, so there is nothing to review",
+                place=f"session {letter.session}",
+                remedy="see what is held with `consortia session review`",
+            )
+        self._to_parties(transaction, record.state, Letter(letter.kind, letter.session, letter.body, peer))
+
+    def _notice(self, transaction: Connection, peer: str, letter: Letter) -> None:
+        """A person's notice goes to the node of every member, also to one that comes later."""
+        envelope = Envelope.from_bytes(letter.body)
+        if "@" not in peer or envelope.payload_type not in NOTICE_TYPES:
+            raise _foreign(peer, letter)
+        self._store.notices.keep(transaction, envelope.digest(), peer, letter.body)
+        for member in self._directory().manifest.members:
+            self._post(transaction, member.id, Letter(letter.kind, "", letter.body, peer))
 
     def _submit(self, transaction: Connection, peer: str, instance: str, letter: Letter, now: datetime) -> None:
         body = decode(Submit, letter.body, letter.kind, peer)
@@ -207,10 +252,11 @@ class Desk:
                     self._post(transaction, recipient, letter, record.instance if "@" in recipient else "")
                 self._to_parties(transaction, state, Letter(Kind.RELEASED, state.session, encode(Empty())))
             case sessions.Finish(phase=phase, fault=fault):
-                denials = tuple(
-                    Envelope.from_bytes(body) for body in self._store.documents(transaction, state.session, Kind.DENIAL)
+                denials, seals = (
+                    tuple(map(Envelope.from_bytes, self._store.documents(transaction, state.session, kind)))
+                    for kind in (Kind.DENIAL, Kind.SEAL)
                 )
-                end = End(phase=phase, fault=fault, denials=denials)
+                end = End(phase=phase, fault=fault, denials=denials, seals=seals)
                 self._to_parties(transaction, state, Letter(Kind.END, state.session, encode(end)))
                 self._to_submitter(transaction, record, Kind.END, end)
 

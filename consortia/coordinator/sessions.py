@@ -100,14 +100,14 @@ class Reviewing:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """``party`` waits for the signature of one of its officers."""
+    """``party`` waits for the signatures of officers, its own or others'."""
 
     party: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """The officer of ``party`` has signed."""
+    """The officers that ``party`` waited for have signed."""
 
     party: str
 

@@ -17,6 +17,7 @@ from consortia.control.mailbox import Letter, Mailbox, mail_tables
 from consortia.control.messages import Part
 from consortia.control.phases import ENDS, Phase
 from consortia.control.transitions import Transitions
+from consortia.coordinator.notices import Notices
 from consortia.coordinator.sessions import SessionState
 from consortia.errors import RequestError
 from consortia.trust.documents import Frozen, instant_text
@@ -36,6 +37,7 @@ _SESSIONS = Table(
     Column("proposal", LargeBinary, nullable=False),
 )
 _TRANSITIONS = Transitions(_METADATA)
+_NOTICES = Notices(_METADATA)
 _DOCUMENTS = Table(
     "documents",
     _METADATA,
@@ -71,6 +73,7 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         self._engine = open_database(path, _METADATA)
         self.begin = self._engine.begin
+        self.notices = _NOTICES
 
     def close(self) -> None:
         """Close all connections to the file."""

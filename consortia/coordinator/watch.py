@@ -31,10 +31,13 @@ class Presence:
 def waiting_for(
     state: SessionState, presences: Mapping[str, Presence], began: float, now: float
 ) -> tuple[Waiting, ...]:
-    """The parties that the session waits for, the absent ones first."""
+    """The parties that the session waits for, the absent ones first.
+
+    A party that waits for officers may be away: it asks for nothing, and finds their word when it comes back.
+    """
     if state.phase in ENDS:
         return ()
-    absent = [party for party in state.parties if not presences[party].connected]
+    absent = [party for party in state.parties if not presences[party].connected and party not in state.holding]
     present = [party for party in state.awaited if presences[party].connected]
     return tuple(
         Waiting(

@@ -214,13 +214,20 @@ class Leaks(Section):
     suppressed_count: Closed = "closed"
 
 
+class Template(Section):
+    """A query that officers have reviewed once: its name, and the digest of its plan (``policies.templates``)."""
+
+    name: Word
+    plan: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Rates(Section):
     """How often may be asked, and which templates run without an officer's review."""
 
     queries_per_analyst_and_day: Annotated[int, Field(ge=1)] | Off = 20
     queries_per_day: Annotated[int, Field(ge=1)] | Off = 50
     queries_per_period: Annotated[int, Field(ge=1)] | Off = 1000
-    templates_without_review: tuple[Word, ...] | Off = "off"
+    templates_without_review: tuple[Template, ...] | Off = "off"
 
 
 class Example(Section):

@@ -50,7 +50,7 @@ IN_EFFECT: dict[str, Any] = {
     "queries-per-analyst-and-day": 5,
     "queries-per-day": 5,
     "queries-per-period": 5,
-    "templates-without-review": ["structuring"],
+    "templates-without-review": [{"name": "structuring", "plan": "0" * 64}],
 }
 """For each rule that this version does not enforce, a value with which it is in effect."""
 
