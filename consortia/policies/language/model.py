@@ -4,6 +4,7 @@ A rule that has a default here and is not enforced by this version is *in effect
 `off` to do without it (``enforcement.py`` says which, and refuses the policy otherwise).
 """
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -25,6 +26,7 @@ from consortia.policies.language.values import (
     Text,
     Who,
     Word,
+    misfit,
 )
 
 LONGEST_VALIDITY_DAYS = 90
@@ -43,9 +45,13 @@ class Identity(Section):
     @model_validator(mode="after")
     def _chain(self) -> Self:
         if (self.version == 1) != (self.previous == "none"):
-            raise ValueError("`previous` is `none` for version 1, and the hash of the version before for all others")
+            raise misfit(
+                f"`{self.previous}` can't stand before version {self.version}",
+                "`previous` is `none` for version 1, and the hash of the version before for all others",
+                "previous",
+            )
         if self.author.split("@")[1] != self.owner:
-            raise ValueError("the author must be a person of the owner")
+            raise misfit(f"`{self.author}` is no person of the owner", f"expected name@{self.owner}", "author")
         return self
 
 
@@ -69,11 +75,22 @@ class Validity(Section):
     def _order(self) -> Self:
         days = (self.not_after - self.not_before).days + 1
         if days < 1:
-            raise ValueError("`not-after` lies before `not-before`")
+            raise misfit(
+                "`not-after` lies before `not-before`", f"expected {self.not_before} or a later day", "not-after"
+            )
         if days > LONGEST_VALIDITY_DAYS:
-            raise ValueError(f"the policy is valid for {days} days, more than {LONGEST_VALIDITY_DAYS}")
+            last = self.not_before + timedelta(days=LONGEST_VALIDITY_DAYS - 1)
+            raise misfit(
+                f"the policy is valid for {days} days, more than {LONGEST_VALIDITY_DAYS}",
+                f"expected {last} or an earlier day",
+                "not-after",
+            )
         if not self.not_before <= self.review <= self.not_after:
-            raise ValueError("`review` must lie between `not-before` and `not-after`")
+            raise misfit(
+                f"`{self.review}` does not lie in the validity",
+                f"`review` must lie between `not-before` and `not-after`, {self.not_before} and {self.not_after}",
+                "review",
+            )
         return self
 
 
@@ -107,10 +124,13 @@ class PolicyColumn(Section):
 
     @model_validator(mode="after")
     def _within_class(self) -> Self:
-        for operation in self.operations:
+        for place, operation in enumerate(self.operations):
             if operation not in CLASS_OPERATIONS[self.class_]:
-                allowed = ", ".join(sorted(CLASS_OPERATIONS[self.class_]))
-                raise ValueError(f"`{operation}` is never permitted on a column of class {self.class_} ({allowed} are)")
+                raise misfit(
+                    f"`{operation}` is never permitted on a column of class {self.class_}",
+                    f"expected one of {', '.join(sorted(CLASS_OPERATIONS[self.class_]))}",
+                    *("operations", place),
+                )
         return self
 
 
@@ -130,7 +150,11 @@ class PolicyTable(Section):
     def _unit(self) -> Self:
         unit = self.columns.get(self.privacy_unit)
         if unit is None or unit.class_ != "identifier":
-            raise ValueError(f"the privacy unit `{self.privacy_unit}` must be a listed column of class identifier")
+            raise misfit(
+                f"`{self.privacy_unit}` can't be the privacy unit",
+                "expected a column listed below of class identifier",
+                "privacy-unit",
+            )
         return self
 
 
@@ -248,7 +272,11 @@ class Example(Section):
     @model_validator(mode="after")
     def _named_rule(self) -> Self:
         if (self.expect == "deny") != (self.rule is not None):
-            raise ValueError("`rule` names the rule that must deny, where `expect` is `deny` and only there")
+            raise misfit(
+                f"`expect: {self.expect}` stands {'without' if self.rule is None else 'with'} a rule",
+                "`rule` names the rule that must deny, where `expect` is `deny` and only there",
+                "expect",
+            )
         return self
 
 

@@ -6,29 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from consortia.errors import PolicyRefusal, RequestError
 from consortia.policies.language.enforcement import FEWEST_MEMBERS, off_rules
+from consortia.policies.language.misfits import misfits
 from consortia.policies.language.model import Policy
-from consortia.policies.language.reader import Path, Source, read_yaml
+from consortia.policies.language.reader import BEGINNING, Mark, Path, place_of, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """A policy, the SHA-256 of its exact bytes, and the line of each place in its file."""
+    """A policy, the SHA-256 of its exact bytes, and where each entry of its file begins."""
 
     policy: Policy
     digest: str
-    lines: Mapping[Path, int]
+    marks: Mapping[Path, Mark]
+
+    def mark(self, path: Path) -> Mark:
+        """Where the entry of ``path`` begins; one that the file does not name stands where its parent does."""
+        while path and path not in self.marks:
+            path = path[:-1]
+        return self.marks.get(path, BEGINNING)
 
     def place(self, path: Path) -> str:
-        """``line 12: data.tables.deposits.rows``; a place that the file does not name gets its parent's line."""
-        dotted = ".".join(str(part) for part in path)
-        known = path
-        while known and known not in self.lines:
-            known = known[:-1]
-        return f"line {self.lines.get(known, 1)}: {dotted}"
+        """``line 12: data.tables.deposits.rows``, as verdicts cite it."""
+        return f"line {self.mark(path).line}: {'.'.join(map(str, path))}"
 
 
 def parse_policy(data: bytes) -> LoadedPolicy:
@@ -48,8 +50,11 @@ def read_policy(data: bytes) -> LoadedPolicy:
     try:
         policy = Policy.model_validate_json(json.dumps(source.tree, ensure_ascii=False))
     except ValidationError as error:
-        raise _schema_error(error, source) from error
-    return LoadedPolicy(policy, hashlib.sha256(data).hexdigest(), source.lines)
+        first = misfits(error, source)[0]
+        raise RequestError(
+            "policies/schema", first.message, place=place_of(first.mark, first.path), remedy=first.remedy
+        ) from error
+    return LoadedPolicy(policy, hashlib.sha256(data).hexdigest(), source.entries)
 
 
 def require_enforced(loaded: LoadedPolicy) -> None:
@@ -59,53 +64,19 @@ def require_enforced(loaded: LoadedPolicy) -> None:
         return
     first = in_effect[0]
     names = ", ".join(f"`{'.'.join(map(str, rule.path))}`" for rule in in_effect)
-    by_text = first.path in loaded.lines
+    by_text = first.path in loaded.marks
     raise PolicyRefusal(
         "policies/not-enforced",
         f"the rule `{first.rule}` is in effect {'by the text' if by_text else 'by default'}"
         f" and this version does not enforce it (all such places: {names})",
-        place=loaded.place(first.path),
-        remedy=f"write `{first.path[-1]}: {_what_is_accepted(first.path)}`"
+        place=place_of(loaded.mark(first.path), first.path),
+        remedy=f"write `{first.path[-1]}: {what_is_accepted(first.path)}`"
         " if the owner can do without the rule, or wait for a version that enforces it",
     )
 
 
-def _what_is_accepted(path: Path) -> str:
+def what_is_accepted(path: Path) -> str:
+    """The word with which a rule that is not enforced is accepted at ``path``."""
     if path[0] == "leaks":
         return "closed"
     return {"contributors": "exact", "model": "never", "minimum-members": str(FEWEST_MEMBERS)}.get(str(path[-1]), "off")
-
-
-def _schema_error(error: ValidationError, source: Source) -> RequestError:
-    details = _deepest(error.errors(include_url=False, include_input=False))
-    path = _in_file(details["loc"], source)
-    kind = details["type"]
-    message = details["msg"].removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        path = _in_file(details["loc"][:-1], source)
-        path = (*path, str(details["loc"][-1]))
-        message, remedy = f"the key `{path[-1]}` is unknown here", "compare docs/reference/policy.md"
-    elif kind == "missing":
-        path = _in_file(details["loc"][:-1], source)
-        message = f"the key `{details['loc'][-1]}` is missing"
-        remedy = "what is not written is not permitted; write it"
-    else:
-        message, remedy = f"{message[0].lower()}{message[1:]}", "correct the value; see docs/reference/policy.md"
-    dotted = ".".join(str(part) for part in path)
-    return RequestError(
-        "policies/schema", message, place=f"line {source.line(path)}: {dotted or 'the file'}", remedy=remedy
-    )
-
-
-def _deepest(errors: list[ErrorDetails]) -> ErrorDetails:
-    """The error to show: of alternatives (a section or `off`) the one that went furthest into the file."""
-    return max(errors, key=lambda details: (len(details["loc"]), details["type"] == "extra_forbidden"))
-
-
-def _in_file(location: tuple[int | str, ...], source: Source) -> Path:
-    """Pydantic's location without the names of union members, which are no keys of the file."""
-    path: Path = ()
-    for part in location:
-        if (*path, part) in source.lines:
-            path = (*path, part)
-    return path

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from consortia.policies.language.enforcement import TREATMENTS, Enforced, OffOnly, Tested, model_fields
 from consortia.policies.language.model import Policy
+from consortia.policies.language.values import Section, sections_in
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
@@ -70,7 +71,7 @@ def _default(path: str) -> str:
 
 def _field(path: str) -> FieldInfo:
     """The field of ``path``: of alternatives, the section that has it."""
-    models: list[type[BaseModel]] = [Policy]
+    models: list[type[Section]] = [Policy]
     found: FieldInfo | None = None
     for part in path.split("."):
         if part == "*":
@@ -79,14 +80,8 @@ def _field(path: str) -> FieldInfo:
             matching = [info for name, info in model.model_fields.items() if (info.alias or name) == part]
             if matching:
                 found = matching[0]
-                models = _models(found.annotation)
+                models = sections_in(found.annotation)
                 break
     if found is None:
         raise KeyError(path)
     return found
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]

@@ -5,16 +5,30 @@ import re
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
 
 from consortia.ids import DIGEST_PATTERN, NAME_PATTERN, PERSON_PATTERN
 
 _DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 
 
+MISFIT = "policy_misfit"
+"""The type of the errors that ``misfit`` makes."""
+
+
+def misfit(reason: str, expected: str, *at: str | int) -> PydanticCustomError:
+    """What a section's own check raises: ``reason`` and what is ``expected``, at the key ``at`` of the section."""
+    return PydanticCustomError(MISFIT, "{reason}: {expected}", {"reason": reason, "expected": expected, "at": at})
+
+
 def _date(value: Any) -> dt.date:
-    if isinstance(value, str) and _DATE.match(value):
+    expected = "expected a date, YEAR-MONTH-DAY, such as 2026-11-01"
+    if not (isinstance(value, str) and _DATE.match(value)):
+        raise misfit(f"`{value}` is no date", expected)
+    try:
         return dt.date.fromisoformat(value)
-    raise ValueError("a date is written YEAR-MONTH-DAY, such as 2026-11-01")
+    except ValueError as error:
+        raise misfit(f"`{value}` is no day of the calendar", expected) from error
 
 
 def _hyphened(name: str) -> str:
@@ -26,10 +40,14 @@ Never = Literal["never"]
 Closed = Literal["open", "closed"]
 
 Text = Annotated[str, Field(min_length=1, max_length=300)]
-Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
+WORD_PATTERN = r"^[a-z][a-z0-9._-]{0,62}$"
+WHO_PATTERN = r"^[a-z][a-z0-9_-]{0,30}(@[a-z][a-z0-9_-]{0,30})?$"
+FRACTION_PATTERN = r"^[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?$"
+
+Word = Annotated[str, Field(pattern=WORD_PATTERN)]
 MemberName = Annotated[str, Field(pattern=NAME_PATTERN)]
 PersonName = Annotated[str, Field(pattern=PERSON_PATTERN)]
-Who = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,30}(@[a-z][a-z0-9_-]{0,30})?$")]
+Who = Annotated[str, Field(pattern=WHO_PATTERN)]
 """A member (any analyst of it), or one person as ``name@member``."""
 Day = Annotated[
     dt.date,
@@ -37,7 +55,7 @@ Day = Annotated[
     PlainSerializer(lambda day: day.isoformat(), return_type=str),
 ]
 Previous = Annotated[str, Field(pattern=rf"{DIGEST_PATTERN}|^none$")]
-Fraction = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?$")]
+Fraction = Annotated[str, Field(pattern=FRACTION_PATTERN)]
 """An exact ratio such as 1/100: no floating point in a policy."""
 
 ColumnClass = Literal["identifier", "quasi", "sensitive", "label", "free"]
@@ -80,3 +98,10 @@ class Section(BaseModel):
     """A part of a policy: immutable, strict, unknown keys refused, keys written with hyphens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=_hyphened)
+
+
+def sections_in(annotation: Any) -> list[type[Section]]:
+    """The sections that the type of a field may be, in its alternatives, lists and mappings too."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [section for part in get_args(annotation) for section in sections_in(part)]

@@ -6,6 +6,7 @@ probe fails when the policy's answer does not change with the field.
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ def permissive(loaded: LoadedPolicy) -> PolicyWorld:
     for owner in ("bank-a", "bank-b", "bank-c"):
         policy = loaded.policy
         identity = policy.identity.model_copy(update={"owner": owner})
-        copies.append(LoadedPolicy(policy.model_copy(update={"identity": identity}), loaded.digest, loaded.lines))
+        copies.append(replace(loaded, policy=policy.model_copy(update={"identity": identity})))
     return make_world(*copies)
 
 

@@ -32,16 +32,16 @@ def line_of(text: str) -> int:
         ("  dpia: DPIA-14\n", "  dpia: DPIA-14\n  dipa: x\n", "`dipa` is unknown"),
         ("  dpia: DPIA-14\n", "", "`dpia` is missing"),
         ("operations: [alert, count]}", "operations: [alert, sum]}", "never permitted on a column of class identifier"),
-        ("operations: [filter, group]}", "operations: [filter, grupp]}", "'filter', 'group'"),
-        ("minimum-entities: 10", "minimum-entities: 1", "greater than or equal to 2"),
-        ("minimum-entities: 10", "minimum-entities: '10'", "valid integer"),
-        ("not-before: 2026-11-01", "not-before: 2026-11-31", "month"),
+        ("operations: [filter, group]}", "operations: [filter, grupp]}", "`filter`, `group`"),
+        ("minimum-entities: 10", "minimum-entities: 1", "at least 2"),
+        ("minimum-entities: 10", "minimum-entities: '10'", "a whole number"),
+        ("not-before: 2026-11-01", "not-before: 2026-11-31", "no day of the calendar"),
         ("not-before: 2026-11-01", "not-before: 1 Nov 2026", "YEAR-MONTH-DAY"),
         ("not-after: 2027-01-15", "not-after: 2027-01-31", "92 days"),
         ("not-after: 2027-01-15", "not-after: 2026-10-01", "before"),
         ("review: 2027-01-04", "review: 2027-02-04", "review"),
         ("previous: none", "previous: " + "0" * 64, "`previous` is `none` for version 1"),
-        ("author: petra@bank-a", "author: petra", "pattern"),
+        ("author: petra@bank-a", "author: petra", "name@member"),
         ("privacy-unit: customer_key", "privacy-unit: country", "class identifier"),
         ("recipients: owner-of-row", "recipients: bank-a", "owner-of-row"),
     ],
@@ -49,9 +49,9 @@ def line_of(text: str) -> int:
 def test_a_fault_names_its_line(old: str, new: str, says: str) -> None:
     old, new = old.replace("petra", "dora"), new.replace("petra", "dora")
     error = fault((old, new))
-    assert says in error.message
-    number = int(error.place.removeprefix("line ").split(":")[0])
-    # A fault of a whole section is placed at the section's key, at most the section's length above the edit.
+    assert says in f"{error.message}; {error.remedy}"
+    number = int(error.place.removeprefix("line ").split(",")[0])
+    # What is missing is placed at its section's key, at most the section's length above the edit.
     assert line_of(old) - 8 <= number <= line_of(old) + 1
 
 

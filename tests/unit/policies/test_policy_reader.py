@@ -21,9 +21,9 @@ def refused(text: str | bytes) -> RequestError:
 def test_plain_scalars_are_decimal_integers_or_text_and_every_value_has_its_line() -> None:
     source = read_yaml(GOOD.encode())
     assert source.tree == {"a": 1, "b": ["x", "two words"], "c": {"d": "off", "e": "2026-11-01"}}
-    assert source.line(("b", 1)) == 4
-    assert source.line(("c", "e")) == 5
-    assert source.line(("c", "unknown", "deeper")) == 5
+    assert (source.entry(("b", 1)), source.value(("b", 1))) == ((4, 5), (4, 5))
+    assert (source.entry(("c", "e")), source.value(("c", "e"))) == ((5, 13), (5, 16))
+    assert source.entry(("c", "unknown", "deeper")) == source.value(("c", "unknown")) == (5, 1)
 
 
 @pytest.mark.parametrize("word", ["off", "on", "yes", "no", "true", "n"])
@@ -54,7 +54,7 @@ def test_words_that_yaml_reads_as_truth_or_numbers_stay_words(word: str) -> None
 )
 def test_numbers_that_are_not_plain_decimal_integers_are_refused(number: str) -> None:
     error = refused(f"x: 1\na: {number}")
-    assert error.place == "line 2"
+    assert error.place == "line 2, column 4"
     assert f"`{number}`" in error.message
 
 
@@ -75,7 +75,7 @@ def test_an_empty_value_is_refused(empty: str) -> None:
 
 def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
     error = refused("a: 1\nb: 2\na: 3")
-    assert error.place == "line 3"
+    assert error.place == "line 3, column 1"
     assert "line 1" in error.remedy
 
 
@@ -113,7 +113,7 @@ def test_characters_that_do_not_show_or_reorder_the_line_are_refused(hidden: str
 
 
 def test_other_encodings_deep_nesting_large_files_and_no_mapping_are_refused() -> None:
-    assert refused(b"a: 1\nb: \xff").place == "line 2"
+    assert refused(b"a: 1\nb: \xff").place == "line 2, column 4"
     refused("a: " + "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1))
     refused("[" * 100_000)
     refused("a: " + "x" * LARGEST_FILE)
