@@ -7,6 +7,7 @@ byte.
 
 from dataclasses import dataclass
 
+from benchmarks.graphs import EDGES_A_NODE, graph_operations
 from benchmarks.operations import GROUP, Operation, engine_operations, function_operations, order_operations
 from benchmarks.relations import relation_operations
 from consortia.protocols.boolean.networks import Circuits
@@ -21,6 +22,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *order_operations(),
     *relation_operations(),
     *function_operations(),
+    *graph_operations(),
 )
 
 
@@ -42,15 +44,16 @@ def counted(operation: Operation, rows: int, circuits: Circuits = "few-rounds") 
 HEAD = f"""\
 # What every operation costs
 
-Made by `python docs/generate.py`: each line is a program of n rows (`benchmarks/operations.py` and `relations.py`
-there) on the counting engine, and a test compares the same programs with what three computers of `ring3` send, to the
-byte. Bytes are payload, before frame header and tag, over all three computers; rounds are messages that wait for each
-other. Examples are of n = {ROWS:,} rows; a sort's batches, and row numbers below keys, grow with n, all else is
-proportional to it. How each operation works and why it is safe stands in [protocols](protocols.md).
+Made by `python docs/generate.py`: each line is a program of n rows (`benchmarks/operations.py`, `relations.py` and
+`graphs.py` there) on the counting engine, and a test compares the same programs with what three computers of `ring3`
+send, to the byte. Bytes are payload, before frame header and tag, over all three computers; rounds are messages that
+wait for each other. Examples are of n = {ROWS:,} rows; a sort's batches, and row numbers below keys, grow with n, all
+else is proportional to it. How each operation works and why it is safe stands in [protocols](protocols.md).
 
 A plan is made of circuits of few rounds or of few bytes (`explain --link`); where these differ, both are listed. Rows
 of relations hold a key of 64 bits, a second key of 64 bits, a code of 16 bits and a number, unless told otherwise;
-groups have {GROUP} rows. What a relation needs sorted is sorted already, where the example says so.
+groups have {GROUP} rows; graphs have {EDGES_A_NODE} edges a node, and what is done on one includes preparing it. What a
+relation needs sorted is sorted already, where the example says so.
 
 Not listed: the input of an owner that does not compute (twice the bytes of its columns, and 128), opening to one
 computer (8 bytes a number, 1/8 a bit), and what is local: sums, differences, public factors, prefix sums, masks,

@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 from benchmarks.costs import CIRCUITS, OPERATIONS, counted
-from consortia.protocols import fixed, relational
+from consortia.protocols import fixed, graph, relational
 from consortia.protocols.counting import CountingEngine
 from consortia.protocols.engine import Engine
 from consortia.protocols.ring3 import Ring3Engine
@@ -89,3 +89,9 @@ def test_the_reference_lists_every_function_of_fixed_point_numbers():
     listed = {operation.name for operation in OPERATIONS if operation.room == "Fixed-point functions"}
     for module in FUNCTIONS:
         assert public_functions(fixed, module) - PARTS <= listed, module
+
+
+def test_the_reference_lists_every_operation_on_graphs():
+    listed = {operation.name for operation in OPERATIONS if operation.room == "Graphs"}
+    for module in ("network", "propagate", "weights"):
+        assert public_functions(graph, module) <= listed, module

@@ -1,0 +1,85 @@
+"""Every operation on a secret graph as a program of n edges and n/4 nodes (``costs`` says what for)."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from benchmarks.operations import Operation, number, planes
+from consortia.protocols.engine import Engine
+from consortia.protocols.fixed.numbers import Fixed
+from consortia.protocols.graph import network as graph
+from consortia.protocols.graph.network import Edges, Network, Nodes
+from consortia.protocols.graph.propagate import ranks, risk
+from consortia.protocols.graph.weights import FRACTION, shares_of
+from consortia.protocols.shares import Arithmetic, Boolean, Rows
+
+EDGES_A_NODE = 4
+UNIT = 1 << FRACTION
+MOST = 1_000_000_000
+
+
+def nodes_of(edges: int) -> int:
+    """Nodes of the graphs below."""
+    return -(-edges // EDGES_A_NODE)
+
+
+def graph_operations() -> Iterator[Operation]:
+    """Operators over graphs; those after ``prepared`` include it."""
+
+    def op(name: str, what: str, run: Callable[[Engine, int], object]) -> Operation:
+        return Operation("Graphs", name, what, run)
+
+    yield op("prepared", "keys of 96 bits, n edges, n/4 nodes", _network)
+    yield op("masked", "", lambda e, n: graph.masked(e, _network(e.narrow("p"), n), number(e, n)))
+    yield op("spread", "one number", _spread)
+    yield op("collected", "one number", _collected)
+    yield op("by_key", "one number", lambda e, n: _nodes(e, n, graph.by_key))
+    yield op("as_given", "one number", lambda e, n: _nodes(e, n, graph.as_given))
+    yield op("shares_of", "amounts below 10^9", lambda e, n: _weights(e, _network(e.narrow("p"), n), n))
+    yield op("risk", "two iterations, weights included", _risk)
+    yield op("ranks", "one iteration, weights included", _ranks)
+
+
+def _network(engine: Engine, n: int) -> Network:
+    """A ring of accounts."""
+    count = nodes_of(n)
+    node, edge = np.arange(count, dtype=np.uint64), np.arange(n, dtype=np.uint64)
+
+    def keys(values: np.ndarray) -> Boolean:
+        return engine.constant_boolean(np.stack([values, values], axis=1), 96)
+
+    def all_of(length: int) -> Boolean:
+        return engine.constant_boolean(np.ones((length, 1), np.uint64), 1)
+
+    ends = keys(edge % np.uint64(count)), keys((edge + np.uint64(1)) % np.uint64(count))
+    return graph.prepared(engine, Nodes(keys(node), all_of(count)), Edges(*ends, all_of(n)))
+
+
+def _spread(engine: Engine, n: int) -> object:
+    network = _network(engine.narrow("p"), n)
+    return graph.spread(engine, network, network.source, Rows((number(engine, network.nodes),)))
+
+
+def _collected(engine: Engine, n: int) -> object:
+    network = _network(engine.narrow("p"), n)
+    return graph.collected(engine, network, network.target, number(engine, n))
+
+
+def _nodes(engine: Engine, n: int, move: Callable[..., Arithmetic]) -> object:
+    network = _network(engine.narrow("p"), n)
+    return move(engine, network, number(engine, network.nodes))
+
+
+def _weights(engine: Engine, network: Network, n: int) -> Fixed:
+    return shares_of(engine.narrow("w"), network, network.target, number(engine, n), MOST)
+
+
+def _risk(engine: Engine, n: int) -> object:
+    network = _network(engine.narrow("p"), n)
+    scores = Fixed(number(engine, network.nodes), FRACTION, UNIT)
+    return risk(engine, network, scores, _weights(engine, network, n), 2)
+
+
+def _ranks(engine: Engine, n: int) -> object:
+    network = _network(engine.narrow("p"), n)
+    return ranks(engine, network, planes(engine, network.nodes, 1), _weights(engine, network, n), 1)
