@@ -1,4 +1,4 @@
-"""Merkle trees after RFC 6962, section 2.1: roots and inclusion proofs over SHA-256.
+"""Merkle trees after RFC 6962, section 2.1: roots, and what a proof of inclusion must be, over SHA-256.
 
 A leaf is hashed with the prefix 00 and an inner node with 01, so that no leaf can be taken for a node. The left
 subtree of n > 1 leaves holds the largest power of two below n. Nothing is padded: whoever must hide the number of
@@ -38,25 +38,6 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
         paired = [node_hash(level[place], level[place + 1]) for place in range(0, len(level) - 1, 2)]
         level = paired + level[2 * len(paired) :]
     return level[0]
-
-
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The hashes beside the path from leaf ``index`` to the root, from the bottom up.
-
-    Raises IndexError unless 0 <= index < len(leaves).
-    """
-    if not 0 <= index < len(leaves):
-        raise IndexError(index)
-    proof: list[bytes] = []
-    level, place = list(leaves), index
-    while len(level) > 1:
-        sibling = place ^ 1
-        if sibling < len(level):
-            proof.append(level[sibling])
-        paired = [node_hash(level[start], level[start + 1]) for start in range(0, len(level) - 1, 2)]
-        level = paired + level[2 * len(paired) :]
-        place //= 2
-    return proof
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:

@@ -17,6 +17,7 @@ from consortia.errors import ConsortiaError, PeerError, PolicyRefusal, ProtocolA
 from consortia.parties.checks import Refused
 from consortia.parties.store import SessionMemory
 from consortia.parties.tools import Tools
+from consortia.parties.witness import earlier_of, witness_seals
 from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.sessions import Denial, Seal
 
@@ -28,6 +29,8 @@ def close_with_statement(
     tools: Tools, transaction: Connection, memory: SessionMemory, now: datetime, code: str = ""
 ) -> Envelope:
     """Sign the closing statement over what this node released, and append it to the journal; ``code`` if it failed."""
+    journal = tools.store.journal
+    head = journal.head(transaction)
     seal = Seal(
         session=memory.session,
         attempt=memory.attempt,
@@ -38,7 +41,9 @@ def close_with_statement(
         code=code,
         commitments=memory.commitments,
         traffic=memory.traffic,
-        journal_head=tools.store.journal.head(transaction),
+        head=head,
+        entries=len(journal.entries(transaction, memory.session)),
+        earlier=earlier_of(tools, transaction, memory.session, head),
     )
     signed = seal_document(seal, (tools.signer,))
     tools.store.journal.append(
@@ -59,7 +64,7 @@ def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str) -
         current = _current(tools, transaction, session)
         if current in ENDS:
             return current
-        if current in (Phase.PROPOSED, Phase.REVIEWING):
+        if current in (Phase.PROPOSED, Phase.REVIEWING, Phase.HELD):
             target = Phase.DENIED
             signed = seal_document(_denial(tools, session, error, claimed_plan), (tools.signer,))
             tools.store.journal.append(transaction, session=session, kind="denial", payload=signed.to_bytes(), now=now)
@@ -88,6 +93,8 @@ def ended(tools: Tools, session: str, end: End) -> Phase:
             return current
         target = last_phase(current, end.phase)
         _close_if_released(tools, transaction, session, current, cause, now)
+        if target is Phase.SEALED:
+            witness_seals(tools, transaction, session, end.seals, now)
         tools.store.move(transaction, session, target, cause, now)
         tools.store.journal.append(
             transaction, session=session, kind="end", payload=end.model_dump_json().encode(), now=now

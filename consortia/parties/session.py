@@ -45,6 +45,7 @@ from consortia.parties.tools import Tools
 from consortia.parties.transport.key_schedule import LinkKeys
 from consortia.parties.transport.links import Limits, TcpChannel
 from consortia.parties.transport.mesh import Run, open_links
+from consortia.parties.witness import heads_of, witness_hellos
 from consortia.parties.work import Computed, Ends, Review
 from consortia.plans.concerned import outputs_of, parties_of
 from consortia.plans.model import Plan
@@ -230,12 +231,14 @@ class SessionRunner:
             agreed.envelopes,
             attempt=ATTEMPT,
             software=tools.software,
+            heads=heads_of(tools, agreed.keys),
             signer=tools.signer,
             random_bytes=secrets.token_bytes,
         )
         tools.control.send(Kind.HELLO, greeting.envelope, self._session)
         hellos = decode(Collected, self._inbox.take(Kind.HELLOS, self._phase).body, Kind.HELLOS, COORDINATOR)
         own = offer(greeting, hellos.documents, agreed.keys, tools.signer, secrets.token_bytes)
+        witness_hellos(tools, self._session, hellos.documents)
         tools.control.send(Kind.PAIR_KEYS, own.envelope, self._session)
         pair_keys = decode(
             Collected, self._inbox.take(Kind.PAIR_KEYS_SET, self._phase).body, Kind.PAIR_KEYS_SET, COORDINATOR

@@ -16,14 +16,16 @@ from consortia.control.mailbox import Letter, Mailbox, mail_tables
 from consortia.control.phases import ENDS, Phase, check_move
 from consortia.control.transitions import Transitions
 from consortia.errors import InternalError, ProtocolAbort
-from consortia.evidence.journal import Journal, journal_table
+from consortia.evidence.journal import Journal, JournalTables
+from consortia.parties.heads import Heads
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.documents import Digest, Frozen, Name, Session
 from consortia.trust.sessions import StepTraffic
 
 _METADATA = MetaData()
 _MAIL = mail_tables(_METADATA)
-_JOURNAL = journal_table(_METADATA)
+_JOURNAL = JournalTables(_METADATA)
+_HEADS = Heads(_METADATA)
 _SESSIONS = Table(
     "sessions",
     _METADATA,
@@ -73,6 +75,7 @@ class Store:
         self.engine = open_database(path, _METADATA)
         self.begin = self.engine.begin
         self.journal = Journal(_JOURNAL)
+        self.heads = _HEADS
         with self.begin() as transaction:
             row = transaction.execute(select(_INSTANCE.c.instance)).first()
             instance = secrets.token_hex(16) if row is None else str(row[0])

@@ -33,6 +33,31 @@ class Submission(Document):
     result_key: Hex
 
 
+class TreeHead(Frozen):
+    """The state of a party's journal: the RFC 6962 root over its first ``size`` entries.
+
+    ``log`` names the journal: drawn at its beginning, and anew if an older copy of it had to be put back.
+    """
+
+    log: Hex
+    size: Integer
+    root: Digest
+
+
+class MemberHead(Frozen):
+    """The latest head of ``member``'s journal that somebody has seen signed."""
+
+    member: Name
+    head: TreeHead
+
+
+class Consistency(Frozen):
+    """The proof that a journal's first ``size`` entries begin the journal of the head beside it."""
+
+    size: Integer
+    hashes: tuple[Digest, ...]
+
+
 class SnapshotRoot(Frozen):
     """The committed snapshot that an owner will use for one table."""
 
@@ -85,7 +110,11 @@ class Approval(Document):
 
 
 class Hello(Document):
-    """First half of the key schedule: signed, fresh, bound to what will run (protocol-proofs, section 7)."""
+    """First half of the key schedule: signed, fresh, bound to what will run (protocol-proofs, section 7).
+
+    ``heads`` are the latest heads of the other parties' journals that this party has seen, sorted by member: by
+    signing it, it cosigns them, and two parties that were shown different journals find out before anything is shared.
+    """
 
     type: Literal["consortia/hello/v1"] = "consortia/hello/v1"
     session: Session
@@ -103,6 +132,7 @@ class Hello(Document):
     software: str
     nonce: Hex
     kem_key: Hex
+    heads: tuple[MemberHead, ...] = ()
 
 
 class SealedPair(Frozen):
@@ -175,7 +205,11 @@ class StepTraffic(Frozen):
 
 
 class Seal(Document):
-    """A party's closing statement: what ran, what it sent, salted commitments to the parts it released."""
+    """A party's closing statement: what ran, what it sent, salted commitments to the parts it released.
+
+    ``head`` is that of its journal before this statement, with ``entries`` of the session below it; ``earlier`` shows
+    that the journal still begins with every head that the other parties' hellos name.
+    """
 
     type: Literal["consortia/seal/v1"] = "consortia/seal/v1"
     session: Session
@@ -188,4 +222,6 @@ class Seal(Document):
     code: str = ""
     commitments: tuple[Digest, ...] = ()
     traffic: tuple[StepTraffic, ...] = ()
-    journal_head: Digest
+    head: TreeHead
+    entries: Integer
+    earlier: tuple[Consistency, ...] = ()

@@ -6,6 +6,8 @@ import pytest
 
 from consortia.errors import ProtocolAbort
 from consortia.evidence import merkle
+from consortia.evidence.proofs import inclusion_proof
+from tests.merkle_trees import reader
 
 
 def defined_root(leaves: list[bytes]) -> bytes:
@@ -41,13 +43,13 @@ def test_every_leaf_of_every_tree_is_proved() -> None:
         leaves = leaves_of(count)
         root = merkle.root_of(leaves)
         for index in range(count):
-            merkle.verify_inclusion(leaves[index], index, count, merkle.inclusion_proof(leaves, index), root)
+            merkle.verify_inclusion(leaves[index], index, count, inclusion_proof(index, count, reader(leaves)), root)
 
 
 def test_a_proof_of_anything_else_is_refused() -> None:
     leaves = leaves_of(7)
     root = merkle.root_of(leaves)
-    proof = merkle.inclusion_proof(leaves, 4)
+    proof = inclusion_proof(4, 7, reader(leaves))
     other = hashlib.sha256(b"other").digest()
     wrong = [
         (other, 4, 7, proof, root),
@@ -81,4 +83,4 @@ def test_an_inner_node_can_not_pass_for_a_leaf() -> None:
 
 def test_there_is_no_proof_of_a_leaf_beyond_the_tree() -> None:
     with pytest.raises(IndexError):
-        merkle.inclusion_proof(leaves_of(3), 3)
+        inclusion_proof(3, 3, reader(leaves_of(3)))

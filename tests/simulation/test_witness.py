@@ -1,0 +1,114 @@
+"""Members as witnesses of each other's journals: heads go round, and a second journal is found and named."""
+
+import json
+from pathlib import Path
+
+from sqlalchemy import text
+
+from consortia.control.messages import End
+from consortia.control.phases import Phase
+from consortia.parties.store import Store
+from consortia.trust.sessions import Hello, MemberHead, Seal
+from tests.session_world import Client, SessionWorld, session_world
+
+
+def run(world: SessionWorld, client: Client) -> tuple[str, End]:
+    session = world.submit(client)
+    return session, client.end(session, 20)
+
+
+def document(payload: bytes) -> bytes:
+    return bytes.fromhex(json.loads(payload)["payload"])
+
+
+def test_every_party_keeps_all_seals_and_names_their_heads_in_its_next_hello(tmp_path: Path) -> None:
+    with session_world(tmp_path, owners_only=("bank-d",)) as world:
+        client = world.client()
+        first, end = run(world, client)
+        assert len(end.seals) == 4
+        world.wait_phases(first, Phase.SEALED)
+        second, end = run(world, client)
+        assert end.phase is Phase.SEALED
+        world.wait_phases(second, Phase.SEALED)
+        sealed = {seal.party: seal for seal in (Seal.parse(one.payload_bytes()) for one in end.seals)}
+        assert all(len(seal.earlier) == 1 for seal in sealed.values())
+        for member, node in world.nodes.items():
+            with node._store.begin() as transaction:
+                node._store.journal.verify(transaction)
+                entries = node._store.journal.entries(transaction, second)
+                held = node._store.heads.held(transaction)
+                assert node._store.heads.splits(transaction) == {}
+            kinds = [leaf.kind for leaf, _ in entries]
+            assert kinds.count("verified-seal") == 3
+            hellos = [Hello.parse(document(payload)) for leaf, payload in entries if leaf.kind == "hello"]
+            named = {hello.party: {entry.member for entry in hello.heads} for hello in hellos}
+            assert named == {name: set(world.nodes) - {name} for name in world.nodes}
+            assert held == tuple(
+                MemberHead(member=name, head=seal.head) for name, seal in sorted(sealed.items()) if name != member
+            )
+
+
+def test_two_heads_of_one_journal_end_the_next_session_before_anything_is_shared(tmp_path: Path) -> None:
+    with session_world(tmp_path) as world:
+        client = world.client()
+        first, _ = run(world, client)
+        world.wait_phases(first, Phase.SEALED)
+        with world.nodes["bank-a"]._store.begin() as transaction:
+            statement = "UPDATE heads SET root = :root WHERE member = 'bank-b'"
+            transaction.execute(text(statement), {"root": "0" * 64})
+        second, end = run(world, client)
+        assert end.phase is Phase.ABORTED
+        assert end.fault is not None
+        # whoever compares first says it: bank-b finds a head of its own that it never had, the others two of bank-b
+        assert end.fault.code in ("evidence/split-view", "evidence/behind")
+        world.wait_phases(second, Phase.ABORTED)
+        assert Phase.SHARING not in {phase for _, phase, _ in history(world, "bank-c", second)}
+
+
+def test_a_member_caught_once_is_refused_until_its_case_is_settled(tmp_path: Path) -> None:
+    with session_world(tmp_path) as world:
+        client = world.client()
+        store = world.nodes["bank-a"]._store
+        with store.begin() as transaction:
+            store.heads.mark_split(transaction, "bank-c", "two journals")
+        _, end = run(world, client)
+        assert end.fault is not None
+        assert (end.fault.code, end.fault.party, end.fault.place) == ("evidence/split-view", "bank-a", "bank-c")
+        with store.begin() as transaction:
+            store.heads.forget(transaction, "bank-c")
+        _, end = run(world, client)
+        assert end.phase is Phase.SEALED
+
+
+def test_an_older_copy_of_a_database_is_noticed_by_what_others_hold(tmp_path: Path) -> None:
+    with session_world(tmp_path) as world:
+        client = world.client()
+        first, _ = run(world, client)
+        world.wait_phases(first, Phase.SEALED)
+        file = world.consortium.home("bank-b").path / "node.sqlite"
+        world.nodes.pop("bank-b").stop(2)
+        older = file.read_bytes()
+        world.start_node("bank-b")
+        second, _ = run(world, client)
+        world.wait_phases(second, Phase.SEALED)
+        world.nodes.pop("bank-b").stop(2)
+        file.write_bytes(older)
+        store = Store(file)
+        store.renew_mailbox()
+        store.close()
+        world.start_node("bank-b")
+        third, end = run(world, client)
+        assert end.fault is not None
+        assert (end.fault.code, end.fault.party) == ("evidence/behind", "bank-b")
+        world.wait_phases(third, Phase.ABORTED)
+        store = world.nodes["bank-b"]._store
+        with store.begin() as transaction:
+            store.journal.begin_log(transaction)
+        _, end = run(world, client)
+        assert end.phase is Phase.SEALED
+
+
+def history(world: SessionWorld, member: str, session: str) -> list[tuple[str, Phase, str]]:
+    store = world.nodes[member]._store
+    with store.begin() as transaction:
+        return store.history(transaction, session)
