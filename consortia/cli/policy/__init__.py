@@ -6,11 +6,12 @@ A verb is a module of this package with ``command`` and EXAMPLES; adding one is 
 import typer
 
 from consortia.cli.output import examples
-from consortia.cli.policy import accept, approve, explain, lint, show
+from consortia.cli.policy import accept, approve, diff, explain, lint, show
 
 VERBS = {
     "lint": lint,
     "explain": explain,
+    "diff": diff,
     "approve": approve,
     "show": show,
     "accept": accept,

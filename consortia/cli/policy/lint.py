@@ -1,13 +1,14 @@
-"""``consortia policy lint``: what an officer should know of a policy before signing it."""
+"""``consortia policy lint``: every problem of a policy's file, with its place."""
+
+from dataclasses import asdict
 
 import typer
 
 from consortia.cli.options import HomeOption, ProfileOption, believer, now
-from consortia.cli.output import JsonOption, emit, note, table
+from consortia.cli.output import JsonOption, emit, note
 from consortia.cli.policy.arguments import FileArgument
 from consortia.plans.catalogue import Catalogue
-from consortia.policies.language.parse import parse_policy
-from consortia.policies.lint import lint_against, lint_dates
+from consortia.policies.lint import Problem, errors, lint
 from consortia.trust.folder import read_policy_file
 
 EXAMPLES = (
@@ -22,27 +23,43 @@ def command(
     profile: ProfileOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check a policy: its syntax, that all of it is enforced, its dates; with a home, that it fits the consortium."""
-    loaded = parse_policy(read_policy_file(file).payload_bytes())
-    problems = list(lint_dates(loaded, now()))
+    """Name every problem of a policy with its line and column and what is expected there; exit code 1 for errors.
+
+    Syntax and shape, rules that are in effect and not enforced, dates, what makes no sense together; with a home also
+    what does not fit manifest and catalogue.
+    """
+    data = read_policy_file(file).payload_bytes()
+    documents = None
     if home is not None or profile is not None:
         reader = believer(home, profile, None)
         catalogue = Catalogue.parse(reader.trust.catalogue().payload_bytes())
-        problems += lint_against(loaded, reader.trusted().manifest, catalogue, now())
+        documents = (reader.trusted().manifest, catalogue)
     else:
         note("not compared with manifest and catalogue: give --home or --profile for that")
-    errors = sum(problem.severity == "error" for problem in problems)
+    problems = lint(data, now(), documents)
+    found = errors(problems)
+    count = f"{_number(found, 'error')}, {_number(len(problems) - found, 'warning')}"
     emit(
         {
-            "policy": loaded.policy.identity.id,
-            "fingerprint": loaded.digest,
-            "errors": errors,
-            "problems": [{"severity": one.severity, "place": one.place, "text": one.text} for one in problems],
+            "file": str(file),
+            "errors": found,
+            "warnings": len(problems) - found,
+            "problems": [asdict(one) for one in problems],
         },
-        table(("", "place", "problem"), [(one.severity, one.place, one.text) for one in problems])
-        if problems
-        else f"{loaded.policy.identity.id}: nothing to object",
+        "\n".join([*(_line(file.name, one) for one in problems), f"{file.name}: {count}"]),
         json=json,
     )
-    if errors:
+    if found:
         raise typer.Exit(1)
+
+
+def _line(name: str, problem: Problem) -> str:
+    """As compilers write it, so that editors find the place."""
+    path = f"{problem.path}: " if problem.path else ""
+    remedy = f"; {problem.remedy}" if problem.remedy else ""
+    place = f"{name}:{problem.line}:{problem.column}"
+    return f"{place}: {problem.severity}: {path}{problem.text}{remedy} [{problem.check}]"
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -61,15 +61,13 @@ class Comparison:
     other_plan: int
 
 
-def compare(
-    asked: Iterable[Asked], old: LoadedPolicy, new: LoadedPolicy, world: PolicyWorld, now: datetime
-) -> Comparison:
+def compare(asked: Iterable[Asked], old: LoadedPolicy, new: LoadedPolicy, world: PolicyWorld) -> Comparison:
     """What ``old`` and ``new`` say to ``asked``, beside the other owners' policies of ``world``; in the order asked."""
     before, after = with_policy(world, old), with_policy(world, new)
     flips: list[Flip] = []
     count = other_plan = 0
     for one in asked:
-        given = _answer(one.question, old, before, now), _answer(one.question, new, after, now)
+        given = _answer(one.question, old, before), _answer(one.question, new, after)
         first, second = said(given[0], old), said(given[1], new)
         if first.verdict == second.verdict == "not-asked":
             continue
@@ -127,14 +125,14 @@ def said(given: Answer, loaded: LoadedPolicy) -> Said:
     return Said("deny", first.rule, first.text)
 
 
-def valid_time(loaded: LoadedPolicy, now: datetime) -> datetime:
-    """``now``, or the nearest time at which the policy is valid."""
+def valid_time(loaded: LoadedPolicy, at: datetime) -> datetime:
+    """``at``, or the nearest time at which the policy is valid."""
     begin, end = interval(loaded.policy.validity)
-    return max(begin, min(now, end - timedelta(seconds=1)))
+    return max(begin, min(at, end - timedelta(seconds=1)))
 
 
-def _answer(question: Question, loaded: LoadedPolicy, world: PolicyWorld, now: datetime) -> Answer:
-    return answer(replace(question, at=valid_time(loaded, now)), world)
+def _answer(question: Question, loaded: LoadedPolicy, world: PolicyWorld) -> Answer:
+    return answer(replace(question, at=valid_time(loaded, question.at)), world)
 
 
 def _obliged(given: Answer) -> object:

@@ -54,14 +54,15 @@ class _Part:
 def generated(policies: tuple[Policy, ...], world: PolicyWorld) -> tuple[Generated, ...]:
     """The queries over the catalogue of ``world`` for what ``policies`` (versions of one) speak of.
 
-    One analyst asks them all; every other one whom a policy lets ask, asks the first.
+    One analyst asks them all; every other one whom a policy lets ask, asks for counts and an alert of each table.
     """
     askers = _askers(policies, world)
     parts = [part for table in world.catalogue.tables if (part := _part(table, policies)) is not None]
-    texts = list(dict.fromkeys(sql for part in parts for sql in _over(part)))
+    texts = dict.fromkeys(sql for part in parts for sql in _over(part))
+    plain = [sql for part in parts for sql in (*_grouped(part, "COUNT(*) AS n"), _alert(part))]
     return (
         *(Generated(sql, who) for who in askers[:1] for sql in texts),
-        *(Generated(sql, who) for who in askers[1:] for sql in texts[:1]),
+        *(Generated(sql, who) for who in askers[1:] for sql in plain),
     )
 
 
@@ -118,6 +119,9 @@ def _of_rows(part: _Part) -> Iterator[str]:
     """What may be done with rows as such."""
     yield from _grouped(part, "COUNT(*) AS n")
     yield from _grouped(part, f"COUNT(DISTINCT {part.unit}) AS n")
+    for key in part.groups:
+        for counted in ("*", f"DISTINCT {part.unit}"):
+            yield _select(f"{key}, COUNT(*) AS n", part.table.name, by=key, having=f"COUNT({counted}) >= 20")
     yield from _grouped(part, "COUNT(DISTINCT member()) AS m")
     yield _alert(part)
     yield _alert(part, having="COUNT(*) >= 5")
@@ -135,7 +139,9 @@ def _of_column(part: _Part, column: CatalogueColumn) -> Iterator[str]:
     if column.type.kind != "text":
         yield from _of_values(part, column.name, part.fixed(column))
     if column.type.kind in ORDERED:
-        yield from _first_of_each(part, column.name, part.fixed(column))
+        yield from _of_ordered(part, column, part.fixed(column))
+    elif condition:
+        yield from _first_of_each(part, f"CASE WHEN {condition} THEN 1 ELSE 0 END", part.fixed(column))
     if column.type.kind in NUMBERS:
         yield from _of_numbers(part, column.name, part.fixed(column))
 
@@ -145,23 +151,34 @@ def _of_values(part: _Part, name: str, fixed: str) -> Iterator[str]:
     table = part.table.name
     yield _select(f"{name}, COUNT(*) AS n", table, fixed, name)
     yield from _grouped(part, f"COUNT({name}) AS n", fixed)
+    yield _alert(part, fixed, f"COUNT({name}) >= 2")
+    yield _score(part, f"COUNT({name}) AS n", fixed)
     yield _select("COUNT(*) AS n", f"({_select(f'{name}, COUNT(*) AS c', table, fixed, name)}) AS x")
     if name != part.unit:
         keys = f"{part.unit}, {name}"
         yield _select(keys, table, fixed, keys)
 
 
+def _of_ordered(part: _Part, column: CatalogueColumn, fixed: str) -> Iterator[str]:
+    """Its greatest value, opened and compared, and its order."""
+    greatest = f"MAX({column.name})"
+    yield from _grouped(part, f"{greatest} AS v", fixed)
+    yield _alert(part, fixed, f"{greatest}{LITERALS[column.type.kind]}")
+    yield _score(part, f"{greatest} AS v", fixed)
+    yield from _first_of_each(part, column.name, fixed)
+
+
 def _of_numbers(part: _Part, name: str, fixed: str) -> Iterator[str]:
-    for function in ("SUM", "AVG", "MAX", "MEDIAN", "VARIANCE"):
+    for function in ("SUM", "AVG", "MEDIAN", "VARIANCE"):
         yield from _grouped(part, f"{function}({name}) AS v", fixed)
     yield _alert(part, fixed, f"SUM({name}) >= 1000")
     yield _score(part, f"SUM({name}) AS v", fixed)
 
 
-def _first_of_each(part: _Part, name: str, fixed: str) -> Iterator[str]:
-    """Each customer's first row in the order of a column."""
+def _first_of_each(part: _Part, order: str, fixed: str) -> Iterator[str]:
+    """Each customer's first row in an order."""
     for key in part.groups[:1]:
-        place = f"ROW_NUMBER() OVER (PARTITION BY {part.unit} ORDER BY {name}) AS place"
+        place = f"ROW_NUMBER() OVER (PARTITION BY {part.unit} ORDER BY {order}) AS place"
         rows = _select(f"{part.unit}, {key}, {place}", part.table.name, fixed)
         yield _select(f"{key}, COUNT(*) AS n", f"({rows}) AS x", "place = 1", key)
 

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel
 
+from consortia.errors import RequestError
 from consortia.policies.changes.orders import Effect, Order, order_of
 from consortia.policies.language.model import Policy, PolicyColumn, PolicyTable
 from consortia.policies.language.reader import Path
@@ -38,15 +39,30 @@ class Change:
         return ".".join(str(part) for part in self.path)
 
 
+def require_versions(old: Policy, new: Policy) -> None:
+    """Raise RequestError ``policies/versions`` unless both are of one owner and purpose: versions of one policy."""
+    for what, before, after in (
+        ("owner", old.identity.owner, new.identity.owner),
+        ("consortium", old.identity.consortium, new.identity.consortium),
+        ("purpose", old.purpose.code, new.purpose.code),
+    ):
+        if before != after:
+            raise RequestError(
+                "policies/versions",
+                f"the files are no versions of one policy: the {what} is `{before}` in one and `{after}` in the other",
+                remedy="compare the policies of one owner for one purpose",
+            )
+
+
 def changed(old: Policy, new: Policy) -> tuple[Change, ...]:
     """Everything that differs from ``old`` to ``new``, in the order of the language."""
     return tuple(_section(old, new, ()))
 
 
-def counted(changes: tuple[Change, ...]) -> dict[Effect, int]:
+def counted(changes: tuple[Change, ...]) -> dict[str, int]:
     """How many changes there are of each effect, all three named."""
     found = Counter(change.effect for change in changes)
-    return {"widened": found["widened"], "narrowed": found["narrowed"], "neutral": found["neutral"]}
+    return {effect: found[effect] for effect in get_args(Effect)}
 
 
 def _section(old: BaseModel, new: BaseModel, prefix: Path) -> Iterator[Change]:
