@@ -14,6 +14,7 @@ from functools import partial
 from consortia.errors import InternalError
 from consortia.execution.layout import Field, bounds_of, fields_of, shapes_of
 from consortia.execution.liveness import reads, shared_steps
+from consortia.execution.noise import NO_DRAWS, Draws
 from consortia.execution.parts import Form, form_of
 from consortia.execution.schedule import Begin, Schedule, Task, in_turn
 from consortia.execution.steps import Steps
@@ -45,13 +46,19 @@ class ReleasedTable:
 
 
 def run_shared(
-    plan: Plan, engine: Engine, inputs: Inputs, begin: Begin = lambda _: None, schedule: Schedule = in_turn
+    plan: Plan,
+    engine: Engine,
+    inputs: Inputs,
+    begin: Begin = lambda _: None,
+    schedule: Schedule = in_turn,
+    draws: Draws = NO_DRAWS,
 ) -> tuple[ReleasedTable, ...]:
-    """Run all shared steps of ``plan`` on this party's engine; ``begin`` is told each step's id as it starts.
+    """Run all shared steps of ``plan`` on this party's engine; ``begin`` is told each step's id as it starts. ``draws`` are
+    this party's noise (``execution.noise``), needed where the plan has a noise step and this party computes.
 
     Returns one table for each release step and recipient, in plan order. InternalError if plan and shares misfit.
     """
-    run = _Run(plan, engine, inputs)
+    run = _Run(plan, engine, inputs, draws)
     steps = shared_steps(plan)
     schedule([Task(step.id, reads(step), partial(run.execute, step)) for step in steps], begin)
     return tuple(table for step in steps for table in run.released.get(step.id, ()))
@@ -60,10 +67,10 @@ def run_shared(
 class _Run:
     """Tables by step id, dropped after their last use so that their memory goes back."""
 
-    def __init__(self, plan: Plan, engine: Engine, inputs: Inputs) -> None:
+    def __init__(self, plan: Plan, engine: Engine, inputs: Inputs, draws: Draws) -> None:
         self._engine = engine
         self._inputs = inputs
-        self._steps = Steps(plan)
+        self._steps = Steps(plan, draws)
         self._form = form_of(plan)
         self._uses = Counter(source for step in shared_steps(plan) for source in reads(step))
         self._used = threading.Lock()

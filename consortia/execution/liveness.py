@@ -11,9 +11,11 @@ from consortia.plans.expressions import columns_of
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
+    Bound,
     Control,
     Filter,
     Join,
+    Noise,
     Plan,
     Project,
     Release,
@@ -69,6 +71,10 @@ def _reads(step: Step, live: set[str], place: int, given: set[str]) -> set[str]:
             # names of the two sides differ, but for keys of the second that are not taken
             own = live & given
             return own | {key.left if place == 0 else key.right for key in step.on}
+        case Bound():
+            return live | {*step.keys, step.entity}
+        case Noise():
+            return live | set(step.keys)
         case Sort():
             return live | {key.column for key in step.keys}
         case Window():
@@ -109,7 +115,7 @@ def holdings(plan: Plan) -> Mapping[str, Holds]:
     found: dict[str, Holds] = {}
     for step in shared_steps(plan):
         below = any(mixed[source] for source in reads(step))
-        mixed[step.id] = below or isinstance(step, Join | AggregateStep)
+        mixed[step.id] = below or isinstance(step, Join | AggregateStep | Bound)
         unique = isinstance(step, AggregateStep) and step.unique_per_member
         found[step.id] = "mixed" if below else "one-each" if unique else "any"
     return found

@@ -11,14 +11,17 @@ from consortia.errors import InternalError
 from consortia.execution.aggregate import aggregated
 from consortia.execution.fit import fitted
 from consortia.execution.liveness import holdings, live_columns, marked_members, owners_below
+from consortia.execution.noise import NO_DRAWS, Draws, noisy
 from consortia.execution.project import projected, within_capacity
 from consortia.execution.translate import translated
 from consortia.plans.model import (
     AggregateStep,
+    Bound,
     Control,
     Filter,
     Join,
     Limit,
+    Noise,
     Plan,
     Project,
     Release,
@@ -32,6 +35,7 @@ from consortia.plans.types import ColumnType
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational import join as joins
 from consortia.protocols.relational import window as windowing
+from consortia.protocols.relational.bound import Limits, bounded
 from consortia.protocols.relational.control import Bar, control
 from consortia.protocols.relational.filter import first, keep_where
 from consortia.protocols.relational.order import ordered
@@ -42,7 +46,8 @@ from consortia.protocols.relational.union import union, union_all
 class Steps:
     """The results of the shared steps of one plan, and what of them later steps need."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, draws: Draws = NO_DRAWS) -> None:
+        self._draws = draws
         self._plan = plan
         self._live = live_columns(plan)
         self._marked = marked_members(plan)
@@ -76,6 +81,10 @@ class Steps:
                 return _joined(step, engine, sources[0], sources[1], live)
             case Window():
                 return _windowed(step, engine, sources[0], live)
+            case Bound():
+                return self._bounded(step, engine, sources[0], live)
+            case Noise():
+                return noisy(engine, step, sources[0], self._plan.computers, self._draws)
             case Limit():
                 return sources[0].cut(step.count)
             case Control():
@@ -87,12 +96,18 @@ class Steps:
         raise InternalError("execution/unsupported", f"a {step.kind} step can't run on shares", place=step.id)
 
     def check_control(self, release: Release) -> None:
-        """InternalError ``execution/uncontrolled`` unless it follows a control, with sort and limit alone between."""
+        """InternalError ``execution/uncontrolled`` unless it follows a control; only sort, limit and noise stand between."""
         step = self._plan.step(release.inputs[0])
-        while isinstance(step, Sort | Limit):
+        while isinstance(step, Sort | Limit | Noise):
             step = self._plan.step(step.inputs[0])
         if not isinstance(step, Control):
             raise InternalError("execution/uncontrolled", "a release must follow an output control", place=release.id)
+
+    def _bounded(self, step: Bound, engine: Engine, table: SharedTable, live: frozenset[str]) -> SharedTable:
+        clips = {clip.column: (clip.lo, clip.hi) for clip in step.clips if clip.column in live}
+        limits = Limits(clips, step.cells)
+        made = bounded(engine, table, step.keys, step.entity, limits, len(self._owners[step.id]))
+        return fitted(engine, made, [column for column in step.columns if column.name in live], step.id)
 
     def _types(self, step: Step) -> dict[str, ColumnType]:
         return {column.name: column.type for column in self._plan.step(step.inputs[0]).columns}

@@ -16,6 +16,7 @@ from consortia.execution.decode import decode, finish
 from consortia.execution.encode import encode
 from consortia.execution.estimate import declared
 from consortia.execution.executor import Inputs, run_shared
+from consortia.execution.noise import Draws, drawn
 from consortia.execution.schedule import overlapping
 from consortia.parties.cast import cast_of
 from consortia.parties.release import ResultPart, opened, release
@@ -42,18 +43,20 @@ class SimulatedRun:
     parts: tuple[tuple[ResultPart, ...], ...]
 
 
-def run_clear(plan: Plan, frames: Frames) -> Results:
-    """The plan on plain values: the oracle of what the shared steps mean."""
+def run_clear(plan: Plan, frames: Frames, draws: Draws | None = None) -> Results:
+    """The plan on plain values: the oracle of what the shared steps mean. ``draws`` are fresh if none are given."""
+    if draws is None:
+        draws = drawn(plan, plan.computers)
     inputs: Inputs = {step.id: encode(step, frames[step.id]) for step in plan.steps if isinstance(step, Share)}
     engine = ClearEngine()
     return {
         (table.step, table.recipient_name): finish(plan, table.step, opened(engine, table))
-        for table in run_shared(plan, engine, inputs)
+        for table in run_shared(plan, engine, inputs, draws=draws)
     }
 
 
-def simulate(plan: Plan, frames: Frames, *, silence: float = 60.0) -> SimulatedRun:
-    """Run ``plan`` on shares; ``silence`` is the longest wait for a message in seconds.
+def simulate(plan: Plan, frames: Frames, *, silence: float = 60.0, draws: Draws | None = None) -> SimulatedRun:
+    """Run ``plan`` on shares; ``silence`` is the longest wait for a message in seconds, ``draws`` noise to be used.
 
     Raises what the first failing party raised.
     """
@@ -67,7 +70,8 @@ def simulate(plan: Plan, frames: Frames, *, silence: float = 60.0) -> SimulatedR
     def compute(rank: int, member: str) -> None:
         engine = cast.engines[rank]
         inputs = _own_inputs(plan, member, frames)
-        parts[member] = release(engine, run_shared(plan, engine, inputs, schedule=overlapping))
+        own = drawn(plan, (member,)) if draws is None else {key: draws[key] for key in draws if key[1] == member}
+        parts[member] = release(engine, run_shared(plan, engine, inputs, schedule=overlapping, draws=own))
 
     def send(member: str) -> None:
         for step_id, values in _own_inputs(plan, member, frames).items():

@@ -6,6 +6,7 @@ from consortia.plans.draft import Draft, Environment
 from consortia.plans.engines import choose_engine
 from consortia.plans.model import Plan, Share
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
+from consortia.plans.passes.add_noise import add_noise
 from consortia.plans.passes.check_entities import check_entities
 from consortia.plans.passes.check_environment import check_environment
 from consortia.plans.passes.check_having import check_having
@@ -65,6 +66,7 @@ ORDER: tuple[Pass, ...] = (
     # what is proved of them
     count_rows,
     infer_ranges,
+    add_noise,
     check_entities,
     choose_domains,
     check_having,

@@ -29,15 +29,22 @@ class LocalShape:
 
 
 def counts_entities(draft: Draft) -> bool:
-    """Whether rows must keep the privacy unit: a rule or an aggregate counts entities."""
+    """Whether rows must keep the privacy unit: a rule or an aggregate counts entities, or noise hides one."""
     asked = any(aggregate.function == "count-entities" for aggregate in draft.query.aggregates)
-    return asked or (has_rules(draft) and draft.obligations.minimum_entities > 0)
+    return asked or has_noise(draft) or (has_rules(draft) and draft.obligations.counts_entities)
 
 
 def has_rules(draft: Draft) -> bool:
     """Whether cells are released only with enough contributors: aggregates and counts, if a rule says so."""
-    rule = draft.obligations.minimum_entities or draft.obligations.minimum_members
+    if has_noise(draft):
+        return False  # cells are all released, or selected by noisy counts
+    rule = draft.obligations.counts_entities or draft.obligations.minimum_members
     return bool(rule) and draft.output_kind in ("aggregate", "count")
+
+
+def has_noise(draft: Draft) -> bool:
+    """Whether numbers over cells are opened with noise on them, and on no other condition."""
+    return draft.obligations.noise is not None and draft.output_kind in ("aggregate", "count")
 
 
 def local_shape(draft: Draft) -> LocalShape:

@@ -9,9 +9,10 @@ padded row count. A plan of one table with three owners looks like this (docs/re
     recipient project (AVG, expressions of aggregates) -> sort (ORDER BY, then all columns)
 
 A query over several relations has ``shared`` steps between the unions and the last aggregation: project, filter,
-join, sort, aggregate, window, limit, in any well-formed order. Kinds reserved for later (noise, fit, score, propagate,
-match) are not in ``Step`` yet: a new kind is a new plan version. Invariant of shared tables: a row whose valid bit is 0
-holds zero everywhere.
+join, sort, aggregate, window, limit, in any well-formed order. Where noise is obliged, a ``bound`` stands before the
+last aggregation and a ``noise`` after the control step. Kinds reserved for later (fit, score, propagate, match) are not
+in ``Step`` yet: a new kind is a new plan version. Invariant of shared tables: a row whose valid bit is 0 holds zero
+everywhere.
 """
 
 from typing import Annotated, Literal
@@ -240,6 +241,49 @@ class Recipient(Frozen):
 class Release(_Step):
     """Open ``columns`` to ``recipients``. With ``rows_of`` = own, each receives the groups it contributed to.
 
+class Clip(Frozen):
+    """The bounds, in carried units, to which one entity's part of ``column`` in one group is clipped."""
+
+    column: str
+    lo: Integer
+    hi: Integer
+
+
+class Bound(_Step):
+    """One row for each group and entity, its columns the sums over all members, clipped; at ``shared``.
+
+    Input is sorted by (keys, entity). Rows without an entity are dropped. Of an entity that is in more than ``cells``
+    groups, so many are kept, drawn at random; 0 keeps all. So a change of one entity's rows, whoever holds them,
+    changes at most ``cells`` rows of the result, and each by no more than its clips.
+    """
+
+    kind: Literal["bound"] = "bound"
+    keys: tuple[str, ...]
+    entity: str
+    clips: tuple[Clip, ...]
+    cells: int
+
+
+class Noised(Frozen):
+    """A column with noise: s^2 is ``variance``; one entity changes its values by at most D, D^2 = ``sensitivity``."""
+
+    column: str
+    sensitivity: Integer
+    variance: Integer
+
+
+class Noise(_Step):
+    """One row for each value of the public domain of ``keys``, zeros where there is no group; noise on each number.
+
+    Every computer adds to each number of ``noised`` a discrete Gaussian of variance s^2 / 2, drawn before the secure
+    stage: whoever knows one of the parts still faces s^2. Without keys there is the one group. All rows are valid.
+    """
+
+    kind: Literal["noise"] = "noise"
+    keys: tuple[str, ...]
+    noised: tuple[Noised, ...]
+
+
     ``output_kind`` follows from the plan, never from the analyst's word. ``membership`` names, in the order of
     ``recipients``, the has-member columns that decide ownership (empty with ``all``).
     """
@@ -252,7 +296,20 @@ class Release(_Step):
 
 
 Step = Annotated[
-    Scan | Filter | Project | AggregateStep | Share | Union | Join | Sort | Window | Limit | Control | Release,
+    Scan
+    | Filter
+    | Project
+    | AggregateStep
+    | Share
+    | Union
+    | Join
+    | Sort
+    | Window
+    | Limit
+    | Control
+    | Bound
+    | Noise
+    | Release,
     Field(discriminator="kind"),
 ]
 

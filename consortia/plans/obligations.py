@@ -5,7 +5,7 @@ was approved is what runs. A draft is built with ``NO_OBLIGATIONS``.
 """
 
 from consortia.plans.expressions import Expr
-from consortia.trust.documents import Frozen, Name
+from consortia.trust.documents import Frozen, Integer, Name
 
 
 class RowScope(Frozen):
@@ -27,6 +27,31 @@ class DominanceLimit(Frozen):
         return self.largest >= other.largest and self.percent <= other.percent
 
 
+class ClipBounds(Frozen):
+    """The bounds, in carried units, to which one entity's sum of a column in one cell is clipped."""
+
+    table: Name
+    column: str
+    lo: Integer
+    hi: Integer
+
+
+class NoiseTerms(Frozen):
+    """Noise on every number of cells: ``rho`` (in parts, ``plans.zcdp``) is the most that the release may cost.
+
+    An entity counts in at most ``cells`` cells, with at most ``rows`` rows in each; ``clips`` bound its sums.
+    """
+
+    rho: Integer
+    cells: int
+    rows: int
+    clips: tuple[ClipBounds, ...] = ()
+
+    def clip(self, table: str, column: str) -> ClipBounds | None:
+        """The bounds of a column, None if the policies give none."""
+        return next((clip for clip in self.clips if (clip.table, clip.column) == (table, column)), None)
+
+
 class Obligations(Frozen):
     """``entity`` is the privacy unit's column ("" where no rule counts entities); minimum 0 means no rule.
 
@@ -36,6 +61,9 @@ class Obligations(Frozen):
     The rules on what contributors hold: every limit of ``dominance`` holds; ``p_percent`` is the largest percentage
     asked for; ``rounding`` the largest base, in whole units of the number that is opened; None, or () or False, where
     no owner obliges.
+
+    With ``noise``, a plan has none of these rules: which cells are released must not depend on exact counts. ``entity``
+    is set then too.
     """
 
     row_scopes: tuple[RowScope, ...] = ()
@@ -46,7 +74,18 @@ class Obligations(Frozen):
     p_percent: int | None = None
     zeros_and_full_cells: bool = False
     rounding: int | None = None
+    noise: NoiseTerms | None = None
     pre_aggregate: bool = True
+
+    @property
+    def about_magnitudes(self) -> bool:
+        """Whether a rule is about what entities contribute, not about how many they are."""
+        return bool(self.dominance) or self.p_percent is not None or self.zeros_and_full_cells
+
+    @property
+    def counts_entities(self) -> bool:
+        """Whether rows must keep the privacy unit, so that a rule can tell entities apart."""
+        return bool(self.minimum_entities) or self.about_magnitudes
 
 
 NO_OBLIGATIONS = Obligations()

@@ -7,10 +7,12 @@ from consortia.plans.leakage import LeakageReport
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
+    Bound,
     Control,
     Filter,
     Join,
     Limit,
+    Noise,
     Plan,
     Project,
     Release,
@@ -132,6 +134,15 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
         case Control():
             rules = " and ".join(margin_text(rule.margin()) for rule in step.rules)
             return f"release only where {rules}" if rules else "move what is released together"
+        case Bound():
+            clips = ", ".join(f"{clip.column} to {clip.lo}..{clip.hi}" for clip in step.clips)
+            limit = f", each in at most {step.cells} groups" if step.cells else ""
+            clipped = f", clip {clips}" if clips else ""
+            return f"sum up by {', '.join((*step.keys, step.entity))}{clipped}{limit}"
+        case Noise():
+            made = ", ".join(f"{each.column} (variance {each.variance})" for each in step.noised)
+            whole = f"every value of {', '.join(step.keys)}; " if step.keys else ""
+            return f"{whole}add noise to {made}"
         case Release():
             to = listed(tuple(str(recipient.person or recipient.member) for recipient in step.recipients))
             whose = ", each its own groups" if step.rows_of == "own" else ""

@@ -15,7 +15,9 @@ from fractions import Fraction
 from math import exp, inf, log, log1p
 from typing import Self
 
-from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS
+from consortia.plans.model import Noise as NoiseStep
+from consortia.plans.model import Plan
+from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS, Release, cost
 from consortia.policies.language.model import Noise
 
 
@@ -56,6 +58,16 @@ def grant_of(noise: Noise) -> Grant:
         per_release=Charge(_parts(noise.rho_per_release)),
         per_period=Charge(_parts(noise.rho_per_period)),
         period_days=noise.period_days,
+    )
+
+
+def charge_of(plan: Plan) -> Charge:
+    """What one release of ``plan`` spends at every owner; nothing for a plan without noise, whose answers are exact."""
+    return total(
+        Charge(cost(Release(each.sensitivity, each.variance, step.rows)))
+        for step in plan.steps
+        if isinstance(step, NoiseStep)
+        for each in step.noised
     )
 
 

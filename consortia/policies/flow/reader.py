@@ -12,11 +12,13 @@ from consortia.plans.model import (
     Aggregate,
     AggregateFunction,
     AggregateStep,
+    Bound,
     Column,
     Control,
     Filter,
     Join,
     Limit,
+    Noise,
     Plan,
     Project,
     Release,
@@ -35,7 +37,7 @@ from consortia.policies.flow.sources import OF_ROWS, ROWS, ColumnSource, Form, K
 from consortia.policies.flow.stacking import Relation, joined, stacked
 
 Ask = Callable[..., Needs]
-BETWEEN = (Control, Limit, Sort, Filter, Project)
+BETWEEN = (Control, Limit, Sort, Filter, Project, Noise)
 """What may stand between the last aggregation and the release."""
 
 
@@ -144,7 +146,7 @@ class Reader:
             case Limit():
                 self._limit(step)
                 return inputs[0]
-            case Share() | Sort() | Control() | Release():
+            case Share() | Sort() | Control() | Bound() | Noise() | Release():
                 return inputs[0]
         raise ValueError(f"the step kind `{step.kind}` is not known to the policies")
 

@@ -1,0 +1,233 @@
+"""Where noise is obliged: bound what one entity can change before the last aggregation, add noise before the release.
+
+With the bounds in the plan the sensitivity follows from it: an entity counts in at most ``cells`` cells and changes a
+cell's number by at most the larger end of its clip (by 1 where entities are counted), so D^2 = cells * end^2. The cost
+that the owners allow is shared evenly by the numbers that are opened, and each gets the least variance for its share.
+
+Cells are the values of the keys' public domain, all of them, whether any row is there or not: which cells are released
+tells nothing. For the same reason sums are of known values or zero, never NULL.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isqrt, prod
+
+from consortia.errors import RequestError
+from consortia.plans.draft import Draft
+from consortia.plans.expressions import Ref
+from consortia.plans.local import has_noise
+from consortia.plans.model import (
+    Aggregate,
+    AggregateStep,
+    Bound,
+    Clip,
+    Column,
+    Control,
+    Noise,
+    Noised,
+    Project,
+    Release,
+    Share,
+    Step,
+)
+from consortia.plans.obligations import NoiseTerms
+from consortia.plans.query import QueryAggregate
+from consortia.plans.ranges import infer, magnitude, summed
+from consortia.plans.types import WIDE_FROM, Bounds
+from consortia.plans.variants import with_column, with_columns
+from consortia.plans.zcdp import least_variance
+
+MOST_CELLS = 10_000
+"""The largest public domain over which cells are released."""
+PARTS = ("sum", "count", "count-rows")
+"""Aggregates that are sums of what each entity has; beside them entities may be counted."""
+_REACH = 12
+"""Standard deviations within which noise is carried; it lies beyond with a probability below 2^-100."""
+
+REMEDY = "ask for SUM, AVG, COUNT and COUNT(DISTINCT unit) of one table, grouped by columns of few known values"
+
+
+def add_noise(draft: Draft) -> Draft:
+    """The draft with both steps; RequestError ``plans/noise`` for a query that noise can't protect.
+
+    Raises RequestError ``plans/capacity`` where a sum or its noise does not fit.
+    """
+    terms = draft.obligations.noise
+    if terms is None or not has_noise(draft):
+        return draft
+    query = draft.query
+    if query.relation is not None or query.having is not None or query.limit is not None:
+        raise unprotected("a query over several relations, with HAVING, LIMIT, or an order of values")
+    return replace(draft, steps=_numbered(_Noisy(draft, terms).steps()), complete_domain=None)
+
+
+def unprotected(what: str) -> RequestError:
+    """The refusal of a query over data whose owners oblige noise."""
+    return RequestError("plans/noise", f"noise is obliged here, and {what} can't be given it", remedy=REMEDY)
+
+
+@dataclass(frozen=True)
+class _Noisy:
+    """The steps of a draft over one table, with noise."""
+
+    draft: Draft
+    terms: NoiseTerms
+
+    def steps(self) -> list[Step]:
+        """All steps; the two new ones have ids of their own until they are numbered."""
+        made: list[Step] = []
+        changed: dict[str, Step] = {}
+        release = next(step for step in self.draft.steps if isinstance(step, Release))
+        for step in self.draft.steps:
+            if isinstance(step, AggregateStep) and step.at == "shared":
+                bound = self._bound(step, changed[step.inputs[0]])
+                made += [bound, self._aggregated(step, bound)]
+            elif isinstance(step, Control):
+                control = with_columns(step, _kept(step, made[-1]))
+                made += [control, self._noise(control, release)]
+            elif isinstance(step, Release):
+                made.append(_following(step, made[-1]))
+            elif step.at == "recipient":
+                made.append(_recipient(step, made[-1]))
+            else:
+                made.append(step)
+            changed[step.id] = made[-1]
+        return made
+
+    def _bound(self, aggregation: AggregateStep, below: Step) -> Bound:
+        clips = {made.name: self._clip(made) for made in self.draft.query.aggregates if made.function in PARTS}
+        owners = sum(isinstance(step, Share) for step in self.draft.steps)
+        columns = []
+        for column in below.columns:
+            clip = clips.get(column.name)
+            if clip is not None:
+                _check_sum(column, owners)
+                bounds = Bounds(lo=min(0, clip.lo), hi=max(0, clip.hi))
+                columns.append(with_column(column, bounds=bounds, nullable=False))
+            else:
+                columns.append(with_column(column, nullable=column.nullable and column.name != aggregation.entity))
+        return Bound(
+            id="bound", inputs=(below.id,), at="shared", rows=below.rows, columns=tuple(columns),
+            keys=aggregation.keys, entity=aggregation.entity, clips=tuple(clips.values()),
+            cells=self.terms.cells if self.terms.cells < self.cells(aggregation) else 0,
+        )  # fmt: skip
+
+    def _clip(self, aggregate: QueryAggregate) -> Clip:
+        if aggregate.function != "sum":
+            return Clip(column=aggregate.name, lo=0, hi=self.terms.rows)
+        argument = aggregate.argument
+        found = self.terms.clip(self.draft.query.table, argument.column) if isinstance(argument, Ref) else None
+        if found is None:
+            raise unprotected("the sum of something that has no clip bounds")
+        return Clip(column=aggregate.name, lo=found.lo, hi=found.hi)
+
+    def _aggregated(self, step: AggregateStep, bound: Bound) -> AggregateStep:
+        made = {aggregate.name: aggregate for aggregate in step.aggregates}
+        below = {column.name: column for column in bound.columns}
+        columns = tuple(
+            below[column.name] if column.name in step.keys else _summed(column, made[column.name], below, bound.rows)
+            for column in step.columns
+        )
+        return step.model_copy(update={"inputs": (bound.id,), "columns": columns, "unique_per_member": False})
+
+    def cells(self, aggregation: AggregateStep) -> int:
+        """The number of values of the keys' public domain."""
+        columns = {column.name: column for column in aggregation.columns}
+        return prod(_size(columns[key]) for key in aggregation.keys)
+
+    def _noise(self, control: Step, release: Release) -> Noise:
+        aggregation = next(s for s in reversed(self.draft.steps) if isinstance(s, AggregateStep) and s.at == "shared")
+        cells = self.cells(aggregation)
+        if cells > MOST_CELLS:
+            raise unprotected(f"a result of {cells} cells, more than {MOST_CELLS},")
+        opened = [c.name for c in release.columns if c.name not in aggregation.keys]
+        noised = tuple(self._noised(name, cells, len(opened)) for name in opened)
+        by_name = {each.column: each for each in noised}
+        columns = [column for column in control.columns if column.name in (*aggregation.keys, *opened)]
+        return Noise(
+            id="noise", inputs=(control.id,), at="shared", rows=cells, keys=aggregation.keys, noised=noised,
+            columns=tuple(_widened(column, by_name.get(column.name)) for column in columns),
+        )  # fmt: skip
+
+    def _noised(self, name: str, cells: int, numbers: int) -> Noised:
+        aggregate = next(made for made in self.draft.query.aggregates if made.name == name)
+        end = 1
+        if aggregate.function in PARTS:
+            clip = self._clip(aggregate)
+            end = max(abs(clip.lo), abs(clip.hi))
+        elif aggregate.function != "count-entities":
+            raise unprotected(f"{aggregate.function.upper()}")
+        sensitivity = min(self.terms.cells, cells) * end * end
+        variance = least_variance(sensitivity, cells, self.terms.rho // numbers)
+        if variance is None:
+            raise unprotected(f"a result of {numbers} numbers within a budget of so little")
+        return Noised(column=name, sensitivity=sensitivity, variance=variance)
+
+
+def _size(column: Column) -> int:
+    """The number of values of a key, NULL included."""
+    found = infer(Ref(column=column.name), {column.name: column})
+    if column.type.kind in ("key", "text") or found.bounds is None:
+        raise unprotected(f"groups by `{column.name}`, whose values nobody knows beforehand,")
+    return found.bounds.hi - found.bounds.lo + 1 + int(column.nullable)
+
+
+def _check_sum(column: Column, owners: int) -> None:
+    """An entity's sum over all members must fit before it is clipped."""
+    if column.bounds is None or magnitude(summed(column.bounds, owners)) >= WIDE_FROM:
+        raise _too_large(f"one customer's part of `{column.name}`")
+
+
+def _too_large(what: str) -> RequestError:
+    return RequestError(
+        "plans/capacity",
+        f"{what} can reach 2^62, and noise is added to numbers below it",
+        remedy="narrow the bounds of the column or its max_rows in the catalogue, or the policies' clip bounds",
+    )
+
+
+def _summed(column: Column, aggregate: Aggregate, below: Mapping[str, Column], rows: int) -> Column:
+    part = below[aggregate.column].bounds if aggregate.column else Bounds(lo=0, hi=1)
+    return with_column(column, bounds=None if part is None else summed(part, rows), nullable=False)
+
+
+def _widened(column: Column, noised: Noised | None) -> Column:
+    """The column with room for its noise."""
+    if noised is None or column.bounds is None:
+        return column
+    reach = _REACH * (isqrt(3 * noised.variance // 2) + 1)
+    bounds = Bounds(lo=column.bounds.lo - reach, hi=column.bounds.hi + reach)
+    if magnitude(bounds) >= WIDE_FROM:
+        raise _too_large(f"`{column.name}`")
+    return with_column(column, bounds=bounds)
+
+
+def _kept(step: Step, below: Step) -> tuple[Column, ...]:
+    names = {column.name for column in step.columns}
+    return tuple(column for column in below.columns if column.name in names)
+
+
+def _following(step: Step, below: Step) -> Step:
+    return step.model_copy(update={"inputs": (below.id,), "columns": _kept(step, below), "rows": below.rows})
+
+
+def _recipient(step: Step, below: Step) -> Step:
+    if not isinstance(step, Project):
+        return _following(step, below)
+    inputs = {column.name: column for column in below.columns}
+    found = {named.name: infer(named.expression, inputs) for named in step.expressions}
+    columns = tuple(
+        with_column(column, bounds=None if column.type.kind == "key" else found[column.name].bounds,
+                    nullable=found[column.name].nullable)
+        for column in step.columns
+    )  # fmt: skip
+    return step.model_copy(update={"inputs": (below.id,), "columns": columns, "rows": below.rows})
+
+
+def _numbered(steps: list[Step]) -> tuple[Step, ...]:
+    """The steps as s0, s1, ... in their order."""
+    ids = {step.id: f"s{place}" for place, step in enumerate(steps)}
+    return tuple(
+        step.model_copy(update={"id": ids[step.id], "inputs": tuple(ids[source] for source in step.inputs)})
+        for step in steps
+    )
