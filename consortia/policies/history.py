@@ -6,10 +6,10 @@ from consortia.trust.sessions import SnapshotRoot
 
 
 class ReleasedQuery(Frozen):
-    """One query to whose release this owner gave its assent.
+    """One query that this owner approved at ``at``, and whose answer has been or may yet be known.
 
-    ``snapshots`` are the owner's committed snapshots that it read, ``recipients`` the people and members that received
-    a result, ``at`` the time of the assent. The plan says everything else: tables, predicates, cells, numbers.
+    ``snapshots`` are the owner's committed snapshots that it reads, ``recipients`` the people and members that receive
+    a result. The plan says everything else: tables, predicates, cells, numbers.
     """
 
     session: Session
