@@ -146,7 +146,7 @@ EXPECTED = {
     "string_type": "a text",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
-    "too_short": "at least {min_length} entries",
+    "too_short": "{min_length} or more entries",
     "string_too_short": "a text that is not empty",
     "string_too_long": "at most {max_length} characters",
 }

@@ -11,7 +11,7 @@ from consortia.errors import PolicyRefusal, RequestError
 from consortia.policies.language.enforcement import FEWEST_MEMBERS, off_rules
 from consortia.policies.language.misfits import misfits
 from consortia.policies.language.model import Policy
-from consortia.policies.language.reader import BEGINNING, Mark, Path, place_of, read_yaml
+from consortia.policies.language.reader import BEGINNING, Fault, Mark, Path, place_of, read_with_faults, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,22 @@ def read_policy(data: bytes) -> LoadedPolicy:
             "policies/schema", first.message, place=place_of(first.mark, first.path), remedy=first.remedy
         ) from error
     return LoadedPolicy(policy, hashlib.sha256(data).hexdigest(), source.entries)
+
+
+def read_leniently(data: bytes) -> tuple[LoadedPolicy | None, tuple[Fault, ...]]:
+    """The policy in ``data`` where its text is one, and otherwise every fault of it. Total on any bytes."""
+    source, faults = read_with_faults(data)
+    if not source.complete:
+        return None, faults
+    try:
+        policy = Policy.model_validate_json(json.dumps(source.tree, ensure_ascii=False))
+    except ValidationError as error:
+        unreadable = {fault.path for fault in faults}  # what can't be read fits nowhere either: once is enough
+        more = [fault for fault in misfits(error, source) if fault.path not in unreadable]
+        return None, tuple(sorted((*faults, *more), key=lambda fault: fault.mark))
+    if faults:
+        return None, faults
+    return LoadedPolicy(policy, hashlib.sha256(data).hexdigest(), source.entries), ()
 
 
 def require_enforced(loaded: LoadedPolicy) -> None:

@@ -11,7 +11,7 @@ Reading goes on after a fault wherever it can, so that all faults of a file are 
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import yaml
@@ -47,15 +47,20 @@ class Mark(NamedTuple):
 
 
 BEGINNING = Mark(1, 1)
+NO_ANCHORS = ("anchors and aliases (& and *) are not allowed", "write the value out at each place")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A read file: its tree, and for each path where its entry begins (the key; of a list the item) and its value."""
+    """A read file: its tree, and for each path where its entry begins (the key; of a list the item) and its value.
+
+    ``complete`` is false where a fault ended the reading, so that the tree holds what came before.
+    """
 
     tree: Tree
     entries: Mapping[Path, Mark] = field(default_factory=dict)
     values: Mapping[Path, Mark] = field(default_factory=dict)
+    complete: bool = True
 
     def entry(self, path: Path) -> Mark:
         """Where the entry of ``path`` begins, or of the nearest place above it that the file names."""
@@ -107,24 +112,24 @@ def read_yaml(data: bytes) -> Source:
 def read_with_faults(data: bytes) -> tuple[Source, tuple[Fault, ...]]:
     """What could be read of a file, and every fault found in the order of the file. Total on any bytes.
 
-    A value at fault stands in the tree as its text. Where a fault ends the reading, the tree holds what came before.
+    A value at fault stands in the tree as its text, or empty where the text does not show.
     """
     try:
         text = _text(data)
     except _EndOfReading as end:
-        return Source({}), (end.fault,)
+        return Source({}, complete=False), (end.fault,)
     hidden = [fault for number, line in enumerate(text.split("\n"), start=1) for fault in _hidden(line, number)]
     if hidden:
-        return Source({}), tuple(hidden)
+        return Source({}, complete=False), tuple(hidden)
     builder = _Builder()
     try:
         source = builder.build(text)
     except _EndOfReading as end:
         builder.faults.append(end.fault)
-        source = builder.so_far()
+        source = builder.so_far(complete=False)
     except yaml.YAMLError as error:
         builder.faults.append(_not_yaml(error))
-        source = builder.so_far()
+        source = builder.so_far(complete=False)
     return source, tuple(sorted(builder.faults, key=lambda fault: fault.mark))
 
 
@@ -187,17 +192,17 @@ class _Builder:
                 else:
                     self._scalar(event, mark)
             elif isinstance(event, yaml.AliasEvent):
-                self._put("", mark)
+                self.faults.append(Fault(mark, *NO_ANCHORS, self._put("", mark)))
         if not self._roots or not isinstance(self._roots[0], dict):
             raise _EndOfReading(
                 Fault(BEGINNING, "the file holds no policy", "begin with `format: consortia/policy/v1`")
             )
-        return self.so_far()
+        return self.so_far(complete=True)
 
-    def so_far(self) -> Source:
+    def so_far(self, *, complete: bool) -> Source:
         """What has been read."""
         root = self._roots[0] if self._roots and isinstance(self._roots[0], dict) else {}
-        return Source(root, self._entries, self._values)
+        return Source(root, self._entries, self._values, complete)
 
     def _enter(self, container: dict[str, Tree] | list[Tree], mark: Mark) -> None:
         if len(self._open) >= DEEPEST:
@@ -231,7 +236,10 @@ class _Builder:
 
     def _key(self, key: str, container: tuple[dict[str, Tree] | list[Tree], Path], mark: Mark) -> str:
         mapping, path = container
-        self.faults += _hidden(key, *mark)
+        hidden = list(_hidden(key, *mark))
+        if hidden:
+            self.faults += hidden
+            key = ascii(key)
         if key in mapping:
             first = self._entries[(*path, key)]
             self.faults.append(
@@ -242,7 +250,10 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> None:
         hidden = list(_hidden(event.value, *mark))  # a quoted text may hold escapes
-        self.faults += hidden
+        if hidden:
+            here = self._put("", mark)
+            self.faults += [replace(fault, path=here) for fault in hidden]
+            return
         try:
             self._put(_value(event), mark)
         except _Misread as misread:
@@ -250,10 +261,8 @@ class _Builder:
             self.faults.append(Fault(mark, misread.message, misread.remedy, here))
 
     def _refuse_tricks(self, event: yaml.Event, mark: Mark) -> None:
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            self.faults.append(
-                Fault(mark, "anchors and aliases (& and *) are not allowed", "write the value out at each place")
-            )
+        if getattr(event, "anchor", None) and not isinstance(event, yaml.AliasEvent):
+            self.faults.append(Fault(mark, *NO_ANCHORS))
         if getattr(event, "tag", None):
             self.faults.append(Fault(mark, "tags (!) are not allowed", "write the plain value"))
         if isinstance(event, yaml.DocumentStartEvent) and (self._roots or event.version or event.tags):

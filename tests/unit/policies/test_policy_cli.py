@@ -63,24 +63,35 @@ def test_explain_prints_the_page_and_its_sentences(file: Path) -> None:
     assert {"section", "text", "rule"} == set(found["sentences"][0])
 
 
-def test_lint_passes_and_fails_with_lines(file: Path, world: Consortium) -> None:
+def test_lint_passes_and_fails_with_every_place(file: Path, world: Consortium) -> None:
     home = world.home("bank-a").path
     assert value("lint", file, "--home", home)["errors"] == 0
-    file.write_text(file.read_text().replace("        ts: {class", "        ts2: {class"))
+    text = file.read_text()
+    file.write_text(
+        text.replace("        ts: {class", "        ts2: {class").replace("rows: all", "rows: colour = 'red'", 1)
+    )
     result = run("lint", file, "--home", home, "--json")
     assert result.exit_code == 1
-    assert any("ts2" in problem["text"] for problem in json.loads(result.stdout)["problems"])
-    file.write_text(file.read_text().replace("noise: off", "noise: 0.5"))
-    error = error_of(run("lint", file, "--json"))
-    assert error["code"] == "policies/syntax"
-    assert error["place"].startswith("line ")
+    found = json.loads(result.stdout)
+    assert found["errors"] == 2
+    assert {problem["path"] for problem in found["problems"] if problem["severity"] == "error"} == {
+        "data.tables.deposits.columns.ts2", "data.tables.deposits.rows",
+    }  # fmt: skip
+    file.write_text(text.replace("noise: off", "noise: 0.5").replace("submit: [bank-a", "submit: [Bank-A"))
+    result = run("lint", file)
+    assert result.exit_code == 1
+    number = text[: text.index("noise: off")].count("\n") + 1
+    assert f"{file.name}:{number}:12: error: outputs.aggregate.noise: `0.5`" in result.stdout
+    assert "error: parties.submit.0: `Bank-A` does not fit" in result.stdout
+    assert result.stdout.rstrip().endswith("2 errors, 0 warnings")
 
 
-def test_a_policy_that_is_not_enforced_in_full_is_denied_with_exit_code_three(file: Path) -> None:
-    file.write_text(file.read_text().replace("    dominance: off\n", ""))
+def test_a_policy_that_is_not_enforced_in_full_does_not_pass_lint_and_can_be_read(file: Path) -> None:
+    file.write_text(file.read_text().replace("  model: never\n", "  model: {recipients: [bank-a]}\n"))
     result = run("lint", file, "--json")
-    assert result.exit_code == 3
-    assert error_of(result)["code"] == "policies/not-enforced"
+    assert result.exit_code == 1
+    problems = json.loads(result.stdout)["problems"]
+    assert any(one["check"] == "enforced" and one["path"] == "outputs.model" for one in problems)
     assert run("explain", file).exit_code == 0
 
 

@@ -1,16 +1,11 @@
-"""The page that an officer reads, and what lint adds to it."""
+"""The page that an officer reads."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-
-import pytest
 
 from consortia.policies.explain import explain, sentences
 from consortia.policies.language.parse import LoadedPolicy, parse_policy, read_policy
-from consortia.policies.lint import lint_against, lint_dates
 from consortia.policies.rules import ALL
-from tests.fixtures_catalogue import CATALOGUE
-from tests.policies_world import NOW, loaded, make_manifest, policy_text
+from tests.policies_world import loaded, policy_text
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,42 +50,3 @@ def test_a_rule_in_effect_that_nothing_enforces_is_named_on_the_page() -> None:
     page = explain(read_policy(policy_text("bank-a", ("dominance: off", "dominance: {n: 2, percent: 90}")).encode()))
     assert "can't be put in force" in page
     assert "`outputs.aggregate.dominance` is in effect" in page
-
-
-@pytest.mark.parametrize(
-    ("at", "says"),
-    [
-        (datetime(2026, 10, 1, tzinfo=UTC), "not valid yet"),
-        (datetime(2027, 1, 10, tzinfo=UTC), "review is due"),
-        (datetime(2027, 1, 16, tzinfo=UTC), "has expired"),
-    ],
-)
-def test_lint_looks_at_the_dates(at: datetime, says: str) -> None:
-    [problem] = lint_dates(loaded(), at)
-    assert says in problem.text
-    assert problem.place.startswith("line ")
-    assert lint_dates(loaded(), NOW) == ()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "says"),
-    [
-        ("code: aml-detection", "code: marketing", "no purpose"),
-        ("consortium: testers", "consortium: others", "this consortium is"),
-        ("compute: [bank-a, bank-b, bank-c]", "compute: [bank-a, bank-b, bank-d]", "`bank-d` is no member"),
-        ("compute: [bank-a, bank-b, bank-c]", "compute: [bank-a, bank-b]", "nothing can run"),
-        ("submit: [bank-a, bank-b]", "submit: [ana@bank-x]", "of no member"),
-        ("    deposits:\n", "    deposits2:\n", "no table `deposits2`"),
-        ("        ts: {class", "        ts2: {class", "no column `ts2`"),
-        ("rows: all", "rows: colour = 'red'", "colour"),
-        ("owner: bank-a", "owner: bank-a", "their row scopes do not apply"),
-    ],
-)
-def test_lint_compares_with_manifest_and_catalogue(old: str, new: str, says: str) -> None:
-    problems = lint_against(loaded("bank-a", (old, new)), make_manifest(), CATALOGUE, NOW)
-    assert any(says in problem.text for problem in problems), problems
-
-
-def test_a_policy_without_fault_gets_no_error() -> None:
-    problems = lint_against(loaded(), make_manifest(), CATALOGUE, NOW)
-    assert {problem.severity for problem in problems} == {"warning"}
