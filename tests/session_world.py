@@ -1,7 +1,8 @@
 """Real nodes and a real coordinator in one process, over real sockets, whose work is a token computation.
 
 For tests of order, failure and lies: documents, approvals, key agreement, links and delivery are those of the
-product; what is computed is one message over each link. ``liar`` may change every message that passes the
+product; what is computed is one message over each link. ``edits`` change the policy by which each owner's own part is
+decided (``policies_world``). ``liar`` may change every message that passes the
 coordinator's hands; ``Script`` changes what one member's work does.
 """
 
@@ -34,9 +35,11 @@ from consortia.parties.agreement import session_of
 from consortia.parties.config import PartyConfig, PartyLimits
 from consortia.parties.node import PartyNode
 from consortia.parties.release import ResultPart
-from consortia.parties.work import Computed, Documents, Ends, Review
+from consortia.parties.work import Computed, Documents, Ends, OwnPart, Review
 from consortia.plans.concerned import outputs_of
 from consortia.plans.model import Plan, Recipient, Release, Scan, Share, Union
+from consortia.policies.own import OwnCase
+from consortia.policies.verdicts import Decision, Verdict
 from consortia.trust.certificates import Identity
 from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.home import Home
@@ -44,6 +47,7 @@ from consortia.trust.hpke import KemPrivateKey
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
 from tests.consortium import Consortium, make_consortium
 from tests.fixtures_catalogue import CATALOGUE
+from tests.policies_world import loaded
 
 # Logs of nodes and coordinator would stand between the dots of a test run; what matters of them is asserted.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -59,6 +63,14 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+def own_part(plan: Plan, owner: str, *edits: tuple[str, str]) -> OwnPart:
+    """The own part of ``owner`` on ``plan``, which everybody permits, under the standard policy with ``edits``."""
+    verdicts = tuple(Verdict(owner=name, policy="2" * 64, verdict="permit", reasons=()) for name in plan.owners())
+    policy = loaded(owner, *edits)
+    case = OwnCase(owner, policy, plan, CATALOGUE, dict.fromkeys(("accounts", "transactions"), "3" * 64), plan.as_of)
+    return OwnPart(Decision(plan=plan.digest(), verdicts=verdicts), case)
 
 
 def token_plan(world: Consortium, owners: Sequence[str], *, rows: int = 8, to_members: bool = False) -> Plan:
@@ -118,6 +130,7 @@ class TokenWork:
     home: Home
     plan: Plan
     script: Script
+    own: OwnPart | None = None
 
     def documents(self, purpose: str = "", owners: Sequence[str] = ()) -> Documents:
         trusted = self.home.trusted()
@@ -126,7 +139,7 @@ class TokenWork:
 
     def review(self, submission: Submission) -> Review:
         documents = self.documents(submission.purpose, self.plan.owners())
-        return self.script.review(Review(documents, self.plan, LEAKAGE, tables=self._tables()))
+        return self.script.review(Review(documents, self.plan, LEAKAGE, tables=self._tables(), own=self.own))
 
     def _tables(self) -> dict[str, tuple[str, ...]]:
         return dict.fromkeys(self.plan.owners(), ("deposits",))
@@ -205,6 +218,7 @@ class SessionWorld:
     plan: Plan
     port: int
     server: RunningServer
+    edits: tuple[tuple[str, str], ...]
     nodes: dict[str, PartyNode]
     scripts: dict[str, Script]
     clients: list[Client] = field(default_factory=list)
@@ -294,7 +308,8 @@ class SessionWorld:
             limits=PartyLimits(connect_seconds=3, silence_seconds=3, control=LIMITS),
             **settings,
         )
-        node = PartyNode(config, home, TokenWork(home, self.plan, self.scripts[member]))
+        own = own_part(self.plan, member, *self.edits) if member in self.plan.owners() else None
+        node = PartyNode(config, home, TokenWork(home, self.plan, self.scripts[member], own))
         node.start()
         self.nodes[member] = node
         return node
@@ -335,6 +350,7 @@ def session_world(
     to_members: bool = False,
     limits: ControlLimits = LIMITS,
     service: type[CoordinatorService] = CoordinatorService,
+    edits: tuple[tuple[str, str], ...] = (),
 ) -> Iterator[SessionWorld]:
     names = (*members, *owners_only)
     port = free_port()
@@ -350,7 +366,8 @@ def session_world(
     )
     plan = token_plan(consortium, sorted(names), to_members=to_members)
     server = start_coordinator(consortium, port, limits, service)
-    world = SessionWorld(consortium, plan, port, server, {}, {name: Script() for name in names}, limits=limits)
+    scripts = {name: Script() for name in names}
+    world = SessionWorld(consortium, plan, port, server, edits, {}, scripts, limits=limits)
     try:
         for name in names if start is None else start:
             world.start_node(name)

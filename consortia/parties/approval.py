@@ -16,7 +16,7 @@ from consortia.plans.model import Plan, Share
 from consortia.trust.documents import instant_text
 from consortia.trust.envelope import Envelope
 from consortia.trust.keys import PublicKey
-from consortia.trust.sessions import Approval, MemberDigest, SnapshotRoot
+from consortia.trust.sessions import Approval, MemberDigest, Reservation, SnapshotRoot
 from consortia.trust.verify import verify_by_one
 
 TOLERANCE = timedelta(seconds=300)
@@ -43,7 +43,13 @@ class Terms:
 
 
 def build_approval(
-    terms: Terms, *, party: str, not_after: datetime, snapshots: Sequence[SnapshotRoot], result_key: str
+    terms: Terms,
+    *,
+    party: str,
+    not_after: datetime,
+    snapshots: Sequence[SnapshotRoot],
+    result_key: str,
+    reservation: Reservation | None,
 ) -> Approval:
     """The approval of ``party`` for ``terms``."""
     plan = terms.plan
@@ -64,6 +70,7 @@ def build_approval(
         padded_rows=tuple(step.rows for step in plan.steps if isinstance(step, Share)),
         recipients=tuple(recipient for _, recipient in outputs_of(plan)),
         result_key=result_key,
+        reservation=reservation,
     )
 
 

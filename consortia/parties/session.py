@@ -29,6 +29,7 @@ from consortia.errors import ConsortiaError, InternalError, PeerError, ProtocolA
 from consortia.parties.agreement import agree, greet, offer, verified_submission
 from consortia.parties.approval import Terms, build_approval, check_unexpired, verify_approvals
 from consortia.parties.assent import exchange_assent
+from consortia.parties.budget import reserve
 from consortia.parties.checks import (
     Agreed,
     Refused,
@@ -185,16 +186,18 @@ class SessionRunner:
             cards=concerned_cards(documents, plan, submission),
             policies=documents.policies,
         )
-        own = build_approval(
-            terms,
-            party=tools.member,
-            not_after=(tools.clock() + tools.approval_validity).replace(microsecond=0),
-            snapshots=tools.work.snapshots(plan) if tools.member in plan.owners() else (),
-            result_key=private.public,
-        )
-        signed = seal_document(own, (tools.signer,))
+        snapshots = tools.work.snapshots(plan) if tools.member in plan.owners() else ()
         now = tools.clock()
         with tools.store.begin() as transaction:
+            own = build_approval(
+                terms,
+                party=tools.member,
+                not_after=(now + tools.approval_validity).replace(microsecond=0),
+                snapshots=snapshots,
+                result_key=private.public,
+                reservation=reserve(tools.store, transaction, self._session, review, now),
+            )
+            signed = seal_document(own, (tools.signer,))
             for kind, document in (("submission", envelope), ("approval", signed)):
                 tools.store.journal.append(
                     transaction, session=self._session, kind=kind, payload=document.to_bytes(), now=now, once=True
@@ -330,13 +333,18 @@ class SessionRunner:
         return memory
 
     def _wait_for_assent(self, agreed: Agreed) -> None:
-        """Check once more that all this party approved still stands, and hear the same of every other party."""
+        """Check once more that all this party approved still stands, and hear the same of every other party.
+
+        The reservation is committed between the check and the word: after it others may release without this party.
+        """
         tools, plan = self._tools, agreed.plan
 
         def check() -> None:
             self._inbox.check()
             check_unexpired(agreed.approvals, tools.clock())
             check_unchanged(agreed, tools.work.documents(plan.purpose, plan.owners()), tools.clock())
+            with tools.store.begin() as transaction:
+                tools.store.ledger.commit(transaction, self._session)
 
         peers = Run(self._session, ATTEMPT, parties_of(plan), plan.computers).peers(tools.member)
         with self._lock:

@@ -18,6 +18,7 @@ from consortia.control.transitions import Transitions
 from consortia.errors import InternalError, ProtocolAbort
 from consortia.evidence.journal import Journal, JournalTables
 from consortia.parties.heads import Heads
+from consortia.parties.ledger import Ledger
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.documents import Digest, Frozen, Name, Session
 from consortia.trust.sessions import StepTraffic
@@ -34,6 +35,7 @@ _SESSIONS = Table(
     Column("memory", String, nullable=False),
 )
 _TRANSITIONS = Transitions(_METADATA)
+_LEDGER = Ledger(_METADATA)
 _INBOX = Table(
     "inbox",
     _METADATA,
@@ -75,6 +77,7 @@ class Store:
         self.engine = open_database(path, _METADATA)
         self.begin = self.engine.begin
         self.journal = Journal(_JOURNAL)
+        self.ledger = _LEDGER
         self.heads = _HEADS
         with self.begin() as transaction:
             row = transaction.execute(select(_INSTANCE.c.instance)).first()
@@ -126,6 +129,7 @@ class Store:
         _TRANSITIONS.note(transaction, session, target, cause, now)
         if target in ENDS:
             transaction.execute(delete(_INBOX).where(_INBOX.c.session == session))
+            self.ledger.close(transaction, session)
 
     def memory(self, transaction: Connection, session: str) -> SessionMemory:
         """What is remembered of a session."""

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from consortia.parties.release import ResultPart
 from consortia.plans.model import Plan
+from consortia.policies.own import OwnCase
+from consortia.policies.verdicts import Decision
 from consortia.protocols.channel import Channel
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
 from consortia.trust.trusted import TrustedSet
@@ -24,10 +26,20 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnPart:
+    """What this owner's own part of the verdict is decided from, without what its ledger says."""
+
+    decision: Decision
+    case: OwnCase
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """What a submission compiles to here. ``denials`` are public reasons; empty if every owner permits.
 
-    ``tables`` are the tables of data that the plan needs from each owner, to which its approval must commit.
+    ``tables`` are the tables of data that the plan needs from each owner, to which its approval must commit. ``own``
+    is None if this member owns no data of the plan, or if the plan is denied. ``reviewers`` are the owners whose
+    officers must sign before anybody approves.
     """
 
     documents: Documents
@@ -36,6 +48,8 @@ class Review:
     denial_code: str = ""
     denials: tuple[str, ...] = ()
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    own: OwnPart | None = None
+    reviewers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,12 @@ from consortia.parties.local.database import Limits
 from consortia.parties.local.stage import DEFAULT_LIMITS, committed_snapshots, run_local, tables_needed
 from consortia.parties.release import release
 from consortia.parties.shamir.run import Place, computed_shamir, send_shares
-from consortia.parties.work import Computed, Documents, Ends, Review
+from consortia.parties.work import Computed, Documents, Ends, OwnPart, Review
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan, Share
 from consortia.policies.compiling import Compiled, compile_analysis, refusal
-from consortia.policies.own import OwnCase, OwnVerdict, decide_own
+from consortia.policies.own import OwnCase
+from consortia.policies.review import reviewers
 from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
 from consortia.protocols.channel import lane
@@ -90,24 +91,21 @@ class Workshop:
                 f"{owner}: {reason.text} (rule {reason.rule})" for owner, reason in compiled.decision.denials()
             )
             return Review(documents, compiled.plan, "", denied.code, reasons or (denied.message,))
-        own = self._own_verdict(compiled, world)
-        if own.verdict == "deny":
-            # The text tells of this member's data, so others get the code and the log of this node the rest.
-            _LOG.warning("own-part-denies", code=own.code, text=own.text, remedy=own.remedy)
-            return Review(documents, compiled.plan, "", own.code, (f"{own.owner} can't take part now",))
         plan = compiled.plan
         tables = {owner: tables_needed(plan, owner, world.catalogue) for owner in plan.owners()}
-        return Review(documents, plan, compiled.leakage.digest(), tables=tables)
+        own = self._own_part(compiled, world)
+        awaited = reviewers(plan, world)
+        return Review(documents, plan, compiled.leakage.digest(), tables=tables, own=own, reviewers=awaited)
 
-    def _own_verdict(self, compiled: Compiled, world: PolicyWorld) -> OwnVerdict:
+    def _own_part(self, compiled: Compiled, world: PolicyWorld) -> OwnPart | None:
         plan = compiled.plan
         if self._member not in plan.owners():
-            return OwnVerdict(owner=self._member, verdict="permit")
+            return None
         [loaded] = world.policies_of(self._member, plan.purpose)  # a permit rests on exactly one
         store = self._store()
         registered = {stored.document.table: stored.document.root for stored in store.all() if store.is_current(stored)}
         case = OwnCase(self._member, loaded, plan, world.catalogue, registered, self._clock())
-        return decide_own(compiled.decision, case)
+        return OwnPart(compiled.decision, case)
 
     def snapshots(self, plan: Plan) -> tuple[SnapshotRoot, ...]:
         trusted = self._home.trusted()

@@ -39,7 +39,7 @@ ROW_WORDS = {
 }
 PROBING = (
     "A comparison or an order hides the number in a single query only: about 40 queries with other thresholds give a"
-    " member the exact total of the others for a customer that it shares, until history and rates are enforced"
+    " member the exact total of the others for a customer that it shares; only the quotas of queries slow that down"
     " (docs/limits.md)."
 )
 
@@ -225,6 +225,16 @@ def _never(policy: Policy) -> Iterator[Sentence]:
 
 def _stops(policy: Policy) -> Iterator[Sentence]:
     section = "What stops it"
+    rates = policy.rates
+    for limit, words in (
+        (rates.queries_per_analyst_and_day, "of one analyst on a day (UTC)"),
+        (rates.queries_per_day, "of all analysts on a day (UTC)"),
+        (rates.queries_per_period, f"from {_day(policy.validity.not_before)} on"),
+    ):
+        if limit == "off":
+            yield Sentence(section, f"The number of queries {words} is not limited.", "rates")
+        else:
+            yield Sentence(section, f"At most {limit} queries {words} are answered.", "rates")
     yield Sentence(section, f"After {_day(policy.validity.not_after)} nothing more is permitted.", "validity")
     yield Sentence(
         section,

@@ -83,6 +83,12 @@ class Denial(Document):
     reasons: tuple[str, ...]
 
 
+class Reservation(Frozen):
+    """What an owner's ledger sets aside for a session; ``number`` is its row, never used for another session."""
+
+    number: Integer
+
+
 class Approval(Document):
     """A party's consent to run one plan once, before ``not_after``; it signs everything the run depends on."""
 
@@ -106,7 +112,8 @@ class Approval(Document):
     result_key: Hex
     """HPKE public key to which this party's own part of a result (if it is a recipient) is sealed."""
     verdict: Literal["permit"] = "permit"
-    reservation: str = ""
+    reservation: Reservation | None = None
+    """The room in this owner's ledger; None of a party that owns no data of the plan."""
 
 
 class Hello(Document):

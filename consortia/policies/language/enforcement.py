@@ -118,9 +118,9 @@ TREATMENTS: Mapping[str, Treatment] = {
     "leaks.match-count": OffOnly("leaks", "the number of matches may become known", ("closed",)),
     "leaks.filter-mask": OffOnly("leaks", "which rows a filter kept may become known", ("closed",)),
     "leaks.suppressed-count": OffOnly("leaks", "the number of suppressed cells may become known", ("closed",)),
-    "rates.queries-per-analyst-and-day": OffOnly("rates", "an analyst's queries a day are limited"),
-    "rates.queries-per-day": OffOnly("rates", "all queries a day are limited"),
-    "rates.queries-per-period": OffOnly("rates", "all queries in the policy's period are limited"),
+    "rates.queries-per-analyst-and-day": Enforced("rates"),
+    "rates.queries-per-day": Enforced("rates"),
+    "rates.queries-per-period": Enforced("rates"),
     "rates.templates-without-review": OffOnly("rates", "named templates run without an officer's review"),
     "examples": Tested(),
 }

@@ -7,8 +7,18 @@ from typing import Literal
 
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan
+from consortia.policies.history import ReleasedQuery
 from consortia.policies.language.model import Policy
 from consortia.policies.language.parse import LoadedPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is reserved or spent for the plan's purpose: queries of its submitter today, of all today, in the period."""
+
+    analyst_today: int = 0
+    today: int = 0
+    period: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +26,9 @@ class OwnCase:
     """What ``owner`` alone knows when it decides a plan that all policies permit.
 
     ``loaded`` is its policy in force for the plan's purpose; ``registered`` are its tables with the root of the
-    snapshot in use. Nothing here is made from rows: what follows from a case may be told.
+    snapshot in use, ``standing`` what the ledger says, ``history`` what was answered from its
+    data before. Nothing here is made from rows: what follows from a case may
+    be told.
     """
 
     owner: str
@@ -25,6 +37,8 @@ class OwnCase:
     catalogue: Catalogue
     registered: Mapping[str, str]
     now: datetime
+    standing: Standing = Standing()
+    history: tuple[ReleasedQuery, ...] = ()
 
     @property
     def policy(self) -> Policy:

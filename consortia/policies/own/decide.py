@@ -9,10 +9,11 @@ from typing import Literal
 
 from consortia.policies.own.case import OwnCase, OwnFinding, OwnRule
 from consortia.policies.own.data import data_registered
+from consortia.policies.own.rates import within_rates
 from consortia.policies.verdicts import Decision
 from consortia.trust.documents import Frozen, Name
 
-RULES: tuple[OwnRule, ...] = (data_registered,)
+RULES: tuple[OwnRule, ...] = (data_registered, within_rates)
 
 
 class OwnVerdict(Frozen):

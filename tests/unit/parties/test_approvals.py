@@ -9,7 +9,7 @@ from consortia.parties.approval import Terms, build_approval, check_unexpired, v
 from consortia.plans.model import Plan, Recipient, Release, Scan, Share, Union
 from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.keys import PrivateKey
-from consortia.trust.sessions import Approval, MemberDigest, SnapshotRoot
+from consortia.trust.sessions import Approval, MemberDigest, Reservation, SnapshotRoot
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 OWNERS = ("bank-a", "bank-b", "bank-c", "bank-d")
@@ -61,7 +61,9 @@ TABLES = dict.fromkeys(OWNERS, ("deposits",))
 
 def approval(party: str, terms: Terms = TERMS, until: datetime = NOW + timedelta(minutes=15)) -> Approval:
     root = SnapshotRoot(table="deposits", root="7" * 64)
-    return build_approval(terms, party=party, not_after=until, snapshots=(root,), result_key="ab" * 8)
+    return build_approval(
+        terms, party=party, not_after=until, snapshots=(root,), result_key="ab" * 8, reservation=Reservation(number=1)
+    )
 
 
 def signed(document: Approval, by: str = "") -> Envelope:

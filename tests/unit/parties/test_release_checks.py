@@ -54,7 +54,12 @@ def agreed_with_card_until_an_hour_from_now(consortium: Consortium, member: str)
         policies=(),
     )
     own = build_approval(
-        terms, party="bank-a", not_after=consortium.now + 2 * HOUR, snapshots=(), result_key=submission.result_key
+        terms,
+        party="bank-a",
+        not_after=consortium.now + 2 * HOUR,
+        snapshots=(),
+        result_key=submission.result_key,
+        reservation=None,
     )
     return Agreed(submission, plan, documents, own, {}, {}, {})
 

@@ -19,10 +19,11 @@ from consortia.policies.language import enforcement
 from consortia.policies.language.enforcement import TREATMENTS, Enforced, OffOnly, Stated, model_fields
 from consortia.policies.language.parse import LoadedPolicy, parse_policy, read_policy
 from consortia.policies.language.reader import read_yaml
+from consortia.policies.own import OwnCase, Standing, decide_own
 from consortia.policies.rules import ALL
 from consortia.policies.signed import check_succession
 from consortia.policies.world import PolicyWorld
-from tests.fixtures_catalogue import STATISTICS, STRUCTURING
+from tests.fixtures_catalogue import CATALOGUE, PURPOSE, STATISTICS, STRUCTURING
 from tests.policies_world import NOW, SCORE_QUERY, draft_of, make_card, make_world, policy_text
 
 COUNT_QUERY = "SELECT COUNT(*) AS n FROM deposits"
@@ -48,9 +49,6 @@ IN_EFFECT: dict[str, Any] = {
     "match-count": "open",
     "filter-mask": "open",
     "suppressed-count": "open",
-    "queries-per-analyst-and-day": 5,
-    "queries-per-day": 5,
-    "queries-per-period": 5,
     "templates-without-review": [{"name": "structuring", "plan": "0" * 64}],
 }
 """For each rule that this version does not enforce, a value with which it is in effect."""
@@ -161,6 +159,20 @@ def minimum(kind: str, sql: str) -> str:
     return "obligation" if "minimum_entities=20" in obligations else obligations
 
 
+COUNTERS = (("analyst_today", 20), ("today", 50), ("period", 1000))
+
+
+def queries_denied_at(tree: dict[str, Any], counter: str, counted: int) -> str:
+    """What bank-a's own part says when its ledger has ``counted`` queries on one counter."""
+    world = permissive(parse_policy(data_of(tree)))
+    plan = draft_of(STATISTICS, world)
+    registered = dict.fromkeys(("accounts", "transactions"), "0" * 64)
+    standing = Standing(**{counter: counted})
+    case = OwnCase("bank-a", world.policies_of("bank-a", PURPOSE)[0], plan, CATALOGUE, registered, NOW, standing)
+    verdict = decide_own(decide(plan, world, NOW), case)
+    return verdict.code or verdict.verdict
+
+
 PROBES: dict[str, tuple[Callable[[], str], str]] = {
     "format": (lambda: answer(changed("format", "consortia/policy/v2"), STATISTICS), "policies/schema"),
     # A policy counts for the owner and purpose that its text names, so another name leaves bank-a without one.
@@ -216,6 +228,12 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
         lambda: under("outputs.count.minimum-members", 4, COUNT_QUERY), "minimum-members"),
     "outputs.aggregate.minimum-members": (
         lambda: under("outputs.aggregate.minimum-members", 4, STATISTICS), "minimum-members"),
+    "rates.queries-per-analyst-and-day": (
+        lambda: queries_denied_at(changed("rates.queries-per-analyst-and-day", 2), "analyst_today", 2), "policies/rates"),
+    "rates.queries-per-day": (
+        lambda: queries_denied_at(changed("rates.queries-per-day", 2), "today", 2), "policies/rates"),
+    "rates.queries-per-period": (
+        lambda: queries_denied_at(changed("rates.queries-per-period", 2), "period", 2), "policies/rates"),
 }  # fmt: skip
 """For each enforced field: an edit, and what it changes. The rule named is the one that denies; ``obligation`` a
 change of what the plan must contain; a code a refusal of the policy itself."""
@@ -240,7 +258,7 @@ def test_every_field_of_the_language_is_registered_and_nothing_else() -> None:
 
 def test_every_enforced_field_has_a_probe_and_names_a_rule_or_check_that_exists() -> None:
     assert PROBES.keys() == set(of_kind(Enforced))
-    checks = {"schema", "succession", "four-eyes", "column-class"}
+    checks = {"schema", "succession", "four-eyes", "column-class", "rates"}
     rules = {rule_id for rule in ALL for rule_id in rule.ids}
     named = {treatment.rule for treatment in TREATMENTS.values() if isinstance(treatment, Enforced)}
     assert named <= rules | checks
@@ -272,8 +290,7 @@ def test_a_policy_in_which_an_unenforced_rule_is_in_effect_by_its_text_is_refuse
 
 ON_BY_DEFAULT = (
     "human-review", "retention-days", "onward-sharing", "dominance", "p-percent", "zeros-and-full-cells",
-    "complementary-suppression", "noise", "differencing", "queries-per-analyst-and-day", "queries-per-day",
-    "queries-per-period",
+    "complementary-suppression", "noise", "differencing",
 )  # fmt: skip
 
 
@@ -298,11 +315,11 @@ def test_two_members_are_not_enough_since_nothing_checks_each_part_alone() -> No
     assert "`two-members`" in caught.value.message
 
 
-def test_a_missing_section_of_rates_is_in_effect_by_default_and_refused() -> None:
+def test_a_missing_section_of_rates_is_in_effect_by_default() -> None:
     tree = full()
     del tree["rates"]
-    with pytest.raises(ConsortiaError, match="by default"):
-        parse_policy(data_of(tree))
+    assert [queries_denied_at(tree, counter, limit) for counter, limit in COUNTERS] == ["policies/rates"] * 3
+    assert [queries_denied_at(tree, counter, limit - 1) for counter, limit in COUNTERS] == ["permit"] * 3
 
 
 @pytest.mark.parametrize("path", of_kind(Stated))

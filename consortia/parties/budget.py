@@ -1,0 +1,49 @@
+"""Room in the owner's ledger for a session: reserved with the approval, committed before the last word.
+
+Both are one transaction each. The own part of the verdict is decided in the transaction of the reservation, on what
+the ledger says there: of two queries for the last room, one gets it, whatever their order and timing.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from consortia.parties.checks import Refused
+from consortia.parties.store import Store
+from consortia.parties.work import Review
+from consortia.policies.own import OwnCase, OwnVerdict, decide_own
+from consortia.policies.rules.standing import interval
+from consortia.trust.sessions import Reservation
+
+_LOG = structlog.get_logger("consortia.parties")
+
+
+def own_verdict(store: Store, transaction: Connection, review: Review, now: datetime) -> OwnVerdict | None:
+    """The own part of this member's verdict on what the ledger says now; None if it owns no data of the plan."""
+    if review.own is None:
+        return None
+    return decide_own(review.own.decision, _with_standing(store, transaction, review.own.case, now))
+
+
+def reserve(store: Store, transaction: Connection, session: str, review: Review, now: datetime) -> Reservation | None:
+    """Decide and reserve in the caller's ``transaction``, for its approval; None if this member owns no data of it.
+
+    Raises ``Refused`` with the code of the own part if it does not permit; its text goes to this node's log alone.
+    """
+    verdict = own_verdict(store, transaction, review, now)
+    if verdict is None:
+        return None
+    if verdict.verdict != "permit":
+        _LOG.warning("own-part-denies", session=session, code=verdict.code, text=verdict.text, remedy=verdict.remedy)
+        raise Refused(verdict.code, (f"{verdict.owner} can't take part now",))
+    plan = review.plan
+    number = store.ledger.reserve(transaction, session, plan.purpose, plan.submitter, now)
+    return Reservation(number=number)
+
+
+def _with_standing(store: Store, transaction: Connection, case: OwnCase, now: datetime) -> OwnCase:
+    begin, _ = interval(case.policy.validity)
+    standing = store.ledger.standing(transaction, case.plan.purpose, case.plan.submitter, begin, now)
+    return replace(case, standing=standing, now=now)

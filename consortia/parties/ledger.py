@@ -1,0 +1,116 @@
+"""What an owner's data has been asked for: one row a session, reserved, then committed or refunded.
+
+    reserved    with the approval, in its transaction: the query counts, and nobody else can take the same room
+    committed   before this party says that a result may be released: after that word others may release without it
+    refunded    the session has ended and this party never gave that word, so nothing can have been opened
+
+A row is never deleted and a number never used twice. Reserved and committed rows count alike, so at every instant the
+ledger holds at least what has been opened. The database takes one writer at a time (``control.database``): a standing
+that was read in the transaction of a reservation still holds when that reservation is written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from enum import StrEnum
+
+from sqlalchemy import Column, ColumnElement, Connection, Integer, MetaData, String, Table, func, insert, select, update
+
+from consortia.errors import InternalError
+from consortia.policies.own import Standing
+from consortia.trust.documents import instant_text
+
+
+class Entry(StrEnum):
+    """What became of a reservation."""
+
+    RESERVED = "reserved"
+    COMMITTED = "committed"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One session in the ledger; ``at`` is when it was reserved, to the second."""
+
+    number: int
+    session: str
+    purpose: str
+    analyst: str
+    at: datetime
+    state: Entry
+
+
+class Ledger:
+    """The table ``ledger`` of a node's database; every method works in the caller's transaction."""
+
+    def __init__(self, metadata: MetaData) -> None:
+        self._rows = Table(
+            "ledger",
+            metadata,
+            Column("number", Integer, primary_key=True, autoincrement=True),
+            Column("session", String, nullable=False, unique=True),
+            Column("purpose", String, nullable=False, index=True),
+            Column("analyst", String, nullable=False),
+            Column("at", String, nullable=False),
+            Column("state", String, nullable=False),
+            sqlite_autoincrement=True,
+        )
+
+    def reserve(self, transaction: Connection, session: str, purpose: str, analyst: str, now: datetime) -> int:
+        """Set room aside for ``session``; the number of the row. The caller has decided by ``standing`` that it may."""
+        values = {"session": session, "purpose": purpose, "analyst": analyst, "at": _second(now)}
+        result = transaction.execute(insert(self._rows).values(**values, state=Entry.RESERVED))
+        key = result.inserted_primary_key
+        if key is None:
+            raise InternalError("parties/ledger", f"the reservation of the session {session} got no number")
+        return int(key[0])
+
+    def commit(self, transaction: Connection, session: str) -> None:
+        """What was reserved for ``session`` is spent from now on."""
+        self._settle(transaction, session, Entry.COMMITTED)
+
+    def close(self, transaction: Connection, session: str) -> None:
+        """The session has ended here: a reservation that was not committed is given back."""
+        self._settle(transaction, session, Entry.REFUNDED)
+
+    def standing(self, transaction: Connection, purpose: str, analyst: str, since: datetime, now: datetime) -> Standing:
+        """What is reserved or spent for ``purpose``; ``since`` is the beginning of the policy's period.
+
+        Days are days in UTC. Rows of a later time than ``now`` count too: a clock that was put back frees nothing.
+        """
+        today = datetime.combine(now.astimezone(UTC).date(), time(), tzinfo=UTC)
+        by_analyst = self._rows.c.analyst == analyst
+        return Standing(
+            analyst_today=self._count(transaction, purpose, today, by_analyst),
+            today=self._count(transaction, purpose, today),
+            period=self._count(transaction, purpose, since),
+        )
+
+    def rows(self, transaction: Connection) -> Sequence[LedgerRow]:
+        """The whole ledger, by number."""
+        columns = self._rows.c
+        query = select(
+            columns.number, columns.session, columns.purpose, columns.analyst, columns.at, columns.state
+        ).order_by(columns.number)
+        return [
+            LedgerRow(number, session, purpose, analyst, datetime.fromisoformat(at), Entry(state))
+            for number, session, purpose, analyst, at, state in transaction.execute(query)
+        ]
+
+    def _settle(self, transaction: Connection, session: str, state: Entry) -> None:
+        columns = self._rows.c
+        reserved = (columns.session == session) & (columns.state == Entry.RESERVED)
+        transaction.execute(update(self._rows).where(reserved).values(state=state))
+
+    def _count(self, transaction: Connection, purpose: str, since: datetime, *conditions: ColumnElement[bool]) -> int:
+        columns = self._rows.c
+        query = select(func.count()).where(
+            columns.purpose == purpose, columns.state != Entry.REFUNDED, columns.at >= _second(since), *conditions
+        )
+        return int(transaction.execute(query).scalar_one())
+
+
+def _second(instant: datetime) -> str:
+    """Text whose order is that of time: whole seconds, as parts of a second would change its length."""
+    return instant_text(instant.replace(microsecond=0))
