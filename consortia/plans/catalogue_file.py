@@ -39,6 +39,8 @@ _TYPE = re.compile(r"^([a-z]+)(?:\(([a-z0-9_-]+)\))?$")
 _NUMBER = re.compile(r"^-?[0-9]+(_?[0-9]+)*$")
 _DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
 _NULL_DIGEST = "0" * 64
+NO_KEY = "00"
+"""The id in the place of a key that does not exist yet."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -99,12 +101,18 @@ class _Entry:
 
 
 def read_catalogue(
-    text: str, *, version: int = 1, previous: str = _NULL_DIGEST, key_ids: Mapping[str, str] | None = None
+    text: str,
+    *,
+    version: int = 1,
+    previous: str = _NULL_DIGEST,
+    key_ids: Mapping[str, str] | None = None,
+    keyless: bool = False,
 ) -> Catalogue:
     """The catalogue written in ``text``, as the given version.
 
-    ``key_ids`` gives the id of a key domain's key where the file does not. Raises RequestError
-    ``plans/catalogue-file`` with the line of the first fault, or the errors of ``check_catalogue``.
+    ``key_ids`` gives the id of a key domain's key where the file does not; with ``keyless`` domains may have none, in a
+    catalogue that serves to plan and decide and is never signed. Raises RequestError ``plans/catalogue-file`` with the
+    line of the first fault, or the errors of ``check_catalogue``.
     """
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)
@@ -122,7 +130,7 @@ def read_catalogue(
     fields = root.fields(("consortium", "purposes", "tables"), ("enums", "key-domains"))
     enums = {name: entry.texts() for name, entry in _entries(fields, "enums").items()}
     domains = {
-        name: _key_domain(name, entry, (key_ids or {}).get(name))
+        name: _key_domain(name, entry, (key_ids or {}).get(name, NO_KEY if keyless else None))
         for name, entry in _entries(fields, "key-domains").items()
     }
     tables = [_table(name, entry, enums, domains) for name, entry in fields["tables"].entries().items()]
@@ -150,7 +158,7 @@ def _key_domain(name: str, entry: _Entry, known_id: str | None) -> KeyDomain:
     key_id = fields["key-id"].text() if "key-id" in fields else known_id
     if key_id is None:
         raise entry.refuse(f"the key domain `{name}` has no key yet", f"run `consortia domain-key create {name}` first")
-    if known_id is not None and key_id != known_id:
+    if known_id not in (None, NO_KEY, key_id):
         raise entry.refuse(
             f"key-id {key_id[:16]} is not that of the sealed key in the folder ({known_id[:16]})",
             "leave key-id out to take the one in the folder",

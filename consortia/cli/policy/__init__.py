@@ -6,10 +6,11 @@ A verb is a module of this package with ``command`` and EXAMPLES; adding one is 
 import typer
 
 from consortia.cli.output import examples
-from consortia.cli.policy import accept, approve, diff, explain, lint, show
+from consortia.cli.policy import accept, approve, diff, explain, lint, show, test
 
 VERBS = {
     "lint": lint,
+    "test": test,
     "explain": explain,
     "diff": diff,
     "approve": approve,

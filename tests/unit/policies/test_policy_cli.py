@@ -133,7 +133,51 @@ def test_an_altered_file_is_refused_by_show(file: Path, world: Consortium) -> No
     assert (result.exit_code, error_of(result)["code"]) == (3, "policies/altered")
 
 
-@pytest.mark.parametrize("command", ["lint", "explain", "approve", "show", "accept"])
+def with_examples(file: Path) -> Path:
+    """The file with two examples that pass and a catalogue beside it."""
+    query = "SELECT country, SUM(amount_minor) AS total FROM deposits WHERE currency = 'EUR' GROUP BY country"
+    examples = (
+        f'examples:\n  - {{name: countries, query: "{query}", submitter: ana@bank-a, expect: permit}}\n'
+        f'  - {{name: strangers, query: "{query}", submitter: carl@bank-c, expect: deny, rule: submitter}}\n'
+    )
+    file.write_text(file.read_text() + examples)
+    return file
+
+
+def test_examples_are_decided_with_a_home_and_with_a_catalogue_alone(
+    file: Path, world: Consortium, tmp_path: Path
+) -> None:
+    with_examples(file)
+    home = world.home("bank-a").path
+    found = value("test", file, "--home", home)
+    assert (found["passed"], found["failed"]) == (2, 0)
+    aml = Path(__file__).parents[3] / "examples/aml/catalogue.yaml"
+    alone = tmp_path / "catalogue.yaml"
+    alone.write_text(aml.read_text().replace("consortium: example-aml", "consortium: test-aml"))
+    shown = run("test", file, "--catalogue", alone, "--coverage").stdout
+    assert "PASS  countries: permit" in shown
+    assert "PASS  strangers: deny (recipients, submitter)" in shown
+    assert "rule   submitter: denies 'strangers'" in shown
+    assert "MISSING" in shown
+
+    covered = value("test", file, "--catalogue", alone, "--threshold", 10)["coverage"]["percent"]
+    assert run("test", file, "--catalogue", alone, "--threshold", covered).exit_code == 0
+    assert run("test", file, "--catalogue", alone, "--threshold", covered + 1).exit_code == 1
+
+    file.write_text(file.read_text().replace("submit: [bank-a, bank-b]", "submit: [bank-a, bank-b, bank-c]"))
+    failing = run("test", file, "--catalogue", alone)
+    assert failing.exit_code == 1
+    assert "FAIL  strangers (line" in failing.stdout
+    assert "2 examples, 1 passed, 1 failed" in failing.stdout
+
+
+def test_a_file_without_examples_does_not_pass(file: Path, world: Consortium) -> None:
+    result = run("test", file, "--home", world.home("bank-a").path)
+    assert result.exit_code == 1
+    assert "nothing was tested" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["lint", "test", "explain", "approve", "show", "accept"])
 def test_every_command_has_examples_and_json(command: str) -> None:
     page = run(command, "--help").stdout
     assert "Examples:" in page

@@ -3,6 +3,7 @@
 import pytest
 
 from consortia.errors import RequestError
+from consortia.policies.coverage import coverage, percent
 from consortia.policies.examples import Decided, decide_examples
 from consortia.policies.language.parse import LoadedPolicy, parse_policy
 from consortia.policies.questions import Question, answer, mirrored, supposed
@@ -120,3 +121,40 @@ def test_two_members_are_no_consortium() -> None:
     catalogue = CATALOGUE.model_copy(update={"tables": ()})
     with pytest.raises(RequestError, match="fewer than the 3"):
         supposed([loaded.policy], catalogue, [])
+
+
+def covered(loaded: LoadedPolicy) -> dict[str, str]:
+    people = [example.submitter for example in loaded.policy.examples]
+    world = supposed([loaded.policy], CATALOGUE, people)
+    return {item.name: item.example for item in coverage(loaded, decide_examples(loaded, world), world)}
+
+
+def test_coverage_names_the_rules_that_deny_and_the_grants_that_are_used() -> None:
+    found = covered(with_examples())
+    assert {name: example for name, example in found.items() if example} == {
+        "validity": "not in February",
+        "submitter": "bank-c does not ask",
+        "operations": "nobody's own turnover",
+        "output-kind": "nobody's own turnover",
+        "policy": "not for other purposes",
+        "outputs.aggregate": "turnover of countries",
+        "data.tables.deposits.columns.amount_minor.operations: sum": "turnover of countries",
+        "data.tables.deposits.columns.currency.operations: filter": "turnover of countries",
+        "data.tables.deposits.columns.country.operations: group": "turnover of countries",
+    }
+    missing = {name for name, example in found.items() if not example}
+    assert {"table", "minimum-members", "maximum-rows", "outputs.alert"} <= missing
+    assert "data.tables.accounts.columns.risk_score.operations: sum" in missing
+    assert percent(coverage(with_examples(), (), make_world())) == 0
+
+
+def test_an_example_that_fails_covers_nothing() -> None:
+    found = covered(with_examples(("rule: validity", "rule: table")))
+    assert found["validity"] == ""
+
+
+def test_a_rule_that_nothing_can_break_is_not_counted() -> None:
+    without_maximum = with_examples(("maximum-rows: 1000", "maximum-rows: off"))
+    assert "maximum-rows" not in covered(without_maximum)
+    assert "recipients" not in covered(without_maximum)
+    assert "recipients" in covered(with_examples(("submit: [bank-a, bank-b]", "submit: [bank-a, bank-b, ben@bank-b]")))
