@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from consortia.errors import InternalError
+from consortia.execution.contributions import OF_MAGNITUDES, beside_cells, counted_beside, held
 from consortia.execution.fit import fitted
 from consortia.execution.layout import bounds_of
 from consortia.execution.liveness import Holds, live_aggregates
 from consortia.plans.model import Aggregate, AggregateStep, Column
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.domains import as_numbers
-from consortia.protocols.relational.group import Grouping, Measure, group
+from consortia.protocols.relational.group import Function, Grouping, Measure, group
 from consortia.protocols.relational.order import ordered
 from consortia.protocols.relational.pick import (
     LOWER_MEDIAN,
@@ -51,12 +52,14 @@ def aggregated(
     """
     columns = {column.name: column for column in step.columns}
     wanted = live_aggregates(step, live)
-    plain = [aggregate for aggregate in wanted if aggregate.function not in _OF_VALUES]
+    counts = counted_beside(step, wanted)
+    plain = [aggregate for aggregate in wanted if aggregate.function not in (*_OF_VALUES, *OF_MAGNITUDES)]
+    plain += [each for each in dict.fromkeys(counts.values()) if each not in plain]
     grouping = Grouping(
         keys=step.keys,
         measures=tuple(_measure(aggregate, columns[aggregate.name], owners) for aggregate in plain),
         rows=step.rows,
-        keep=tuple(key for key in step.keys if key in live),
+        keep=tuple(key for key in step.keys if key in live or counts),
         entity=step.entity,
         holds=holds,
         marked=marked,
@@ -67,6 +70,9 @@ def aggregated(
             by_column.setdefault(aggregate.column, []).append(aggregate)
     groups = group(engine, table, grouping)
     found = dict(groups.columns)
+    magnitudes = [aggregate for aggregate in wanted if aggregate.by]
+    found.update(held(engine, step, table, grouping, magnitudes, owners))
+    found.update(beside_cells(engine, step, groups, wanted, counts))
     for column, aggregates in by_column.items():
         found.update(_of_values(engine.narrow(f"by-{column}"), table, grouping, column, aggregates))
     return fitted(engine, replace(groups, columns=found), step.columns, step.id, "gone")
@@ -75,10 +81,10 @@ def aggregated(
 def _measure(aggregate: Aggregate, column: Column, owners: Sequence[str]) -> Measure:
     bounds = bounds_of(column)
     match aggregate.function:
-        case "count-distinct" | "min" | "max" | "quantile" | "median" as other:
+        case "sum" | "count" | "count-rows" | "count-entities" | "count-members" | "has-member" as plain:
+            function: Function = plain
+        case other:
             raise InternalError("execution/unsupported", f"`{other}` needs an order of its own", place=aggregate.name)
-        case function:
-            pass
     return Measure(
         name=aggregate.name,
         function=function,

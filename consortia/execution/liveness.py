@@ -51,6 +51,13 @@ def live_columns(plan: Plan) -> Mapping[str, frozenset[str]]:
     return {step: frozenset(names) for step, names in live.items()}
 
 
+def _read_by_groups(step: AggregateStep, live: frozenset[str]) -> set[str]:
+    """Columns of the input: keys, the entity, and what aggregates that are read, or that these are made of, read."""
+    names = {name for aggregate in live_aggregates(step, live) for name in (aggregate.name, aggregate.of)}
+    read = {aggregate.column for aggregate in step.aggregates if aggregate.name in names and aggregate.column}
+    return {*step.keys, *([step.entity] if step.entity else []), *read}
+
+
 def live_aggregates(step: AggregateStep, live: frozenset[str]) -> tuple[Aggregate, ...]:
     """The aggregates of ``step`` whose result is read later."""
     return tuple(aggregate for aggregate in step.aggregates if aggregate.name in live)
@@ -82,9 +89,7 @@ def _reads(step: Step, live: set[str], place: int, given: set[str]) -> set[str]:
             ordered = {*step.partition, *(key.column for key in step.order)} if wanted else set()
             return (live & given) | ordered | {function.column for function in wanted if function.column}
         case AggregateStep():
-            aggregates = live_aggregates(step, frozenset(live))
-            read = {aggregate.column for aggregate in aggregates if aggregate.column}
-            return set(step.keys) | ({step.entity} if step.entity else set()) | read
+            return _read_by_groups(step, frozenset(live))
         case _:
             return live
 
@@ -146,7 +151,9 @@ def _tells_apart(step: AggregateStep, aggregate: Aggregate, owners: tuple[str, .
             return set(owners)
         case "count-members" if holds == "any" or (step.entity and step.entity not in step.keys):
             return set(owners) - set(aggregate.excluding)
-        case "count-members" | "count-entities":
+        case "largest" | "magnitude" if aggregate.by == "member":
+            return set(owners) if holds == "mixed" else set(owners) - set(aggregate.excluding)
+        case "count-members" | "count-entities" | "largest" | "magnitude" | "count-beside":
             return set(aggregate.excluding)
         case _:
             return set()

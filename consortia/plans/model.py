@@ -97,12 +97,19 @@ AggregateFunction = Literal[
     "min",  # of a column's non-NULL values; of none: NULL
     "max",
     "quantile",  # the smallest value that at least numerator / denominator of the values do not exceed
+    "largest",  # what contributors hold of the aggregate `of`: the magnitudes of the `count` largest added up
+    "magnitude",  # those of all contributors added up
+    "count-beside",  # entities, as counted by count-entities, of the other groups that differ in the key `of` alone
     "median",  # half of the sum of the two middle values (equal ones if the number of values is odd)
 ]
 
 
 class Aggregate(Frozen):
-    """One aggregate. ``column`` is the input it reads, if it reads one; a quantile is numerator / denominator."""
+    """One aggregate. ``column`` is the input it reads, if it reads one; a quantile is numerator / denominator.
+
+    ``of`` names an aggregate of the same step, or a key; ``by`` says who is one contributor to it. The contribution
+    of a member or entity is the sum over its rows in the group, those of members in ``excluding`` left out.
+    """
 
     name: str
     function: AggregateFunction
@@ -111,6 +118,9 @@ class Aggregate(Frozen):
     member: str = ""
     numerator: int = 0
     denominator: int = 1
+    of: str = ""
+    by: Literal["", "entity", "member"] = ""
+    count: int = 0
 
 
 class AggregateStep(_Step):
@@ -231,16 +241,6 @@ class Control(_Step):
     rules: tuple[Rule, ...]
 
 
-class Recipient(Frozen):
-    """Who receives: a member's node, or a person with the one-time key of the submission (``person`` set)."""
-
-    member: Name
-    person: Person | None = None
-
-
-class Release(_Step):
-    """Open ``columns`` to ``recipients``. With ``rows_of`` = own, each receives the groups it contributed to.
-
 class Clip(Frozen):
     """The bounds, in carried units, to which one entity's part of ``column`` in one group is clipped."""
 
@@ -283,6 +283,16 @@ class Noise(_Step):
     keys: tuple[str, ...]
     noised: tuple[Noised, ...]
 
+
+class Recipient(Frozen):
+    """Who receives: a member's node, or a person with the one-time key of the submission (``person`` set)."""
+
+    member: Name
+    person: Person | None = None
+
+
+class Release(_Step):
+    """Open ``columns`` to ``recipients``. With ``rows_of`` = own, each receives the groups it contributed to.
 
     ``output_kind`` follows from the plan, never from the analyst's word. ``membership`` names, in the order of
     ``recipients``, the has-member columns that decide ownership (empty with ``all``).

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consortia.errors import InternalError
+from consortia.plans.contributors import magnitude_bounds
 from consortia.plans.expressions import Ref
 from consortia.plans.lowering.context import Context, check_shareable
 from consortia.plans.lowering.convert import fitted
@@ -239,7 +240,7 @@ def grouped(
         columns.append(shared_column(made.name, asked[made.name].type, use, found))
         places[made.name, use] = made.name
     for made in contributors.counts:
-        columns.append(_count_column(made, source.rows))
+        columns.append(_count_column(made, source.rows, columns))
         places[made.name, _use_of(columns[-1])] = made.name
     rows = min(source.rows, facts.rows(node)) if node.keys else 1
     step = {
@@ -254,7 +255,10 @@ def grouped(
     return Made(context.builder.add(AggregateStep.model_validate(step)), rows, tuple(columns), places)
 
 
-def _count_column(made: Aggregate, rows: int) -> Column:
+def _count_column(made: Aggregate, rows: int, columns: Sequence[Column]) -> Column:
+    if made.function in ("largest", "magnitude"):
+        of = next(column for column in columns if column.name == made.of)
+        return shared_column(made.name, INT, "number", Range(magnitude_bounds(made, of), nullable=False))
     if made.function == "has-member":
         return shared_column(made.name, BOOL, "key", Range(Bounds(lo=0, hi=1), nullable=False))
     return shared_column(made.name, INT, "number", Range(Bounds(lo=0, hi=rows), nullable=False))

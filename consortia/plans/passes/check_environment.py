@@ -22,7 +22,7 @@ def check_environment(draft: Draft) -> Draft:
             remedy="submit as a person of a member: name@member",
         )
     obligations = draft.obligations
-    if draft.query.relation is None and obligations.minimum_entities and draft.entity not in draft.row_types:
+    if draft.query.relation is None and obligations.counts_entities and draft.entity not in draft.row_types:
         raise InternalError(
             "plans/obligations",
             f"a rule counts entities of `{draft.query.table}` by `{draft.entity}`, which is no column of it",

@@ -57,7 +57,7 @@ def _reads(draft: Draft) -> list[tuple[TableRows, frozenset[str]]]:
     query = draft.query
     read = set().union(*(columns_of(key.expression) for key in query.keys))
     read |= {name for aggregate in query.aggregates if aggregate.argument for name in columns_of(aggregate.argument)}
-    if draft.obligations.minimum_entities and draft.entity:
+    if draft.obligations.counts_entities and draft.entity:
         read.add(draft.entity)
     if query.relation is not None:
         return columns_read(query.relation, frozenset(read))

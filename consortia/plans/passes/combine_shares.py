@@ -1,11 +1,10 @@
 """The computers' part: union, sort by (keys, privacy unit), aggregate, HAVING."""
 
-from consortia.ids import member_of
+from consortia.plans.contributors import contributor_columns
 from consortia.plans.draft import Draft
-from consortia.plans.local import has_rules, local_shape
+from consortia.plans.local import local_shape
 from consortia.plans.meaning import BOOL, INT
 from consortia.plans.model import (
-    Aggregate,
     AggregateStep,
     Column,
     Filter,
@@ -16,9 +15,6 @@ from consortia.plans.model import (
     Union,
 )
 from consortia.plans.variants import with_steps
-
-ENTITIES, MEMBERS, PRESENCE = "other_entities", "other_members", "has"
-"""Base names of the columns that control and ownership read; a query's own names come first."""
 
 
 def combine_shares(draft: Draft) -> Draft:
@@ -57,26 +53,3 @@ def combine_shares(draft: Draft) -> Draft:
         having = {"columns": grouped, "predicate": draft.query.having, "origin": "having"}
         steps.append(Filter.model_validate({**place(), **having}))
     return with_steps(draft, *steps)
-
-
-def contributor_columns(draft: Draft) -> tuple[Aggregate, ...]:
-    """Columns that only control and ownership read.
-
-    A rule counts the rows of members other than the recipient's own. A recipient's member counts as contributing
-    always, so one member less must be found among the others.
-    """
-    names = draft.names()
-    if draft.output_kind in ("alert", "score"):
-        return tuple(
-            Aggregate(name=names.fresh(f"{PRESENCE}_{owner}"), function="has-member", member=owner)
-            for owner in draft.owners
-        )
-    if not has_rules(draft):
-        return ()
-    recipient = (str(member_of(draft.environment.submitter)),)
-    found: list[Aggregate] = []
-    if draft.obligations.minimum_entities:
-        found.append(Aggregate(name=names.fresh(ENTITIES), function="count-entities", excluding=recipient))
-    if draft.obligations.minimum_members:
-        found.append(Aggregate(name=names.fresh(MEMBERS), function="count-members", excluding=recipient))
-    return tuple(found)

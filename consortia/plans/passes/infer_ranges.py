@@ -7,6 +7,7 @@ and the consortium's sum is bounded by the sum of the owners' bounds.
 from dataclasses import replace
 
 from consortia.errors import InternalError
+from consortia.plans.contributors import magnitude_bounds
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref, columns_of
 from consortia.plans.model import Aggregate, AggregateStep, Column, Control, Filter, Project, Scan, Share, Step, Union
@@ -67,6 +68,11 @@ def _aggregate(draft: Draft, aggregate: Aggregate, step: AggregateStep, made: Ma
             return Range(Bounds(lo=0, hi=len(_shares(step, made))), nullable=False)
         case "sum":
             return _sum(draft, aggregate, step, made)
+        case "largest" | "magnitude":
+            of = next(each for each in step.aggregates if each.name == aggregate.of)
+            column = next(column for column in step.columns if column.name == aggregate.of)
+            column = _ranged(column, _aggregate(draft, of, step, made))
+            return Range(magnitude_bounds(aggregate, column), nullable=False)
         case _:
             return Range(Bounds(lo=0, hi=source.rows), nullable=False)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from consortia.plans.contributors import contributor_columns
 from consortia.plans.draft import Draft
 from consortia.plans.local import counts_entities
 from consortia.plans.lowering.context import Context
@@ -15,7 +16,6 @@ from consortia.plans.lowering.needs import Needs, add_need, add_reads
 from consortia.plans.lowering.rowwise import filtered
 from consortia.plans.lowering.top import top_order
 from consortia.plans.meaning import BOOL, INT
-from consortia.plans.passes.combine_shares import contributor_columns
 from consortia.plans.query import Grouped
 
 

@@ -9,6 +9,7 @@ has passed it.
 from dataclasses import replace
 
 from consortia.ids import member_of
+from consortia.plans.contributors import control_rules
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref, columns_of
 from consortia.plans.local import has_rules
@@ -26,7 +27,6 @@ from consortia.plans.model import (
     SortKey,
     Step,
 )
-from consortia.plans.rules import MinimumContributors
 from consortia.plans.variants import with_steps
 
 PUBLIC_KINDS = ("bool", "enum")
@@ -43,7 +43,7 @@ def release_results(draft: Draft) -> Draft:
         before = steps[-1] if steps else draft.steps[-1]
         return {"id": f"s{len(draft.steps) + len(steps)}", "inputs": (before.id,), "at": at, "rows": before.rows}
 
-    rules = _rules(draft, aggregation) if has_rules(draft) else ()
+    rules = control_rules(draft, aggregation) if has_rules(draft) else ()
     checked = frozenset().union(*(rule.margin().columns() for rule in rules))
     columns = tuple(column for column in columns if column.name not in checked)
     steps.append(Control.model_validate({**place("shared"), "columns": columns, "rules": rules}))
@@ -67,22 +67,6 @@ def release_results(draft: Draft) -> Draft:
 def last_aggregation(draft: Draft) -> AggregateStep:
     """The aggregation on shares whose groups are released."""
     return next(step for step in reversed(draft.steps) if isinstance(step, AggregateStep) and step.at == "shared")
-
-
-def _rules(draft: Draft, aggregation: AggregateStep) -> tuple[MinimumContributors, ...]:
-    obligations = draft.obligations
-    member = member_of(draft.environment.submitter)
-    rules: list[MinimumContributors] = []
-    for aggregate in aggregation.aggregates:
-        if member not in aggregate.excluding:
-            continue
-        if aggregate.function == "count-entities":
-            minimum = obligations.minimum_entities
-            rules.append(MinimumContributors(by="entity", column=aggregate.name, minimum=minimum))
-        else:
-            minimum = obligations.minimum_members - 1
-            rules.append(MinimumContributors(by="member", column=aggregate.name, minimum=minimum))
-    return tuple(rules)
 
 
 def _release(draft: Draft, aggregation: AggregateStep, columns: tuple[Column, ...]) -> dict[str, object]:

@@ -219,6 +219,9 @@ class Reader:
             case "count-members" | "has-member":
                 whose: Kind = "members" if last else "member-count"
                 return frozenset(replace(source, column="", kind=whose, form="plain") for source in relation.rows)
+            case "largest" | "magnitude" | "count-beside":
+                # for the output control alone: what single contributors hold is never opened or compared
+                return frozenset(replace(source, column="", kind="selection", form="plain") for source in relation.rows)
         read = self.plan.step(step.inputs[0]).columns
         may_be_null = self._is_nullable(read, made.column) and made.column not in relation.nulls.whole
         turned: set[ColumnSource] = set()
