@@ -20,7 +20,9 @@ from typing import Any
 from consortia.policies.language.parse import read_policy
 from examples.aml import oracle
 from examples.aml.consortium import BANKS, PURPOSE, Consortium, register_data, set_up, sign_policies
-from examples.aml.generate import COUNTRY_AT, COUNTRY_BELOW, Parameters, Truth, generate
+from examples.aml.generate import generate
+from examples.aml.generator.parameters import COUNTRY_AT, COUNTRY_BELOW, Parameters
+from examples.aml.generator.planted import Truth
 from examples.aml.processes import Answer, DemoError, Running, running
 
 QUERIES = Path(__file__).parent / "queries"

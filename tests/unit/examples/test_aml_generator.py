@@ -2,6 +2,10 @@
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -10,9 +14,11 @@ import pytest
 from consortia.parties.data.register import prepare
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.catalogue_file import read_catalogue
-from examples.aml import oracle
+from examples.aml import oracle, statistics
 from examples.aml.consortium import BANKS, HERE
-from examples.aml.generate import Parameters, Truth, generate
+from examples.aml.generate import generate
+from examples.aml.generator.parameters import TYPOLOGIES, Parameters
+from examples.aml.generator.planted import RingTruth, Truth
 
 PARAMETERS = Parameters.of_size(800, 5_000)
 STRUCTURING = (HERE / "queries" / "structuring.sql").read_text()
@@ -94,6 +100,111 @@ def test_every_bank_holds_as_many_rows_as_asked_and_both_banks_hold_a_transfer_b
     assert at_a.equals(at_b)
 
 
+def transactions_of(folder: Path) -> pl.DataFrame:
+    return pl.concat([pl.read_parquet(folder / bank / "transactions.parquet") for bank in BANKS]).unique("tx_id")
+
+
+def payments_of(ring: RingTruth, rows: pl.DataFrame) -> list[tuple[str, str, int, int]]:
+    """Sender, receiver, microseconds and amount by time."""
+    own = rows.filter(pl.col("tx_id").is_in(ring.transactions)).sort("ts")
+    assert own.height == len(ring.transactions)
+    return list(own.select("from_account", "to_account", pl.col("ts").dt.epoch("us"), "amount_minor").iter_rows())
+
+
+def test_every_typology_has_its_rings_each_over_two_banks_and_of_accounts_of_its_own(made: Made) -> None:
+    folder, truth = made
+    assert [ring.typology for ring in truth.rings] == [name for name in TYPOLOGIES for _ in range(PARAMETERS.rings)]
+    accounts = [account for ring in truth.rings for _, account, _ in ring.accounts]
+    assert len(accounts) == len(set(accounts))
+    rows = transactions_of(folder)
+    for ring in truth.rings:
+        assert len({bank for bank, _, _ in ring.accounts}) >= 2
+        moved = {end for payment in payments_of(ring, rows) for end in payment[:2]}
+        assert moved == {account for _, account, _ in ring.accounts}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All accounts, how many others each pays and is paid by, and who does both."""
+
+    ends: set[str]
+    out: dict[str, int]
+    into: dict[str, int]
+    middles: set[str]
+
+
+def shape_of(payments: list[tuple[str, str, int, int]]) -> Shape:
+    pairs = {(by, to) for by, to, _, _ in payments}
+    out, into = Counter(by for by, _ in pairs), Counter(to for _, to in pairs)
+    return Shape({*out, *into}, dict(out), dict(into), {*out} & {*into})
+
+
+def check_cycle(payments: list[tuple[str, str, int, int]], _: Shape) -> None:
+    chain = [payment[0] for payment in payments] + [payments[-1][1]]
+    assert chain[0] == chain[-1]
+    assert [payment[1] for payment in payments] == chain[1:]
+    assert all(late > early for (*_, early, _), (*_, late, _) in pairwise(payments))
+    amounts = [payment[3] for payment in payments]
+    assert amounts == sorted(amounts, reverse=True)
+
+
+def check_mule(payments: list[tuple[str, str, int, int]], shape: Shape) -> None:
+    collectors = shape.ends - set(shape.out)
+    assert len(collectors) == 1
+    assert all(to in collectors for by, to, _, _ in payments if by in shape.middles)
+
+
+SHAPES: dict[str, Callable[[Shape], bool]] = {
+    "fan-in": lambda s: (len(s.into), len(s.out)) == (1, len(s.ends) - 1),
+    "fan-out": lambda s: (len(s.out), len(s.into)) == (1, len(s.ends) - 1),
+    "cycle": lambda s: s.middles == s.ends,
+    "bipartite": lambda s: not s.middles and min(len(s.out), len(s.into)) >= 2,
+    "stack": lambda s: bool(s.middles) and min(len(s.ends - set(s.into)), len(s.ends - set(s.out))) >= 2,
+    "random": lambda s: len(s.ends - set(s.into)) <= 1,
+    "scatter-gather": lambda s: (
+        len(s.middles) == len(s.ends) - 2 >= 3
+        and sum(count > 1 for count in s.out.values()) == sum(count > 1 for count in s.into.values()) == 1
+    ),
+    "gather-scatter": lambda s: len(s.middles) == 1 and min(max(s.out.values()), max(s.into.values())) >= 3,
+    "mule": lambda s: 2 <= len(s.middles) <= 4,
+}
+
+
+def test_each_ring_has_the_shape_that_its_typology_says(made: Made) -> None:
+    folder, truth = made
+    rows = transactions_of(folder)
+    assert SHAPES.keys() == set(TYPOLOGIES)
+    for ring in truth.rings:
+        payments = payments_of(ring, rows)
+        shape = shape_of(payments)
+        assert SHAPES[ring.typology](shape), ring
+        if ring.typology in ("cycle", "mule"):
+            (check_cycle if ring.typology == "cycle" else check_mule)(payments, shape)
+
+
+def test_nothing_but_the_pattern_tells_a_laundered_payment(made: Made) -> None:
+    folder, truth = made
+    rows = transactions_of(folder).filter(pl.col("format") != "cash")
+    laundered = pl.col("tx_id").is_in([number for ring in truth.rings for number in ring.transactions])
+    for column in ("format", "channel", "currency"):
+        planted, usual = (
+            dict(frame[column].value_counts(normalize=True).iter_rows())
+            for frame in (rows.filter(laundered), rows.filter(~laundered))
+        )
+        assert all(abs(planted.get(word, 0) - share) < 0.12 for word, share in usual.items()), column
+
+
+def test_any_number_of_banks_gets_its_books(tmp_path: Path) -> None:
+    for banks in (("bank-a",), ("bank-a", "bank-b"), tuple(f"bank-{letter}" for letter in "abcde")):
+        truth = generate(Parameters.of_size(600, 4_000, banks), tmp_path / str(len(banks)))
+        for bank in banks:
+            rows = pl.read_parquet(tmp_path / str(len(banks)) / bank / "transactions.parquet")
+            assert rows.height == 4_000
+            assert rows["tx_id"].n_unique() == 4_000
+            assert ((rows["from_bank"] == bank) | (rows["to_bank"] == bank)).fill_null(value=False).all()
+        assert len(truth.rings) >= 2 * len(TYPOLOGIES)
+
+
 @pytest.mark.parametrize("table", ["accounts", "transactions"])
 def test_the_export_of_a_core_banking_system_registers_to_the_very_rows_of_the_parquet_file(
     made: Made, catalogue: Catalogue, table: str
@@ -113,3 +224,7 @@ def test_every_bank_s_file_fits_its_schema(made: Made, catalogue: Catalogue, ban
     prepared = prepare(schema, made[0] / bank / f"{table}.parquet", catalogue, lambda *_: bytes(32))
     assert prepared.table.name == table
     assert prepared.frame.height == pl.read_parquet(made[0] / bank / f"{table}.parquet").height
+
+
+def test_the_page_of_statistics_is_what_the_generator_makes() -> None:
+    assert statistics.PAGE.read_text(encoding="utf-8") == statistics.page(), "run python -m examples.aml.statistics"
