@@ -38,6 +38,11 @@ def passes(
     return all(_spread(others, value, rules) for value in values)
 
 
+def rounded(value: int | None, base: int | None) -> int | None:
+    """The nearest multiple of ``base``, of two equally near ones the upper one."""
+    return value if value is None or base is None else (2 * value + base) // (2 * base) * base
+
+
 def _entities(rows: Sequence[Row]) -> set[Any]:
     return {row["k"] for row in rows} - {None}
 

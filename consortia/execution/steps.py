@@ -13,6 +13,7 @@ from consortia.execution.fit import fitted
 from consortia.execution.liveness import holdings, live_columns, marked_members, owners_below
 from consortia.execution.noise import NO_DRAWS, Draws, noisy
 from consortia.execution.project import projected, within_capacity
+from consortia.execution.round import rounded
 from consortia.execution.translate import translated
 from consortia.plans.model import (
     AggregateStep,
@@ -91,6 +92,7 @@ class Steps:
                 margins = [rule.margin() for rule in step.rules]
                 bars = [Bar(margin.terms, margin.minimum) for margin in margins]
                 table = control(engine, sources[0], bars, sorted(live))
+                table = rounded(engine, step, table)
                 # a sort moves rows together anyway; rows for their owners are moved once for each of them
                 return first(engine, table, table.valid) if self._is_opened_whole(step) else table
         raise InternalError("execution/unsupported", f"a {step.kind} step can't run on shares", place=step.id)

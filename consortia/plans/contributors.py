@@ -54,7 +54,7 @@ def contributor_columns(draft: Draft) -> tuple[Aggregate, ...]:
 
 
 def _held(draft: Draft) -> list[tuple[str, By, int]]:
-    """What contributors hold, as rules need it: of which aggregate, by whom, and by how many of the largest (0: all)."""
+    """What contributors hold, as rules need it: of which aggregate, who counts as one, how many largest (0: all)."""
     found: list[tuple[str, By, int]] = []
     for of in opened_sums(draft):
         for by in BYS:

@@ -231,14 +231,23 @@ class Limit(_Step):
     count: Integer
 
 
+class Rounded(Frozen):
+    """The values of ``column`` become the nearest multiples of ``base`` (in carried units), halves the upper one."""
+
+    column: str
+    base: Integer
+
+
 class Control(_Step):
     """Rows that fail a rule are multiplied by zero and moved behind the others; nobody learns the bit.
 
-    Without rules the valid rows are moved together, so that the place of a released row tells nothing.
+    Without rules the valid rows are moved together, so that the place of a released row tells nothing. Then columns
+    are rounded, before anybody opens, orders or counts by them.
     """
 
     kind: Literal["control"] = "control"
     rules: tuple[Rule, ...]
+    rounding: tuple[Rounded, ...] = ()
 
 
 class Clip(Frozen):

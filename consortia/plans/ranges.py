@@ -40,6 +40,12 @@ def hull(parts: list[Bounds]) -> Bounds:
     return Bounds(lo=min(part.lo for part in parts), hi=max(part.hi for part in parts))
 
 
+def nearest(bounds: Bounds, base: int) -> Bounds:
+    """Bounds of the nearest multiples of ``base``."""
+    lo, hi = ((end + base // 2) // base * base for end in (bounds.lo, bounds.hi))
+    return Bounds(lo=lo, hi=hi)
+
+
 def summed(bounds: Bounds, rows: int) -> Bounds:
     """Bounds of a sum of at most ``rows`` values; no value at all gives 0."""
     return Bounds(lo=min(0, bounds.lo * rows), hi=max(0, bounds.hi * rows))

@@ -133,7 +133,9 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
             return f"sort by {order_text(step.keys)}"
         case Control():
             rules = " and ".join(margin_text(rule.margin()) for rule in step.rules)
-            return f"release only where {rules}" if rules else "move what is released together"
+            rounded = ", ".join(f"{each.column} to a multiple of {each.base}" for each in step.rounding)
+            text = f"release only where {rules}" if rules else "move what is released together"
+            return f"{text}, with {rounded}" if rounded else text
         case Bound():
             clips = ", ".join(f"{clip.column} to {clip.lo}..{clip.hi}" for clip in step.clips)
             limit = f", each in at most {step.cells} groups" if step.cells else ""

@@ -13,7 +13,7 @@ import pytest
 from consortia.plans.obligations import DominanceLimit, Obligations
 from tests.fixtures_catalogue import BANKS, BOOL, CUSTOMER, INT, column
 from tests.fixtures_catalogue import ColumnType as Type
-from tests.plain_rules import Row, Value, cells_of, passes
+from tests.plain_rules import Row, Value, cells_of, passes, rounded
 from tests.pooled_banks import Banks
 
 COUNTRIES = ("DE", "FR", "NL")
@@ -71,6 +71,7 @@ def drawn_rules(draw: random.Random) -> Obligations:
             DominanceLimit(largest=1, percent=50), DominanceLimit(largest=2, percent=80)))),
         p_percent=draw.choice((None, 10, 60)),
         zeros_and_full_cells=draw.random() < 0.6,
+        rounding=draw.choice((None, 2, 5, 1000)),
         pre_aggregate=draw.random() < 0.5,
     )  # fmt: skip
 
@@ -104,7 +105,7 @@ def answered(banks: Banks, question: Question, rules: Obligations) -> list[tuple
 def wanted(rows: Sequence[Row], question: Question, rules: Obligations) -> list[tuple[Any, ...]]:
     cells = cells_of(rows, question.keys)
     open_cells = [cell for cell in cells if passes(cells, cell, question.values, rules)]
-    found = [(*cell, *question.shown(cells[cell])) for cell in open_cells]
+    found = [(*cell, *(rounded(value, rules.rounding) for value in question.shown(cells[cell]))) for cell in open_cells]
     return sorted(found, key=lambda row: [(value is None, value) for value in row])
 
 

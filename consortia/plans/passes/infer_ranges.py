@@ -6,15 +6,15 @@ and the consortium's sum is bounded by the sum of the owners' bounds.
 
 from dataclasses import replace
 
-from consortia.errors import InternalError
+from consortia.errors import InternalError, RequestError
 from consortia.plans.contributors import magnitude_bounds
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref, columns_of
 from consortia.plans.model import Aggregate, AggregateStep, Column, Control, Filter, Project, Scan, Share, Step, Union
 from consortia.plans.narrowing import narrowed
 from consortia.plans.passes.classify_output import COUNTS
-from consortia.plans.ranges import Range, checked, hull, infer, summed
-from consortia.plans.types import Bounds
+from consortia.plans.ranges import Range, checked, hull, infer, magnitude, nearest, summed
+from consortia.plans.types import WIDE_FROM, Bounds
 from consortia.plans.variants import with_column, with_columns
 
 Made = dict[str, Step]
@@ -51,7 +51,25 @@ def _columns(draft: Draft, step: Step, made: Made) -> tuple[Column, ...]:
             else inputs[column.name]
             for column in step.columns
         )
+    if isinstance(step, Control):
+        bases = {each.column: each.base for each in step.rounding}
+        return tuple(_rounded(inputs[column.name], bases.get(column.name)) for column in step.columns)
     return tuple(inputs[column.name] for column in step.columns)
+
+
+def _rounded(column: Column, base: int | None) -> Column:
+    """The column with room for the nearest multiples of ``base``; RequestError ``plans/capacity`` if there is none."""
+    if base is None or column.bounds is None:
+        return column
+    bounds = nearest(column.bounds, base)
+    if magnitude(bounds) + 2 * base >= WIDE_FROM // 2:
+        raise RequestError(
+            "plans/capacity",
+            f"`{column.name}` can reach {magnitude(bounds)}, and numbers below 2^61 are rounded on shares",
+            place=column.name,
+            remedy="narrow the bounds of the column or its max_rows in the catalogue",
+        )
+    return with_column(column, bounds=bounds)
 
 
 def _ranged(column: Column, found: Range) -> Column:

@@ -23,12 +23,15 @@ from consortia.plans.model import (
     Project,
     Recipient,
     Release,
+    Rounded,
     Sort,
     SortKey,
     Step,
 )
 from consortia.plans.variants import with_steps
 
+CELLS = ("aggregate", "count")
+"""Kinds of outputs over cells; alerts and scores go to the owners of their rows as they are."""
 PUBLIC_KINDS = ("bool", "enum")
 """Kinds of group keys whose values everybody knows beforehand."""
 
@@ -46,7 +49,8 @@ def release_results(draft: Draft) -> Draft:
     rules = control_rules(draft, aggregation) if has_rules(draft) else ()
     checked = frozenset().union(*(rule.margin().columns() for rule in rules))
     columns = tuple(column for column in columns if column.name not in checked)
-    steps.append(Control.model_validate({**place("shared"), "columns": columns, "rules": rules}))
+    control = {"columns": columns, "rules": rules, "rounding": _rounding(draft, columns)}
+    steps.append(Control.model_validate({**place("shared"), **control}))
     if draft.query.limit is not None:
         order = {"columns": columns, "keys": top_order(draft.query)}
         steps.append(Sort.model_validate({**place("shared"), **order}))
@@ -62,6 +66,20 @@ def release_results(draft: Draft) -> Draft:
     keys = (*draft.query.order_by, *rest)
     steps.append(Sort.model_validate({**place("recipient"), "columns": outputs, "keys": keys}))
     return replace(with_steps(draft, *steps), complete_domain=_complete_domain(draft))
+
+
+def _rounding(draft: Draft, columns: tuple[Column, ...]) -> tuple[Rounded, ...]:
+    """What is rounded: every number of a cell that is opened, to a multiple of so many whole units."""
+    base = draft.obligations.rounding
+    if base is None or draft.output_kind not in CELLS:
+        return ()
+    read = set().union(*(columns_of(output.expression) for output in draft.query.outputs))
+    opened = read - {key.name for key in draft.query.keys}
+    return tuple(
+        Rounded(column=column.name, base=base * 10**column.type.scale)
+        for column in columns
+        if column.name in opened and column.type.kind in ("int", "decimal")
+    )
 
 
 def last_aggregation(draft: Draft) -> AggregateStep:

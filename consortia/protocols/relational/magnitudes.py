@@ -54,7 +54,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """Members whose data rows hold, those of them whose rows do not contribute, and whether rows hold several's data."""
+    """Members whose data rows hold, those whose rows do not contribute, and whether a row holds several's data."""
 
     members: tuple[str, ...]
     excluding: tuple[str, ...]
