@@ -1,0 +1,125 @@
+"""Who learns what, and what a number must satisfy before it is opened.
+
+``CELLS`` and ``EVERY`` hold one function a rule: from the section of an output to the sentence that states the rule, ""
+where it is off (``closing.py`` says so). A rule that comes to be enforced gets its function here.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from consortia.policies.explain.page import KINDS, Sentence, people
+from consortia.policies.language.model import CellOutput, Handling, Policy
+from consortia.trust.keys import short
+
+OutputT = TypeVar("OutputT", bound=Handling)
+
+SECTION = "Who learns what"
+ROWS = {
+    "alert": "The keys that a query finds, without numbers",
+    "score": "The keys that a query finds, with numbers for each",
+}
+
+
+def _minimum_entities(cells: CellOutput) -> str:
+    return (
+        f"A cell is opened only if it holds at least {cells.minimum_entities} contributors of members other than the"
+        " recipient's own; otherwise the recipient learns that it is suppressed, and no more."
+    )
+
+
+def _minimum_members(cells: CellOutput) -> str:
+    return f"At least {cells.minimum_members} members must have contributed to it (the recipient's own counts as one)."
+
+
+def _differencing(cells: CellOutput) -> str:
+    if cells.differencing == "off":
+        return ""
+    return (
+        "An answer is denied if it could be subtracted from an earlier one, so that a few contributors are left;"
+        f" {cells.differencing.new_data_days} days must lie between answers over older and newer rows."
+    )
+
+
+CELLS: tuple[tuple[str, Callable[[CellOutput], str]], ...] = (
+    ("minimum-entities", _minimum_entities),
+    ("minimum-members", _minimum_members),
+    ("differencing", _differencing),
+)
+"""Rules on each cell of a count or aggregate."""
+
+
+def _human_review(output: Handling) -> str:
+    if output.human_review == "off":
+        return ""
+    return (
+        "Before anything is shared, a run waits until an officer of the owner has signed it, on its plan, leakage"
+        " report, verdicts and cost; it ends if nobody does."
+    )
+
+
+EVERY: tuple[tuple[str, Callable[[Handling], str]], ...] = (("human-review", _human_review),)
+"""Rules on an output of any kind."""
+
+
+def of_outputs(policy: Policy) -> Iterator[Sentence]:
+    """A paragraph for each kind that is permitted; kinds with the same words share one."""
+    for kind, words in ROWS.items():
+        rows = policy.row_output(kind)
+        if rows is not None:
+            text = (
+                f"{words}, are opened only to the members that contributed rows to them, and to nobody else;"
+                f" there is no smallest group{_maximum(rows)}."
+            )
+            yield Sentence(SECTION, text, "recipients", _topic([kind]))
+            yield from _stated(EVERY, rows, [kind])
+    for kinds, cells in _alike(policy):
+        text = f"Opened to the person who asks, if that is {people(cells.recipients)}{_maximum(cells)}."
+        yield Sentence(SECTION, text, "recipients", _topic(kinds))
+        yield from _stated(CELLS, cells, kinds)
+        yield from _stated(EVERY, cells, kinds)
+    yield from _templates(policy)
+    yield Sentence(
+        SECTION,
+        "Everybody who takes part also learns what the leakage report of each query lists, such as padded sizes and"
+        " times; rows themselves leave the owner only as shares that tell nothing.",
+        "leaks",
+        "Beside",
+    )
+
+
+def _alike(policy: Policy) -> list[tuple[list[str], CellOutput]]:
+    """The kinds of cells that are permitted, together where their sections are the same."""
+    found: list[tuple[list[str], CellOutput]] = []
+    for kind in ("count", "aggregate"):
+        cells = policy.cell_output(kind)
+        same = next((kinds for kinds, known in found if known == cells), None)
+        if same is not None:
+            same.append(kind)
+        elif cells is not None:
+            found.append(([kind], cells))
+    return found
+
+
+def _stated(
+    rules: tuple[tuple[str, Callable[[OutputT], str]], ...], output: OutputT, kinds: list[str]
+) -> Iterator[Sentence]:
+    for rule, words in rules:
+        text = words(output)
+        if text:
+            yield Sentence(SECTION, text, rule, _topic(kinds))
+
+
+def _topic(kinds: list[str]) -> str:
+    words = " and ".join(KINDS[kind] for kind in kinds)
+    return f"{words[0].upper()}{words[1:]}"
+
+
+def _templates(policy: Policy) -> Iterator[Sentence]:
+    templates = policy.rates.templates_without_review
+    if templates != "off":
+        named = ", ".join(f"{template.name} ({short(template.plan)})" for template in templates)
+        yield Sentence(SECTION, f"Reviewed once, and not held again: {named}.", "human-review", "Templates")
+
+
+def _maximum(section: Handling) -> str:
+    return "" if section.maximum_rows == "off" else f"; at most {section.maximum_rows} rows"
