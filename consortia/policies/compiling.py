@@ -19,7 +19,7 @@ from consortia.policies.decide import decide
 from consortia.policies.obligations import require_kept
 from consortia.policies.rules.base import TOLERANCE
 from consortia.policies.suggest import suggest
-from consortia.policies.verdicts import Decision
+from consortia.policies.verdicts import Decision, Reason
 from consortia.policies.world import PolicyWorld
 
 OLDEST = timedelta(days=7)
@@ -126,9 +126,14 @@ def refusal(compiled: Compiled) -> PolicyRefusal:
     return PolicyRefusal(
         "policies/denied",
         f"{', '.join(owners)} {'denies' if len(owners) == 1 else 'deny'}: {first.text} (rule {first.rule})",
-        place=", ".join(part for part in (first.column, first.step, first.place) if part),
+        place=", ".join(part for part in (first.column, _path(first), first.place) if part),
         remedy=f"{first.remedy}{passing}",
     )
+
+
+def _path(reason: Reason) -> str:
+    """The steps on which a column comes to the one at fault, as `s0 -> s1 -> s5`."""
+    return " -> ".join(dict.fromkeys(step for step in (*reason.trail, reason.step) if step))
 
 
 def _check_as_of(as_of: datetime, now: datetime) -> None:

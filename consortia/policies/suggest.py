@@ -3,8 +3,10 @@
 From plans, policies and public facts only, so a suggestion tells nothing that the denial does not. Changes, nearest
 first: join without rows that have no match, keep to rows with a value of what is added up, leave out a group key (where
 others remain), group by another column that the policies open, leave out a number, leave out the last key, ask all
-members instead of one, leave out a condition, ask one of the joined tables alone. Up to ``MOST_CHANGES`` of them
-together, fewest first; the first that every owner permits is the suggestion.
+members instead of one, leave out a condition, ask one of the joined tables alone, group what was one number over all
+rows, count rows in the place of a number. Up to ``MOST_CHANGES`` of them together, fewest first; the first that every
+owner permits is the suggestion. Where none is, the plainest questions about the same table are tried, so that whoever
+may ask anything about it learns what.
 """
 
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from consortia.policies.verdicts import Decision
 from consortia.policies.world import PolicyWorld
 
 BY_QUERY = frozenset(
-    ("operations", "output-kind", "maximum-rows", "minimum-members", "minimum-entities", "recipients", "table")
+    ("operations", "output-kind", "maximum-rows", "minimum-members", "minimum-entities", "recipients", "table", "noise")
 )
 """Rules that another query can satisfy; a denial by any other rule stands whatever is asked."""
 MOST_CHANGES = 3
@@ -42,13 +44,14 @@ def suggest(sql: str, decision: Decision, environment: Environment, world: Polic
             if text in tried:
                 continue
             if len(tried) > MOST_TRIED:
-                return None
+                break
             tried.add(text)
             made.append(changed)
             if _permitted(text, environment, world, now):
                 return text
         frontier = made
-    return None
+    plainest = (_text(query) for query in _plainest(parse(sql), environment, world))
+    return next((text for text in plainest if text not in tried and _permitted(text, environment, world, now)), None)
 
 
 def _text(query: Node) -> str:
@@ -81,6 +84,43 @@ def _changes(query: Node, environment: Environment, world: PolicyWorld) -> Itera
     yield from _without_conditions(query, "having")
     yield from _without_conditions(query, "where")
     yield from _of_one_table(query, world)
+    if not keys:
+        yield from (_grouped(query, column) for column in _openable(query, environment, world))
+    yield from (_counting(query, place) for place, node in enumerate(outputs) if node.find(exp.AggFunc))
+
+
+def _plainest(query: Node, environment: Environment, world: PolicyWorld) -> Iterator[Node]:
+    """How many rows by each column that may be opened, how many in all, and which of the own customers are there."""
+    table = exp.to_table(_table(query).name)
+    count = _row_count()
+    for column in _openable(query, environment, world):
+        yield exp.select(column, count).from_(table).group_by(column)
+    yield exp.select(count).from_(table)
+    unit = environment.entities.get(table.name)
+    if unit is not None:
+        yield exp.select(unit).from_(table).group_by(unit)
+
+
+def _row_count() -> Node:
+    return exp.alias_(exp.Count(this=exp.Star()), "n")
+
+
+def _grouped(query: Node, column: str) -> Node:
+    """The query, which has no groups, by the values of ``column``."""
+    changed = query.copy()
+    changed.set("group", exp.Group(expressions=[exp.column(column)]))
+    changed.set("expressions", [exp.column(column), *changed.expressions])
+    return changed
+
+
+def _counting(query: Node, place: int) -> Node:
+    """The query with the number of rows in the place of one of its numbers, once."""
+    changed = query.copy()
+    kept = [node for number, node in enumerate(changed.expressions) if number != place]
+    count = _row_count()
+    kept.insert(place, count)
+    changed.set("expressions", kept if count not in query.expressions else kept[:place] + kept[place + 1 :])
+    return _ordered(changed)
 
 
 def _with_values(query: Node) -> Iterator[Node]:
