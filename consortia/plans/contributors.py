@@ -128,7 +128,11 @@ def control_rules(draft: Draft, aggregation: AggregateStep) -> tuple[Rule, ...]:
         if obligations.zeros_and_full_cells:
             rules.append(ZeroCell(of=of, total=made["magnitude", "entity", of, 0]))
     if obligations.zeros_and_full_cells:
-        rules += [FullCell(key=key.name, beside=made["count-beside", "", key.name, 0]) for key in draft.query.keys]
+        rules += [
+            FullCell(key=each.of, beside=each.name)
+            for each in aggregation.aggregates
+            if each.function == "count-beside"
+        ]
     return tuple(rules)
 
 

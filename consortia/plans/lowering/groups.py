@@ -239,7 +239,8 @@ def grouped(
         found = facts.fact(node, made.name).range
         columns.append(shared_column(made.name, asked[made.name].type, use, found))
         places[made.name, use] = made.name
-    for made in contributors.counts:
+    counts = [_along_key(made, node, keys) for made in contributors.counts]
+    for made in counts:
         columns.append(_count_column(made, source.rows, columns))
         places[made.name, _use_of(columns[-1])] = made.name
     rows = min(source.rows, facts.rows(node)) if node.keys else 1
@@ -250,9 +251,14 @@ def grouped(
         "keys": keys,
         "entity": entity,
         "unique_per_member": unique,
-        "aggregates": (*aggregates, *contributors.counts),
+        "aggregates": (*aggregates, *counts),
     }
     return Made(context.builder.add(AggregateStep.model_validate(step)), rows, tuple(columns), places)
+
+
+def _along_key(made: Aggregate, node: Grouped, keys: Sequence[str]) -> Aggregate:
+    """The aggregate with the column that holds the key of the query which it names."""
+    return made.model_copy(update={"of": keys[node.keys.index(made.of)]}) if made.function == "count-beside" else made
 
 
 def _count_column(made: Aggregate, rows: int, columns: Sequence[Column]) -> Column:
