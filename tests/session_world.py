@@ -10,7 +10,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,14 +38,16 @@ from consortia.parties.release import ResultPart
 from consortia.parties.work import Computed, Documents, Ends, OwnPart, Review
 from consortia.plans.concerned import outputs_of
 from consortia.plans.model import Plan, Recipient, Release, Scan, Share, Union
+from consortia.policies.accounting import Charge
 from consortia.policies.own import OwnCase
 from consortia.policies.verdicts import Decision, Verdict
 from consortia.trust.certificates import Identity
 from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.home import Home
 from consortia.trust.hpke import KemPrivateKey
+from consortia.trust.manifest import Role
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
-from tests.consortium import Consortium, make_consortium
+from tests.consortium import PEOPLE, Consortium, make_consortium
 from tests.fixtures_catalogue import CATALOGUE
 from tests.policies_world import loaded
 
@@ -139,7 +141,9 @@ class TokenWork:
 
     def review(self, submission: Submission) -> Review:
         documents = self.documents(submission.purpose, self.plan.owners())
-        return self.script.review(Review(documents, self.plan, LEAKAGE, tables=self._tables(), own=self.own))
+        free = dict[str, dict[str, Charge]]((owner, {}) for owner in self.plan.owners())
+        review = Review(documents, self.plan, LEAKAGE, tables=self._tables(), own=self.own, charges=free)
+        return self.script.review(review)
 
     def _tables(self) -> dict[str, tuple[str, ...]]:
         return dict.fromkeys(self.plan.owners(), ("deposits",))
@@ -351,6 +355,7 @@ def session_world(
     limits: ControlLimits = LIMITS,
     service: type[CoordinatorService] = CoordinatorService,
     edits: tuple[tuple[str, str], ...] = (),
+    people: Mapping[str, tuple[Role, ...]] = PEOPLE,
 ) -> Iterator[SessionWorld]:
     names = (*members, *owners_only)
     port = free_port()
@@ -358,6 +363,7 @@ def session_world(
         root,
         members,
         owners_only,
+        people,
         catalogue=CATALOGUE,
         endpoints={name: f"127.0.0.1:{free_port()}" for name in names},
         coordinator=f"127.0.0.1:{port}",

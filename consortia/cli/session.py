@@ -1,6 +1,8 @@
-"""``consortia session``: what became of a run."""
+"""``consortia session``: what became of a run, and what waits for an officer."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -11,9 +13,14 @@ from consortia.cli.options import ProfileOption
 from consortia.cli.output import JsonOption, emit, examples, note, table
 from consortia.cli.queries import OutOption
 from consortia.client.consortium import connect
-from consortia.control.messages import SessionStatus
+from consortia.client.explain import explanation_dict, explanation_text
+from consortia.client.reviewing import Held
+from consortia.control.messages import HeldRun, SessionStatus
+from consortia.trust.keys import short
 
-app = typer.Typer(help="Runs of this person: list, show, results, cancel.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Runs: list, show, results, cancel; and their review by officers.", no_args_is_help=True, rich_markup_mode=None
+)
 
 SessionArgument = Annotated[str, typer.Argument(help="The session's id, or its first letters.", show_default=False)]
 
@@ -78,6 +85,105 @@ def cancel(session: SessionArgument, profile: ProfileOption = None, json: JsonOp
     consortium.cancel(session)
     found = consortium.sessions(session)
     emit({"sessions": [status.model_dump(mode="json") for status in found]}, _status_table(found), json=json)
+
+
+@app.command(
+    epilog=examples("consortia session review --profile ./bank-a/people/otto", "consortia session review 3f9a --json")
+)
+def review(
+    session: Annotated[str | None, typer.Argument(help="Its id, or its first letters; left out: all.")] = None,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show an officer what waits for review: plan, leakage report, cost, verdicts, compiled anew here; never values."""
+    consortium = connect(profile)
+    if session is None:
+        _show_held(consortium.held(), json=json)
+        return
+    held = consortium.review(session)
+    belief = consortium.belief
+    emit(
+        {
+            **_held_value(held.session, held.run),
+            "sql": held.submission.sql,
+            "purpose": held.submission.purpose,
+            "submitter": held.submission.submitter,
+            **explanation_dict(held.compiled, belief.world, belief.not_in_force),
+        },
+        _held_text(held) + explanation_text(held.compiled, belief.world, belief.not_in_force).rstrip("\n"),
+        json=json,
+    )
+    note(f"next: consortia session approve {held.session[:8]}, or refuse {held.session[:8]} --reason TEXT")
+
+
+@app.command(
+    epilog=examples(
+        "consortia session approve 3f9a --profile ./bank-a/people/otto",
+        'consortia session approve 3f9a --reason "as agreed in the working group" --json',
+    )
+)
+def approve(
+    session: SessionArgument,
+    reason: Annotated[str, typer.Option(help="A note for the records.")] = "",
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let a held run go on, as an officer of an owner that reviews it. Nobody reviews an own submission."""
+    _decide(session, "approve", reason, profile, json=json)
+
+
+@app.command(
+    epilog=examples(
+        'consortia session refuse 3f9a --reason "not within the purpose" --profile ./bank-a/people/otto',
+        'consortia session refuse 3f9a --reason "ask for fewer columns" --json',
+    )
+)
+def refuse(
+    session: SessionArgument,
+    reason: Annotated[str, typer.Option(help="Why; the analyst reads it.")],
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """End a held run, as an officer of an owner that reviews it; nothing was shared."""
+    _decide(session, "refuse", reason, profile, json=json)
+
+
+def _decide(
+    session: str, decision: Literal["approve", "refuse"], reason: str, profile: Path | None, *, json: bool
+) -> None:
+    consortium = connect(profile)
+    held = consortium.review(session)
+    consortium.decide(held, decision, reason)
+    done = {"approve": "approved", "refuse": "refused"}[decision]
+    value = {"session": held.session, "decision": decision, "plan": held.submission.plan, "reason": reason}
+    emit(value, f"{done} session {held.session}, plan {short(held.submission.plan)}", json=json)
+
+
+def _show_held(runs: Mapping[str, HeldRun], *, json: bool) -> None:
+    values = [_held_value(session, run) for session, run in runs.items()]
+    rows = [(value["session"], value["since"], value["until"], ", ".join(value["awaited"])) for value in values]
+    emit({"held": values}, table(("session", "held since", "until", "officers of"), rows), json=json)
+    if rows:
+        note(f"next: consortia session review {rows[0][0][:8]}")
+
+
+def _held_value(session: str, run: HeldRun) -> dict[str, Any]:
+    return {"session": session, **run.model_dump(mode="json", exclude={"submission"})}
+
+
+def _held_text(held: Held) -> str:
+    asked, run = held.submission, held.run
+    lines = [
+        f"HELD since {run.since}, until {run.until}, for officers of {', '.join(run.awaited)}",
+        *(f"  {reason}" for reason in run.reasons),
+        f"  session {held.session}",
+        f"  plan {held.submission.plan}",
+        "",
+        f"QUESTION of {asked.submitter} for {asked.purpose}",
+        *(f"  {line}" for line in asked.sql.splitlines()),
+        "",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _status_table(found: tuple[SessionStatus, ...]) -> Table:

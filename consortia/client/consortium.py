@@ -8,20 +8,23 @@ print(query.explain())
 frame = query.collect()
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
+from consortia.client import reviewing
 from consortia.client import session as sessions
 from consortia.client.compiling import Belief, believe, compile_query, open_profile, require_current
 from consortia.client.explain import explanation_text
+from consortia.client.reviewing import Held
 from consortia.client.saved_plan import SavedPlan
 from consortia.client.session import Desk, OnEvent, Outcome, silent
 from consortia.control.limits import ControlLimits
-from consortia.control.messages import SessionStatus
+from consortia.control.messages import HeldRun, SessionStatus
 from consortia.plans.cost import USUAL_LINK, link_named
 from consortia.plans.model import Release
 from consortia.policies.compiling import Compiled, refusal
@@ -99,6 +102,18 @@ class Consortium:
     def sessions(self, session: str = "") -> tuple[SessionStatus, ...]:
         """This person's sessions at the coordinator, the latest first."""
         return sessions.status(self.desk, self.desk.archive.find(session) if session else "")
+
+    def held(self) -> Mapping[str, HeldRun]:
+        """What the own member's node holds for its officers (this person is one), by session."""
+        return reviewing.held_runs(self.desk, self._now)
+
+    def review(self, session: str) -> Held:
+        """One held session (id or its first letters), compiled again from this profile's documents."""
+        return reviewing.look(self.desk, self.belief, session, self._now)
+
+    def decide(self, held: Held, decision: Literal["approve", "refuse"], reason: str = "") -> None:
+        """Sign this officer's word on a held session, and wait until the own node has it."""
+        reviewing.say(self.desk, held, decision, reason, self._now)
 
     def cancel(self, session: str) -> None:
         """End a running session; nothing is opened."""

@@ -9,6 +9,8 @@ from consortia.plans.model import Plan
 from consortia.plans.show import show_leakage, show_plan
 from consortia.policies.compiling import Compiled
 from consortia.policies.language.enforcement import off_rules
+from consortia.policies.review import reviewers
+from consortia.policies.templates import template_digest
 from consortia.policies.verdicts import Verdict
 from consortia.policies.world import PolicyWorld
 
@@ -24,6 +26,10 @@ def explanation_text(compiled: Compiled, world: PolicyWorld, not_in_force: Seque
             lines += ["", "NEAREST QUERY THAT PASSES", *_indented(compiled.suggestion)]
         return "\n".join(lines) + "\n"
     lines.append("  each owner's own part (is its data registered?) is pending: it decides at the run")
+    awaited = reviewers(compiled.plan, world)
+    if awaited:
+        lines.append(f"  the run is held until an officer of {' and one of '.join(awaited)} has signed (human-review)")
+        lines.append(f"  as a template: {template_digest(compiled.plan)}")
     off = _off(compiled, world)
     if off:
         lines += ["", "OFF (rules of the language that are not enforced here)", *(f"  {text}" for text in off)]
@@ -46,6 +52,8 @@ def explanation_dict(compiled: Compiled, world: PolicyWorld, not_in_force: Seque
         "plan": compiled.plan.model_dump(mode="json"),
         "verdicts": [verdict.model_dump(mode="json") for verdict in compiled.decision.verdicts],
         "own_part": "pending",
+        "reviewers": list(reviewers(compiled.plan, world)) if compiled.permitted else [],
+        "template": template_digest(compiled.plan),
         "not_in_force": [error.as_dict() for error in not_in_force],
         "off": _off(compiled, world),
         "suggestion": compiled.suggestion,

@@ -30,17 +30,22 @@ def own_verdict(store: Store, transaction: Connection, review: Review, now: date
 def reserve(store: Store, transaction: Connection, session: str, review: Review, now: datetime) -> Reservation | None:
     """Decide and reserve in the caller's ``transaction``, for its approval; None if this member owns no data of it.
 
-    Raises ``Refused`` with the code of the own part if it does not permit; its text goes to this node's log alone.
+    Raises ``Refused`` as ``require_undenied`` does.
     """
     verdict = own_verdict(store, transaction, review, now)
     if verdict is None:
         return None
-    if verdict.verdict != "permit":
-        _LOG.warning("own-part-denies", session=session, code=verdict.code, text=verdict.text, remedy=verdict.remedy)
-        raise Refused(verdict.code, (f"{verdict.owner} can't take part now",))
+    require_undenied(verdict, session)  # of a hold the officers have spoken before (``holding``)
     plan = review.plan
     number = store.ledger.reserve(transaction, session, plan.purpose, plan.submitter, now)
     return Reservation(number=number)
+
+
+def require_undenied(verdict: OwnVerdict, session: str) -> None:
+    """Raise ``Refused`` with the code of a denial; its text goes to this node's log alone."""
+    if verdict.verdict == "deny":
+        _LOG.warning("own-part-denies", session=session, code=verdict.code, text=verdict.text, remedy=verdict.remedy)
+        raise Refused(verdict.code, (f"{verdict.owner} can't take part now",))
 
 
 def _with_standing(store: Store, transaction: Connection, case: OwnCase, now: datetime) -> OwnCase:

@@ -5,6 +5,7 @@ listen: 127.0.0.1:7101       # the data plane; the address in the card must lead
 coordinator: ""              # host:port if another than the manifest's leads there (a tunnel, say)
 health: 127.0.0.1:7191       # optional: /healthz, /readyz and /metrics over HTTP
 approval_minutes: 15         # how long this node's approvals are valid
+hold_hours: 72               # how long a session waits for officers before it ends
 limits: {connect_seconds: 10, silence_seconds: 60, control: {closed_seconds: 8}}
 memory_megabytes: 1024       # what the local stage's database may use; more is an error, and nothing is shared
 computing_ports: 7300-7307   # for sessions with colluding computers, one each; any free port if left out
@@ -41,6 +42,7 @@ class PartyConfig(BaseModel):
     coordinator: str = ""
     health: str = ""
     approval_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+    hold_hours: Annotated[int, Field(ge=1, le=168)] = 72
     most_sessions: Annotated[int, Field(ge=1, le=1000)] = 8
     memory_megabytes: Annotated[int, Field(ge=64, le=1 << 20)] = 1024
     computing_ports: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,4}-[1-9][0-9]{0,4})?$")] = ""

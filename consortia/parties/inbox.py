@@ -77,6 +77,19 @@ class SessionInbox:
                 return letter_or_none
             self._set_aside.append(letter_or_none)
 
+    def present(self, kind: Kind) -> tuple[Letter, ...]:
+        """All messages of ``kind`` that are here, without waiting; they stay for ``take``."""
+        while not self._letters.empty():
+            letter = self._letters.get()
+            if letter is not None and letter.kind != Kind.END:
+                self._set_aside.append(letter)
+        return tuple(letter for letter in self._set_aside if letter.kind == kind)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has arrived that was not looked at."""
+        return self._letters.empty()
+
     def check(self) -> None:
         """Raise SessionEnded or the interruption, if there is one."""
         with self._lock:

@@ -24,6 +24,7 @@ from consortia.control.phases import ENDS, Phase
 from consortia.errors import ConsortiaError, OperatorError, PeerError, RequestError
 from consortia.ids import SESSION_PATTERN
 from consortia.parties.config import PartyConfig
+from consortia.parties.holding import held_runs, overdue
 from consortia.parties.memory import keep_memory, return_memory
 from consortia.parties.results import check_request, decrypt, results_key
 from consortia.parties.session import SessionRunner
@@ -35,11 +36,15 @@ from consortia.trust.certificates import Identity, check_certificate
 from consortia.trust.envelope import Envelope
 from consortia.trust.home import Home
 from consortia.trust.keys import PublicKey, short
+from consortia.trust.sessions import ResultsRequest
+from consortia.trust.statements import HeldRequest
 from consortia.trust.trusted import TrustedSet
 from consortia.version import __version__
 
 _LOG = structlog.get_logger("consortia.parties")
 _REPORT_SECONDS = 2.0
+_REQUESTS = frozenset({Kind.RESULTS_REQUEST, Kind.HELD_REQUEST})
+"""What people ask of the node itself."""
 
 
 class PartyNode:
@@ -78,6 +83,7 @@ class PartyNode:
             listener=self._listener,
             limits=config.limits,
             approval_validity=timedelta(minutes=config.approval_minutes),
+            hold_time=timedelta(hours=config.hold_hours),
             clock=clock,
             keys_folder=home.path / "keys" / "sessions",
             results_key=key,
@@ -170,7 +176,7 @@ class PartyNode:
 
     def _keep(self, transaction: Connection, letter: Letter) -> None:
         """In the transaction that notes the arrival: what belongs to a running session outlives a crash."""
-        if not re.match(SESSION_PATTERN, letter.session):
+        if not re.match(SESSION_PATTERN, letter.session) or letter.kind in _REQUESTS:
             return
         if letter.kind == Kind.PROPOSAL and self._store.phase(transaction, letter.session) is None:
             self._store.propose(transaction, letter.session, self._clock())
@@ -179,37 +185,39 @@ class PartyNode:
             self._store.keep_letter(transaction, letter)
 
     def _deliver(self, letter: Letter) -> None:
-        if letter.kind == Kind.RESULTS_REQUEST:
+        if letter.kind in _REQUESTS:
             self._answer(letter)
             return
         with self._lock:
+            # Under the lock, so that a held session's thread that ends meanwhile sees that something has arrived.
             running = self._runners.get(letter.session)
+            if running is not None:
+                running[0].deliver(letter)
         if running is not None:
-            running[0].deliver(letter)
-        elif letter.kind == Kind.PROPOSAL:
-            with self._store.begin() as transaction:
-                fresh = self._store.phase(transaction, letter.session) is Phase.PROPOSED
-            if fresh:
-                self._launch(letter.session, (letter,))
+            return
+        with self._store.begin() as transaction:
+            phase = self._store.phase(transaction, letter.session)
+        if phase is Phase.HELD or (phase is Phase.PROPOSED and letter.kind == Kind.PROPOSAL):
+            self._wake(letter.session)
         else:
             _LOG.info("message-ignored", kind=letter.kind, session=letter.session)
 
-    def _launch(self, session: str, letters: tuple[Letter, ...], *, finish: bool = False) -> None:
-        runner = SessionRunner(self._tools, session)
-        for letter in letters:
-            runner.deliver(letter)
-
-        def work() -> None:
-            try:
-                (runner.finish if finish else runner.run)()
-            finally:
-                with self._lock:
-                    self._runners.pop(session, None)
-                return_memory()
-
-        thread = threading.Thread(target=work, name=f"session-{session[:8]}", daemon=True)
+    def _wake(self, session: str, ending: ConsortiaError | None = None) -> None:
+        """Give a session of the database its thread, unless it has one; ``ending`` is why it ends."""
         with self._lock:
-            if len(self._runners) >= self._most_sessions:
+            if session in self._runners:
+                return
+            with self._store.begin() as transaction:
+                phase = self._store.phase(transaction, session)
+                letters = self._store.letters(transaction, session)
+            if phase is None or phase in ENDS:
+                return
+            runner = SessionRunner(self._tools, session, phase)
+            for letter in letters:
+                runner.deliver(letter)
+            if ending is not None:
+                runner.interrupt(ending)
+            elif len(self._runners) >= self._most_sessions and phase is Phase.PROPOSED:
                 runner.interrupt(
                     RequestError(
                         "parties/busy",
@@ -217,15 +225,33 @@ class PartyNode:
                         remedy="run the analysis again when others have ended",
                     )
                 )
+            thread = threading.Thread(target=self._run, args=(runner, session), name=f"session-{session[:8]}")
+            thread.daemon = True
             self._runners[session] = (runner, thread)
         thread.start()
 
-    def _answer(self, letter: Letter) -> None:
-        """Hand stored results to an analyst of this member; whatever is wrong is told to the person who asked."""
+    def _run(self, runner: SessionRunner, session: str) -> None:
+        unread = False
         try:
-            answers = self._sealed_results(Envelope.from_bytes(letter.body), letter.session)
+            runner.run()
+        finally:
+            with self._lock:
+                self._runners.pop(session, None)
+                unread = runner.unread
+            return_memory()
+        if unread:
+            self._wake(session)
+
+    def _answer(self, letter: Letter) -> None:
+        """Hand stored results or held runs to a person of this member; what is wrong is told to the one who asked."""
+        try:
+            envelope = Envelope.from_bytes(letter.body)
+            if letter.kind == Kind.RESULTS_REQUEST:
+                answers = self._sealed_results(envelope, letter.session)
+            else:
+                answers = self._sealed_holds(envelope)
         except ConsortiaError as error:
-            _LOG.warning("results-refused", session=letter.session, sender=letter.sender, code=error.code)
+            _LOG.warning("request-refused", kind=letter.kind, sender=letter.sender, code=error.code)
             fault = Fault(
                 kind=type(error).__name__,
                 code=error.code,
@@ -235,12 +261,13 @@ class PartyNode:
                 remedy=error.remedy,
             )
             answers = [ResultsAnswer(fault=fault)]
+        kind = Kind.RESULTS_ANSWER if letter.kind == Kind.RESULTS_REQUEST else Kind.HELD_ANSWER
         for answer in answers:
-            self._control.send(Kind.RESULTS_ANSWER, answer, letter.session, letter.sender)
+            self._control.send(kind, answer, letter.session, letter.sender)
 
     def _sealed_results(self, envelope: Envelope, session: str) -> list[ResultsAnswer]:
         tools, now = self._tools, self._clock()
-        request = check_request(envelope, self.member, tools.work.documents().trusted, now)
+        request = check_request(envelope, ResultsRequest, "analyst", self.member, tools.work.documents().trusted, now)
         with self._store.begin() as transaction:
             stored = self._store.results(transaction, request.session)
             if not stored or request.session != session:
@@ -268,13 +295,28 @@ class PartyNode:
             piece_bytes=tools.limits.control.piece_bytes,
         )
 
+    def _sealed_holds(self, envelope: Envelope) -> list[ResultsAnswer]:
+        tools = self._tools
+        trusted = tools.work.documents().trusted
+        request = check_request(envelope, HeldRequest, "officer", self.member, trusted, self._clock())
+        with self._store.begin() as transaction:
+            self._store.use_request(transaction, envelope.digest())
+        return sealed_answer(
+            envelope,
+            request,
+            held_runs(self._store, self.member, request.session),
+            member=self.member,
+            signer=tools.signer,
+            piece_bytes=tools.limits.control.piece_bytes,
+        )
+
     # --- start, clock and connection --------------------------------------------------------------------
 
     def _recover(self) -> None:
         now = self._clock()
         with self._store.begin() as transaction:
             for session, phase in sorted(self._store.running(transaction).items()):
-                if phase is Phase.PROPOSED or phase is Phase.RELEASING:
+                if phase in (Phase.PROPOSED, Phase.HELD, Phase.RELEASING):
                     continue
                 _LOG.warning("session-lost", session=session, phase=phase)
                 fault = Fault(
@@ -289,13 +331,10 @@ class PartyNode:
                     transaction, session=session, kind="abort", payload=fault.model_dump_json().encode(), now=now
                 )
                 self._control.post(transaction, Kind.ABORT, fault, session)
-            waiting = {
-                session: (phase, tuple(self._store.letters(transaction, session)))
-                for session, phase in self._store.running(transaction).items()
-            }
+            waiting = sorted(self._store.running(transaction))
         self._drop_old_keys(set(waiting))
-        for session, (phase, letters) in sorted(waiting.items()):
-            self._launch(session, letters, finish=phase is Phase.RELEASING)
+        for session in waiting:
+            self._wake(session)
 
     def _drop_old_keys(self, needed: set[str]) -> None:
         for file in self._tools.keys_folder.glob("*.pem"):
@@ -308,6 +347,8 @@ class PartyNode:
                 runners = [(session, runner) for session, (runner, _) in self._runners.items()]
             for session, runner in runners:
                 self._control.notify(Kind.PROGRESS, runner.progress(), session)
+            for session, error in overdue(self._store, self._clock()).items():
+                self._wake(session, error)
 
     def _changed(self, failure: ConsortiaError | None) -> None:
         if failure is None:

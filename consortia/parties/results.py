@@ -8,6 +8,7 @@ once, and seals the answer to that key, so the coordinator that carries it reads
 import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import rfc8785
 from cryptography.exceptions import InvalidTag
@@ -17,10 +18,13 @@ from consortia.errors import OperatorError, ProtocolAbort, RequestError
 from consortia.ids import member_of
 from consortia.trust.envelope import Envelope
 from consortia.trust.keyfiles import read_secret, write_new
+from consortia.trust.manifest import Role
 from consortia.trust.sessions import ResultsRequest
+from consortia.trust.statements import HeldRequest
 from consortia.trust.trusted import TrustedSet
 from consortia.trust.verify import verify_by_one
 
+R = TypeVar("R", ResultsRequest, HeldRequest)
 _NONCE_BYTES = 12
 REQUEST_VALIDITY = timedelta(seconds=300)
 
@@ -62,22 +66,20 @@ def decrypt(key: bytes, session: str, step: str, stored: bytes) -> bytes:
         ) from error
 
 
-def check_request(envelope: Envelope, member: str, trusted: TrustedSet, now: datetime) -> ResultsRequest:
-    """The request in ``envelope``, signed now by an analyst of ``member``.
+def check_request(envelope: Envelope, kind: type[R], role: Role, member: str, trusted: TrustedSet, now: datetime) -> R:
+    """The request in ``envelope``, signed now by a person of ``member`` with ``role``.
 
     Raises RequestError ``parties/request-person`` (of another member), ``trust/role``, ProtocolAbort
     ``parties/request-time``, and as ``verify_by_one`` does.
     """
-    claimed = ResultsRequest.parse(envelope.payload_bytes())
+    claimed = kind.parse(envelope.payload_bytes())
     if member_of(claimed.person) != member:
         raise RequestError(
             "parties/request-person",
-            f"`{claimed.person}` is not of `{member}`, whose node keeps results for its own analysts alone",
+            f"`{claimed.person}` is not of `{member}`, whose node answers its own people alone",
             remedy="ask your own member's node",
         )
-    request = verify_by_one(
-        envelope, ResultsRequest, claimed.person, trusted.person_key(claimed.person, now, "analyst")
-    )
+    request = verify_by_one(envelope, kind, claimed.person, trusted.person_key(claimed.person, now, role))
     if abs(request.at - now) > REQUEST_VALIDITY:
         raise ProtocolAbort(
             "parties/request-time",

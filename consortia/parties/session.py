@@ -2,6 +2,7 @@
 
     proposed   the coordinator shows a signed submission
     reviewing  compile it here, decide, compare plan and leakage with what was submitted; deny or approve
+    held       a policy wants an officer's word first (``holding``)
     approved   verify all approvals, agree on keys bound to them
     sharing    links, local stage, input on shares
     computing, controlling   the shared steps
@@ -39,6 +40,7 @@ from consortia.parties.checks import (
     concerned_cards,
 )
 from consortia.parties.ending import NO_DIGEST, close_with_statement, ended, fail, is_closed
+from consortia.parties.holding import reviewed
 from consortia.parties.inbox import SessionEnded, SessionInbox
 from consortia.parties.own_result import take_result
 from consortia.parties.store import SessionMemory
@@ -66,11 +68,11 @@ ATTEMPT = 1
 class SessionRunner:
     """Runs one session in the thread that calls ``run``; others call ``deliver``, ``interrupt`` and ``progress``."""
 
-    def __init__(self, tools: Tools, session: str) -> None:
+    def __init__(self, tools: Tools, session: str, phase: Phase = Phase.PROPOSED) -> None:
         self._tools = tools
         self._session = session
         self._inbox = SessionInbox(tools.control, tools.limits.silence_seconds)
-        self._phase = Phase.PROPOSED
+        self._phase = phase
         self._lock = threading.Lock()
         self._links: dict[str, TcpChannel] = {}
         self._closers: list[Callable[[], None]] = []
@@ -97,13 +99,14 @@ class SessionRunner:
         return Progress(party=self._tools.member, step=self._step, sent=sent)
 
     def run(self) -> None:
-        """The whole session; never raises."""
-        self._guarded(self._run)
+        """The session from where it stands to its end, or until it is held; never raises."""
+        # After a restart of the node parts may be on their way: then it takes the own result and seals.
+        self._guarded(self._finish if self._phase is Phase.RELEASING else self._run)
 
-    def finish(self) -> None:
-        """After a restart of the node: the parts are on their way, so take the own result and seal; never raises."""
-        self._phase = Phase.RELEASING
-        self._guarded(self._finish)
+    @property
+    def unread(self) -> bool:
+        """Whether the session is held and something has arrived since ``run`` looked."""
+        return self._phase is Phase.HELD and not self._inbox.empty
 
     def _guarded(self, body: Callable[[], None]) -> None:
         try:
@@ -123,8 +126,13 @@ class SessionRunner:
 
     def _run(self) -> None:
         proposal = decode(Proposal, self._inbox.take(Kind.PROPOSAL, self._phase).body, Kind.PROPOSAL, COORDINATOR)
-        self._move(Phase.REVIEWING, "proposal", (Kind.REVIEWING, Empty()))
+        if self._phase is Phase.PROPOSED:
+            self._move(Phase.REVIEWING, "proposal", (Kind.REVIEWING, Empty()))
         submission, review = self._review(proposal)
+        words = self._inbox.present(Kind.REVIEW)
+        self._phase = reviewed(self._tools, self._session, self._phase, proposal.submission, review, words)
+        if self._phase is Phase.HELD:
+            return  # its next message wakes it
         own = self._approve(submission, review, proposal.submission)
         agreed = self._collect_approvals(submission, review, own)
         transcript, keys = self._agree_on_keys(agreed)

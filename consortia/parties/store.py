@@ -18,6 +18,7 @@ from consortia.control.transitions import Transitions
 from consortia.errors import InternalError, ProtocolAbort
 from consortia.evidence.journal import Journal, JournalTables
 from consortia.parties.heads import Heads
+from consortia.parties.holds import Holds
 from consortia.parties.ledger import Ledger
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.documents import Digest, Frozen, Name, Session
@@ -35,6 +36,7 @@ _SESSIONS = Table(
     Column("memory", String, nullable=False),
 )
 _TRANSITIONS = Transitions(_METADATA)
+_HOLDS = Holds(_METADATA)
 _LEDGER = Ledger(_METADATA)
 _INBOX = Table(
     "inbox",
@@ -77,6 +79,7 @@ class Store:
         self.engine = open_database(path, _METADATA)
         self.begin = self.engine.begin
         self.journal = Journal(_JOURNAL)
+        self.holds = _HOLDS
         self.ledger = _LEDGER
         self.heads = _HEADS
         with self.begin() as transaction:
@@ -129,6 +132,7 @@ class Store:
         _TRANSITIONS.note(transaction, session, target, cause, now)
         if target in ENDS:
             transaction.execute(delete(_INBOX).where(_INBOX.c.session == session))
+            self.holds.drop(transaction, session)
             self.ledger.close(transaction, session)
 
     def memory(self, transaction: Connection, session: str) -> SessionMemory:

@@ -25,6 +25,7 @@ class Tools:
     listener: Listener
     limits: PartyLimits
     approval_validity: timedelta
+    hold_time: timedelta
     clock: Callable[[], datetime]
     keys_folder: Path
     results_key: bytes = field(repr=False)

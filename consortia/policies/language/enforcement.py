@@ -53,7 +53,7 @@ Treatment = Enforced | Stated | Tested | OffOnly
 
 _HANDLING: dict[str, Treatment] = {
     "maximum-rows": Enforced("maximum-rows"),
-    "human-review": OffOnly("human-review", "an officer reviews a run before its result is opened"),
+    "human-review": Enforced("human-review"),
     "retention-days": OffOnly("retention", "recipients delete results after a number of days"),
     "onward-sharing": OffOnly("onward-sharing", "recipients are technically kept from passing results on"),
 }
@@ -121,7 +121,7 @@ TREATMENTS: Mapping[str, Treatment] = {
     "rates.queries-per-analyst-and-day": Enforced("rates"),
     "rates.queries-per-day": Enforced("rates"),
     "rates.queries-per-period": Enforced("rates"),
-    "rates.templates-without-review": OffOnly("rates", "named templates run without an officer's review"),
+    "rates.templates-without-review": Enforced("human-review"),
     "examples": Tested(),
 }
 """Every field by its path in the file; ``*`` stands for a table's or column's name."""

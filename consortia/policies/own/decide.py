@@ -10,10 +10,11 @@ from typing import Literal
 from consortia.policies.own.case import OwnCase, OwnFinding, OwnRule
 from consortia.policies.own.data import data_registered
 from consortia.policies.own.rates import within_rates
+from consortia.policies.own.review import officer_reviews
 from consortia.policies.verdicts import Decision
 from consortia.trust.documents import Frozen, Name
 
-RULES: tuple[OwnRule, ...] = (data_registered, within_rates)
+RULES: tuple[OwnRule, ...] = (data_registered, within_rates, officer_reviews)
 
 
 class OwnVerdict(Frozen):

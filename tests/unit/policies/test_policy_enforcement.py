@@ -20,8 +20,10 @@ from consortia.policies.language.enforcement import TREATMENTS, Enforced, OffOnl
 from consortia.policies.language.parse import LoadedPolicy, parse_policy, read_policy
 from consortia.policies.language.reader import read_yaml
 from consortia.policies.own import OwnCase, Standing, decide_own
+from consortia.policies.review import reviewers
 from consortia.policies.rules import ALL
 from consortia.policies.signed import check_succession
+from consortia.policies.templates import template_digest
 from consortia.policies.world import PolicyWorld
 from tests.fixtures_catalogue import CATALOGUE, PURPOSE, STATISTICS, STRUCTURING
 from tests.policies_world import NOW, SCORE_QUERY, draft_of, make_card, make_world, policy_text
@@ -32,7 +34,6 @@ OFF_HANDLING = {"human-review": "off", "retention-days": "off", "onward-sharing"
 
 IN_EFFECT: dict[str, Any] = {
     "clip": {"lo": 0, "hi": 9},
-    "human-review": "required",
     "retention-days": 30,
     "onward-sharing": "forbidden",
     "contributors": "lower-bound",
@@ -49,7 +50,6 @@ IN_EFFECT: dict[str, Any] = {
     "match-count": "open",
     "filter-mask": "open",
     "suppressed-count": "open",
-    "templates-without-review": [{"name": "structuring", "plan": "0" * 64}],
 }
 """For each rule that this version does not enforce, a value with which it is in effect."""
 
@@ -154,6 +154,20 @@ def longer_release() -> str:
     return ", ".join(sorted({reason.rule for _, reason in decision.denials()}))
 
 
+def review_of(kind: str, *templates: str) -> str:
+    """Whether officers review a query that opens an output of ``kind``, where the policy demands it for that kind."""
+    tree = changed(f"outputs.{kind}.human-review", "required")
+    listed = [{"name": "regular", "plan": template} for template in templates]
+    tree["rates"]["templates-without-review"] = listed or "off"
+    world = permissive(parse_policy(data_of(tree)))
+    return "reviewed" if reviewers(draft_of(QUERIES[kind], world), world) else "unreviewed"
+
+
+def template_of(kind: str) -> str:
+    world = permissive(parse_policy(data_of(full())))
+    return template_digest(draft_of(QUERIES[kind], world))
+
+
 def minimum(kind: str, sql: str) -> str:
     obligations = under(f"outputs.{kind}.minimum-entities", 20, sql)
     return "obligation" if "minimum_entities=20" in obligations else obligations
@@ -228,6 +242,11 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
         lambda: under("outputs.count.minimum-members", 4, COUNT_QUERY), "minimum-members"),
     "outputs.aggregate.minimum-members": (
         lambda: under("outputs.aggregate.minimum-members", 4, STATISTICS), "minimum-members"),
+    "outputs.alert.human-review": (lambda: review_of("alert"), "reviewed"),
+    "outputs.score.human-review": (lambda: review_of("score"), "reviewed"),
+    "outputs.count.human-review": (lambda: review_of("count"), "reviewed"),
+    "outputs.aggregate.human-review": (lambda: review_of("aggregate"), "reviewed"),
+    "rates.templates-without-review": (lambda: review_of("count", template_of("count")), "unreviewed"),
     "rates.queries-per-analyst-and-day": (
         lambda: queries_denied_at(changed("rates.queries-per-analyst-and-day", 2), "analyst_today", 2), "policies/rates"),
     "rates.queries-per-day": (
@@ -258,7 +277,7 @@ def test_every_field_of_the_language_is_registered_and_nothing_else() -> None:
 
 def test_every_enforced_field_has_a_probe_and_names_a_rule_or_check_that_exists() -> None:
     assert PROBES.keys() == set(of_kind(Enforced))
-    checks = {"schema", "succession", "four-eyes", "column-class", "rates"}
+    checks = {"schema", "succession", "four-eyes", "column-class", "rates", "human-review"}
     rules = {rule_id for rule in ALL for rule_id in rule.ids}
     named = {treatment.rule for treatment in TREATMENTS.values() if isinstance(treatment, Enforced)}
     assert named <= rules | checks
@@ -289,7 +308,7 @@ def test_a_policy_in_which_an_unenforced_rule_is_in_effect_by_its_text_is_refuse
 
 
 ON_BY_DEFAULT = (
-    "human-review", "retention-days", "onward-sharing", "dominance", "p-percent", "zeros-and-full-cells",
+    "retention-days", "onward-sharing", "dominance", "p-percent", "zeros-and-full-cells",
     "complementary-suppression", "noise", "differencing",
 )  # fmt: skip
 
