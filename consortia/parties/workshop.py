@@ -18,6 +18,7 @@ from consortia.execution.estimate import estimate
 from consortia.execution.executor import run_shared
 from consortia.execution.layout import shapes_of
 from consortia.execution.liveness import shared_steps
+from consortia.execution.noise import Draws, drawn
 from consortia.execution.schedule import overlapping
 from consortia.parties.data.identifiers import with_identifiers
 from consortia.parties.data.snapshots import SnapshotStore
@@ -126,7 +127,8 @@ class Workshop:
             return computed_shamir(plan, self._home, self._place, ends, local, begin, self._clock())
         inputs = self._inputs(plan, own, snapshots)
         if self._member in plan.computers:
-            return self._compute(plan, inputs, ends, begin)
+            # noise takes a time that depends on its values, so it is drawn before anybody could measure it
+            return self._compute(plan, inputs, drawn(plan, (self._member,)), ends, begin)
         for step in own:
             begin(step.id)
             if plan.engine == "shamir":
@@ -144,7 +146,12 @@ class Workshop:
         return buffer.getvalue()
 
     def _compute(
-        self, plan: Plan, inputs: Mapping[str, Sequence[Words]], ends: Ends, begin: Callable[[str], None]
+        self,
+        plan: Plan,
+        inputs: Mapping[str, Sequence[Words]],
+        draws: Draws,
+        ends: Ends,
+        begin: Callable[[str], None],
     ) -> Computed:
         rank = plan.computers.index(self._member)
         before, after = plan.computers[(rank + 2) % 3], plan.computers[(rank + 1) % 3]
@@ -152,7 +159,7 @@ class Workshop:
         randomness = Randomness(rank, ends.seeds[before], ends.seeds[after])
         transcript = Transcript()
         engine = Ring3Engine(Context(rank, plan.ring(), ends.channels, randomness, transcript), plan.circuits)
-        tables = run_shared(plan, engine, inputs, begin, overlapping)
+        tables = run_shared(plan, engine, inputs, begin, overlapping, draws)
         return Computed(_traffic(plan, ends, transcript), lambda: release(engine, tables))
 
     def _inputs(self, plan: Plan, own: Sequence[Share], snapshots: tuple[SnapshotRoot, ...]) -> dict[str, list[Words]]:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from consortia.plans.draft import Draft, Environment
 from consortia.plans.engines import choose_engine
-from consortia.plans.model import Plan, Share
+from consortia.plans.model import Noise, Plan, Share
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
-from consortia.plans.passes.add_noise import add_noise
+from consortia.plans.passes.add_noise import add_noise, unprotected
 from consortia.plans.passes.check_entities import check_entities
 from consortia.plans.passes.check_environment import check_environment
 from consortia.plans.passes.check_having import check_having
@@ -81,12 +81,14 @@ def build_plan(query: Query, environment: Environment, obligations: Obligations 
     Depends on its arguments alone: equal arguments give equal bytes at every party. Raises RequestError:
     ``plans/capacity``, ``plans/no-bounds``, ``plans/units``, ``plans/key-ids``, ``plans/key-collisions``,
     ``plans/wide-comparison``, ``plans/null-entity``, ``plans/unsupported``, ``plans/unknown-purpose``,
-    ``plans/submitter``.
+    ``plans/submitter``, ``plans/noise``.
     """
     draft = Draft(query=query, environment=environment, obligations=obligations)
     for change in ORDER:
         draft = change(draft)
     choice = choose_engine(environment, [step.owner for step in draft.steps if isinstance(step, Share)])
+    if choice.engine == "shamir" and any(isinstance(step, Noise) for step in draft.steps):
+        raise unprotected("a plan whose computers may collude")
     return Plan(
         catalogue=environment.catalogue_digest,
         manifest=environment.manifest,

@@ -54,11 +54,17 @@ def least_variance(sensitivity: int, cells: int, rho: int) -> int | None:
     """
     if rho < 2:
         return None
-    variance = max(LEAST_VARIANCE, -(-sensitivity * RHO_PARTS // (2 * rho)))
-    while cost(Release(sensitivity, variance, cells)) > rho:
-        # the defect, which fades quickly, or its rounding to one part, which a larger share of rho must leave room for
-        variance += 1 + variance // 1024
-    return variance
+    enough = LEAST_VARIANCE
+    while cost(Release(sensitivity, enough, cells)) > rho:
+        enough *= 2
+    less = max(LEAST_VARIANCE - 1, enough // 2)  # the cost falls with the variance, so halving the distance finds it
+    while enough - less > 1:
+        middle = (less + enough) // 2
+        if cost(Release(sensitivity, middle, cells)) > rho:
+            less = middle
+        else:
+            enough = middle
+    return enough
 
 
 def _defect(variance: int, cells: int) -> int:

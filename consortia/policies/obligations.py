@@ -1,10 +1,12 @@
 """The strictest of all owners' obligations: largest minima, every row scope, one privacy unit."""
 
 from consortia.errors import InternalError
-from consortia.plans.model import Control, Filter, Plan, Scan, Step
-from consortia.plans.obligations import Obligations, RowScope
+from consortia.plans.model import Control, Filter, Noise, Plan, Scan, Step
+from consortia.plans.obligations import ClipBounds, NoiseTerms, Obligations, RowScope
 from consortia.plans.rules import MinimumContributors
+from consortia.policies.accounting import grant_of
 from consortia.policies.rules.base import Case
+from consortia.policies.rules.noise import clip_of
 from consortia.policies.rules.tables import bound_scope
 
 
@@ -26,18 +28,52 @@ def merged(cases: tuple[Case, ...]) -> Obligations:
             if section is not None:
                 minimum_entities = max(minimum_entities, section.minimum_entities)
                 minimum_members = max(minimum_members, section.minimum_members)
-    if minimum_entities and len(units) != 1:
+    noise = noise_terms(cases)
+    if noise is not None:
+        minimum_entities = minimum_members = 0  # which cells are released must not depend on exact counts
+    if (minimum_entities or noise is not None) and len(units) != 1:
         raise InternalError("policies/obligation-lost", "owners with different privacy units were all permitted")
     return Obligations(
         row_scopes=tuple(scopes),
-        entity=min(units) if minimum_entities else "",
+        entity=min(units) if minimum_entities or noise is not None else "",
         minimum_entities=minimum_entities,
         minimum_members=minimum_members,
+        noise=noise,
+    )
+
+
+def noise_terms(cases: tuple[Case, ...]) -> NoiseTerms | None:
+    """The noise that all owners oblige together: the least cost, the fewest cells and rows, the narrowest bounds.
+
+    None without noise; rule `noise` has seen to it that either all owners want it or none does.
+    """
+    sections = [
+        section.noise
+        for case in cases
+        for output in case.flow.outputs
+        if (section := case.policy.cell_output(output.kind)) is not None and section.noise != "off"
+    ]
+    if not sections:
+        return None
+    tables = sorted({name for case in cases for name in case.tables()})
+    columns = sorted(
+        {(table, name) for case in cases for table in tables for name in case.policy.data.tables[table].columns}
+    )
+    found = [(table, name, clip_of(cases[0], table, name)) for table, name in columns]
+    return NoiseTerms(
+        rho=min(grant_of(section).per_release.rho for section in sections),
+        cells=min(section.cells_per_unit for section in sections),
+        rows=min(section.rows_per_cell for section in sections),
+        clips=tuple(
+            ClipBounds(table=table, column=name, lo=clip[0], hi=clip[1]) for table, name, clip in found if clip
+        ),
     )
 
 
 def require_kept(plan: Plan, obligations: Obligations) -> None:
     """Check the final plan against the promise; InternalError ``policies/obligation-lost`` if anything is missing."""
+    if obligations.noise is not None and not any(isinstance(step, Noise) for step in plan.steps):
+        raise _lost("the noise")  # that it is as much as promised, the rule `noise` has recomputed
     for scope in obligations.row_scopes:
         scans = [
             s for s in plan.steps if isinstance(s, Scan) and (s.at, s.table) == (f"owner:{scope.owner}", scope.table)

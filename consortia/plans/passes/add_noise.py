@@ -8,7 +8,7 @@ Cells are the values of the keys' public domain, all of them, whether any row is
 tells nothing. For the same reason sums are of known values or zero, never NULL.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isqrt, prod
 
@@ -133,7 +133,11 @@ class _Noisy:
     def cells(self, aggregation: AggregateStep) -> int:
         """The number of values of the keys' public domain."""
         columns = {column.name: column for column in aggregation.columns}
-        return prod(_size(columns[key]) for key in aggregation.keys)
+        keys = [columns[key] for key in aggregation.keys]
+        found = domain_cells(keys)
+        if found is None:
+            raise unprotected(f"a result by {', '.join(aggregation.keys)}, whose values nobody knows beforehand,")
+        return found
 
     def _noise(self, control: Step, release: Release) -> Noise:
         aggregation = next(s for s in reversed(self.draft.steps) if isinstance(s, AggregateStep) and s.at == "shared")
@@ -164,12 +168,15 @@ class _Noisy:
         return Noised(column=name, sensitivity=sensitivity, variance=variance)
 
 
-def _size(column: Column) -> int:
-    """The number of values of a key, NULL included."""
-    found = infer(Ref(column=column.name), {column.name: column})
-    if column.type.kind in ("key", "text") or found.bounds is None:
-        raise unprotected(f"groups by `{column.name}`, whose values nobody knows beforehand,")
-    return found.bounds.hi - found.bounds.lo + 1 + int(column.nullable)
+def domain_cells(keys: Sequence[Column]) -> int | None:
+    """The number of combinations of the keys' values, NULL included; None where nobody knows them beforehand."""
+    sizes = []
+    for column in keys:
+        found = infer(Ref(column=column.name), {column.name: column})
+        if column.type.kind in ("key", "text") or found.bounds is None:
+            return None
+        sizes.append(found.bounds.hi - found.bounds.lo + 1 + int(column.nullable))
+    return prod(sizes)
 
 
 def _check_sum(column: Column, owners: int) -> None:

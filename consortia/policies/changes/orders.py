@@ -224,6 +224,8 @@ _CELLS: Mapping[str, Order] = {
         _more_is_wider, "all answers of a period may tell more", "all answers of a period may tell less"
     ),
     "noise.period-days": Order(_less_is_wider, "the budget is renewed sooner", "the budget is renewed later"),
+    "noise.cells-per-unit": Order(_more_is_wider, "a contributor counts in more cells", "it counts in fewer cells"),
+    "noise.rows-per-cell": Order(_more_is_wider, "more rows of a contributor count", "fewer rows of it count"),
     "differencing": Order(
         _presence_narrows, "queries may differ by few contributors", "queries that differ by few are denied"
     ),

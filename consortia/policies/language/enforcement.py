@@ -71,7 +71,13 @@ _CELLS: dict[str, Treatment] = {
         "complementary-suppression", "further cells are suppressed, so that none follows from totals"
     ),
     "rounding": OffOnly("rounding", "numbers are rounded to a base"),
-    "noise": OffOnly("noise", "noise is added, and a privacy budget limits all answers together"),
+    "noise": Enforced("noise"),
+    **{
+        f"noise.{key}": Enforced("noise")
+        for key in ("mechanism", "rho-per-release", "cells-per-unit", "rows-per-cell")
+    },
+    "noise.rho-per-period": Enforced("budget"),
+    "noise.period-days": Enforced("budget"),
     "differencing": OffOnly("differencing", "queries that differ from earlier ones by few contributors are denied"),
 }
 
@@ -103,7 +109,9 @@ TREATMENTS: Mapping[str, Treatment] = {
     "data.tables.*.columns": Enforced("operations"),
     "data.tables.*.columns.*.class": Enforced("column-class"),
     "data.tables.*.columns.*.operations": Enforced("operations"),
-    "data.tables.*.columns.*.clip": OffOnly("clip", "values are clipped to bounds before they are used"),
+    "data.tables.*.columns.*.clip": Enforced("noise"),
+    "data.tables.*.columns.*.clip.lo": Enforced("noise"),
+    "data.tables.*.columns.*.clip.hi": Enforced("noise"),
     "outputs.alert": Enforced("output-kind"),
     "outputs.score": Enforced("output-kind"),
     "outputs.count": Enforced("output-kind"),

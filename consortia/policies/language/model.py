@@ -109,7 +109,10 @@ class Parties(Section):
 
 
 class Clip(Section):
-    """Bounds to which values are clipped before they are used, in carried units."""
+    """Bounds to which one contributor's sum in a cell, over its rows at all members, is clipped, in carried units.
+
+    Used where noise is on: the noise of a sum hides a contributor that lies at the farther of the two bounds.
+    """
 
     lo: int
     hi: int
@@ -187,12 +190,18 @@ class Dominance(Section):
 
 
 class Noise(Section):
-    """Noise with a budget in zCDP (rho), per release and per period."""
+    """Noise with a budget in zCDP (rho), per release and per period.
+
+    A contributor counts in at most ``cells-per-unit`` cells (drawn at random), with at most ``rows-per-cell`` rows in
+    each: fewer take less noise, and leave out more of those that have more.
+    """
 
     mechanism: Literal["discrete-gaussian"] = "discrete-gaussian"
     rho_per_release: Fraction = "1/100"
     rho_per_period: Fraction = "1/10"
     period_days: Annotated[int, Field(ge=1, le=366)] = 90
+    cells_per_unit: Annotated[int, Field(ge=1, le=10_000)] = 4
+    rows_per_cell: Annotated[int, Field(ge=1, le=1_000_000)] = 10
 
 
 class CellOutput(Handling):

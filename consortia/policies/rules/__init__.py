@@ -1,6 +1,6 @@
 """The rules, one kind a module; ``ALL`` is every rule, and all of them must permit."""
 
-from consortia.policies.rules import contributors, leaks, operations, outputs, parties, standing, tables
+from consortia.policies.rules import contributors, leaks, noise, operations, outputs, parties, standing, tables
 from consortia.policies.rules.base import Rule
 
 ALL: tuple[Rule, ...] = (
@@ -10,5 +10,6 @@ ALL: tuple[Rule, ...] = (
     *outputs.RULES,
     *operations.RULES,
     *contributors.RULES,
+    *noise.RULES,
     *leaks.RULES,
 )

@@ -20,6 +20,10 @@ def contributors(case: Case) -> Iterator[Finding]:
             yield permit("minimum-members", path, "no minimum: each row goes to its owner alone")
             continue
         path = ("outputs", output.kind)
+        if section.noise != "off":
+            yield permit("minimum-entities", path, "not counted: noise hides each contributor in every cell")
+            yield _members(case, output, section.minimum_members)
+            continue
         yield permit(
             "minimum-entities",
             (*path, "minimum-entities"),

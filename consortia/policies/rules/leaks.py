@@ -25,6 +25,8 @@ NEEDED: dict[str, tuple[Switch, ...]] = {
     "window": (),
     "limit": (),
     "control": (),
+    "bound": (),
+    "noise": (),
     "release": (),
 }
 

@@ -48,7 +48,10 @@ CELL_FIELDS = {
     "noise.rho-per-release": ("1/100", "1/99"),
     "noise.rho-per-period": ("1/10", "1/9"),
     "noise.period-days": (90, 60),
-    "differencing": ("guarded", "off"),
+    "noise.cells-per-unit": (1, 2),
+    "noise.rows-per-cell": (5, 6),
+    "differencing": ({"new-data-days": 7}, "off"),
+    "differencing.new-data-days": (8, 7),
 }
 WIDENING: dict[str, tuple[Any, Any]] = {
     "validity.not-before": ("2026-11-02", "2026-11-01"),

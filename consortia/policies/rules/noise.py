@@ -1,0 +1,269 @@
+"""Noise: which outputs get it, that it can protect them, and that a final plan has as much as was promised.
+
+An output has noise if the policies of all owners say so: then no cell is suppressed by exact counts, and nothing exact
+of it is opened. Owners that disagree permit nothing, so that neither's protection silently gives way to the other's.
+What protects is recomputed here from the steps of the final plan: one entity's largest change of each number from the
+`bound` step, the cost from that and the noise. Bounds that are not there give no noise: such an output is denied.
+"""
+
+from collections.abc import Iterator
+
+from consortia.plans.expressions import Ref
+from consortia.plans.model import (
+    Aggregate,
+    AggregateStep,
+    Bound,
+    Column,
+    Control,
+    Filter,
+    Limit,
+    Noise,
+    Plan,
+    Project,
+    Release,
+    Share,
+    Sort,
+    Step,
+    Union,
+)
+from consortia.plans.passes.add_noise import MOST_CELLS, domain_cells
+from consortia.policies.accounting import charge_of, grant_of
+from consortia.policies.language.model import CellOutput, Clip
+from consortia.policies.language.model import Noise as Section
+from consortia.policies.language.reader import Path
+from consortia.policies.lineage import Output
+from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, permit
+from consortia.policies.rules.tables import scanned
+
+ASK = "ask for SUM, AVG, COUNT or COUNT(DISTINCT unit) of one table, grouped by columns of few known values"
+PARTS = ("sum", "count", "count-rows")
+
+
+def noise(case: Case) -> Iterator[Finding]:
+    """Each output over cells has noise by all policies or by none, and what noise needs."""
+    for output in case.flow.outputs:
+        path: Path = ("outputs", output.kind, "noise")
+        section = case.policy.cell_output(output.kind)
+        if section is None:
+            yield permit("noise", path, "no noise: each row goes to its owner alone")
+            continue
+        others = _others(case, output, with_noise=section.noise == "off")
+        if others:
+            yield forbid(
+                "noise", path, f"noise is {_word(section)} here and {'on' if section.noise == 'off' else 'off'} at"
+                f" {listed(others)}: neither way of protecting a cell gives way to the other",
+                "the owners agree on it", step=output.release.id,
+            )  # fmt: skip
+        elif section.noise == "off":
+            yield from _exact(case, output, path)
+        else:
+            yield from _protected(case, output, section.noise, path)
+
+
+def _word(section: CellOutput) -> str:
+    return "off" if section.noise == "off" else "on"
+
+
+def _others(case: Case, output: Output, *, with_noise: bool) -> list[str]:
+    """Owners of the plan whose policies say otherwise."""
+    found = []
+    for owner in set(case.plan.owners()):
+        for loaded in case.world.policies_of(owner, case.plan.purpose):
+            section = loaded.policy.cell_output(output.kind)
+            if section is not None and (section.noise != "off") == with_noise:
+                found.append(owner)
+    return found
+
+
+def _exact(case: Case, output: Output, path: Path) -> Iterator[Finding]:
+    if any(isinstance(step, Noise) for step in case.plan.steps):
+        yield forbid("noise", path, "the plan has noise that nobody asked for", "plan it again", step=output.release.id)
+    else:
+        yield permit("noise", path, "no noise: the exact rules protect each cell")
+
+
+def _protected(case: Case, output: Output, section: Section, path: Path) -> Iterator[Finding]:
+    groups = output.groups
+    if groups is None:
+        return  # rule `output-kind` forbids, and without a finding this rule does not permit either
+    problem = next(_problems(case, output, groups), None)
+    if problem is not None:
+        text, step = problem
+        yield forbid("noise", path, f"noise is on, and {text} can't be protected by it", ASK, step=step)
+        return
+    yield from _clips(case, output, groups)
+    made = [step for step in case.plan.steps if isinstance(step, Noise)]
+    if made:
+        yield from _kept(case, output, groups, section, path)
+    yield permit("noise", path, "every number has noise, and no cell is suppressed by exact counts")
+
+
+def _problems(case: Case, output: Output, groups: AggregateStep) -> Iterator[tuple[str, str]]:
+    """What noise can't protect, and the step where it stands."""
+    for step in _back(case.plan, output.release, groups.id):
+        if isinstance(step, Filter | Limit):
+            yield ("a HAVING, which compares" if isinstance(step, Filter) else "a LIMIT, which orders by") + (
+                " exact numbers,"
+            ), step.id
+    cells = _cells(groups)
+    if cells is not None and cells > MOST_CELLS:
+        yield f"a result of {cells} cells, more than {MOST_CELLS},", groups.id
+    below = _rows(case.plan, groups)
+    if below is None:
+        yield "a query over several relations, of ordered or of distinct values", groups.id
+    opened = {column.name for column in output.release.columns} - set(groups.keys)
+    for aggregate in groups.aggregates:
+        if aggregate.name in opened and (aggregate.function not in ("sum", "count-entities") or aggregate.excluding):
+            yield f"`{aggregate.function}`", groups.id
+    columns = {column.name: column for column in groups.columns}
+    for key in groups.keys:
+        if domain_cells([columns[key]]) is None:
+            yield f"a grouping by `{key}`, whose values nobody knows beforehand,", groups.id
+
+
+def _back(plan: Plan, release: Release, groups: str) -> Iterator[Step]:
+    """The steps between the last aggregation and the release."""
+    step: Step = plan.step(release.inputs[0])
+    while step.id != groups:
+        yield step
+        step = plan.step(step.inputs[0])
+
+
+def _rows(plan: Plan, groups: AggregateStep) -> Union | None:
+    """The union of the owners' rows that the aggregation reads, None if something else is computed between."""
+    step: Step = groups
+    for _ in plan.steps:
+        step = plan.step(step.inputs[0])
+        if isinstance(step, Union):
+            shares = all(isinstance(plan.step(source), Share) for source in step.inputs)
+            return step if step.owners and shares else None
+        if not isinstance(step, Sort | Bound):
+            break
+    return None
+
+
+def _clips(case: Case, output: Output, groups: AggregateStep) -> Iterator[Finding]:
+    """Every column that is summed up has bounds in this policy."""
+    for aggregate, column in _summed(case, groups):
+        if aggregate not in {each.name for each in output.release.columns}:
+            continue
+        table, name = column
+        path: Path = ("data", "tables", table, "columns", name, "clip") if name else ("data", "tables", table)
+        if not name:
+            yield forbid(
+                "noise", path, f"`{aggregate}` is the sum of something computed, for which there are no bounds",
+                "ask for the SUM or AVG of a column", step=groups.id,
+            )  # fmt: skip
+        elif clip_of(case, table, name) is None:
+            yield forbid(
+                "noise", path, f"`{name}` has no clip bounds that the owners agree on, so that no noise would hide a"
+                " contributor", "an officer writes `clip: {lo: ..., hi: ...}`", step=groups.id, column=name,
+            )  # fmt: skip
+
+
+def _summed(case: Case, groups: AggregateStep) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The sums of columns by name, with table and column of what is summed ("" for something computed)."""
+    below = _rows(case.plan, groups)
+    share = case.plan.step(below.inputs[0]) if below is not None else None
+    local = case.plan.step(share.inputs[0]) if share is not None else None
+    if share is None or not isinstance(local, AggregateStep):
+        return
+    table = scanned(case.plan, share.inputs[0]).table
+    for part in local.aggregates:
+        if part.function == "sum":
+            yield part.name, (table, _source(case.plan, local, part))
+
+
+def _source(plan: Plan, local: AggregateStep, part: Aggregate) -> str:
+    """The table's column that an owner's part adds up, "" if it is computed from columns."""
+    project = plan.step(local.inputs[0])
+    if not isinstance(project, Project):
+        return part.column
+    expression = next(each.expression for each in project.expressions if each.name == part.column)
+    return expression.column if isinstance(expression, Ref) else ""
+
+
+def clip_of(case: Case, table: str, column: str) -> tuple[int, int] | None:
+    """The bounds of a column on which all owners of the plan agree, that is their intersection; None if it is empty."""
+    los, his = [], []
+    for owner in sorted(set(case.plan.owners())):
+        for loaded in case.world.policies_of(owner, case.plan.purpose):
+            entry = loaded.policy.data.tables.get(table)
+            named = entry.columns.get(column) if entry is not None else None
+            if named is None or not isinstance(named.clip, Clip):
+                return None
+            los.append(named.clip.lo)
+            his.append(named.clip.hi)
+    if not los or max(los) >= min(his):
+        return None
+    return max(los), min(his)
+
+
+# --- the final plan -------------------------------------------------------------------------------------
+
+
+def _kept(
+    case: Case, output: Output, groups: AggregateStep, section: Section, path: Path
+) -> Iterator[Finding]:
+    """A plan with noise opens nothing without it, bounds each entity as it says, and costs no more than is granted."""
+    made = case.plan.step(output.release.inputs[0])
+    numbers = {column.name for column in output.release.columns} - set(groups.keys)
+    sound = (
+        isinstance(made, Noise)
+        and isinstance(case.plan.step(made.inputs[0]), Control)
+        and numbers == {each.column for each in made.noised}
+        and all(each.sensitivity >= _change(case, made, groups, each.column, section) for each in made.noised)
+        and made.rows == _cells(groups)
+    )
+    if not sound:
+        yield forbid("noise", path, "the plan's noise is not what the plan says it is", "plan it again", step=made.id)
+        return
+    limit = grant_of(section).per_release
+    if not charge_of(case.plan).within(limit):
+        yield forbid(
+            "noise", (*path, "rho-per-release"), f"the release costs more than {section.rho_per_release}",
+            "ask for a larger error", step=made.id,
+        )  # fmt: skip
+
+
+def _change(case: Case, made: Noise, groups: AggregateStep, name: str, section: Section) -> float:
+    """By how much one entity changes a column, squared; infinite if nothing in the plan bounds it by this policy."""
+    bound = case.plan.step(groups.inputs[0])
+    unit = case.world.privacy_units(case.plan.purpose)
+    share = _rows(case.plan, groups)
+    if not isinstance(bound, Bound) or share is None:
+        return float("inf")
+    table = scanned(case.plan, case.plan.step(share.inputs[0]).inputs[0]).table
+    of_unit = bound.entity == groups.entity == unit.get(table, "")
+    if bound.keys != groups.keys or not of_unit or not 0 <= bound.cells <= section.cells_per_unit:
+        return float("inf")
+    cells = bound.cells or made.rows
+    if cells > section.cells_per_unit:
+        return float("inf")
+    aggregate = next(each for each in groups.aggregates if each.name == name)
+    if aggregate.function == "count-entities":
+        return cells
+    clip = next((each for each in bound.clips if each.column == aggregate.column), None)
+    if clip is None:
+        return float("inf")
+    granted = _granted(case, groups, name, section)
+    if granted is None or not granted[0] <= clip.lo <= clip.hi <= granted[1]:
+        return float("inf")
+    return cells * max(abs(clip.lo), abs(clip.hi)) ** 2
+
+
+def _granted(case: Case, groups: AggregateStep, name: str, section: Section) -> tuple[int, int] | None:
+    """The widest bounds of a part that this policy allows."""
+    sums = dict(_summed(case, groups))
+    if name in sums:
+        return clip_of(case, *sums[name])
+    return 0, section.rows_per_cell
+
+
+def _cells(groups: AggregateStep) -> int | None:
+    columns = {column.name: column for column in groups.columns}
+    keys: list[Column] = [columns[key] for key in groups.keys]
+    return domain_cells(keys)
+
+
+RULES = (Rule(("noise",), noise),)

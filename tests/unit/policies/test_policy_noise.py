@@ -1,0 +1,192 @@
+"""Noise by policy: who must agree, what it needs, what the final plan holds, and that a tampered plan is denied."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from consortia.execution.estimate import estimate
+from consortia.plans.model import AggregateStep, Bound, Noise, Plan, Release
+from consortia.plans.zcdp import RHO_PARTS
+from consortia.policies.accounting import charge_of
+from consortia.policies.compiling import Compiled, compile_analysis
+from consortia.policies.decide import decide
+from consortia.policies.world import PolicyWorld
+from tests import fixtures_catalogue as fixtures
+from tests.policies_world import NOW, loaded, make_world
+
+AMOUNT = "amount_minor: {class: sensitive, operations: [filter, sum, compare]"
+QUERY = (
+    "SELECT country, COUNT(DISTINCT customer_key) AS n, SUM(amount_minor) AS total, AVG(amount_minor) AS mean"
+    " FROM deposits WHERE currency = 'EUR' GROUP BY country"
+)
+
+
+def noise(**fields: object) -> tuple[str, str]:
+    section = {"rho-per-release": "1/10", "rho-per-period": "1/2", "cells-per-unit": 2, "rows-per-cell": 5}
+    section |= {name.replace("_", "-"): value for name, value in fields.items()}
+    return "noise: off", "noise: {" + ", ".join(f"{key}: {value}" for key, value in section.items()) + "}"
+
+
+def clip(lo: int, hi: int) -> tuple[str, str]:
+    return AMOUNT + "}", AMOUNT + f", clip: {{lo: {lo}, hi: {hi}}}}}"
+
+
+def world_of(**by_owner: tuple[tuple[str, str], ...]) -> PolicyWorld:
+    standard = (noise(), clip(-100, 50_000))
+    return make_world(*(loaded(owner, *by_owner.get(owner[-1], standard)) for owner in fixtures.BANKS))
+
+
+def compiled(sql: str = QUERY, world: PolicyWorld | None = None) -> Compiled:
+    return compile_analysis(
+        sql, fixtures.PURPOSE, "ana@bank-a", fixtures.AS_OF, world or world_of(), estimate, fixtures.AS_OF
+    )
+
+
+def step(plan: Plan, kind: type):
+    return next(each for each in plan.steps if isinstance(each, kind))
+
+
+def test_a_permitted_query_has_bounds_and_noise_and_no_exact_rule() -> None:
+    found = compiled()
+    plan = found.plan
+    bound, made = step(plan, Bound), step(plan, Noise)
+    assert [(each.column, each.lo, each.hi) for each in bound.clips] == [
+        ("sum_amount_minor", -100, 50_000),
+        ("rows", 0, 5),
+    ]
+    assert bound.cells == 2
+    assert made.rows == len(fixtures.COUNTRIES)
+    assert {each.column: each.sensitivity for each in made.noised} == {
+        "entities_customer_key": 2,
+        "sum_amount_minor": 2 * 50_000**2,
+        "rows": 2 * 5**2,
+    }
+    assert plan.complete_domain is None
+    assert found.decision.obligations.minimum_entities == 0
+    spent = charge_of(plan)
+    assert Fraction(98, 1000) < Fraction(spent.rho, RHO_PARTS) <= Fraction(1, 10)
+    released = step(plan, Release)
+    assert not any(column.nullable for column in released.columns)
+
+
+def test_the_strictest_terms_of_all_owners_hold() -> None:
+    world = world_of(
+        a=(noise(rho_per_release="1/20"), clip(-5, 30_000)), b=(noise(cells_per_unit=1), clip(-100, 40_000)),
+        c=(noise(rows_per_cell=3), clip(-50, 90_000)),
+    )  # fmt: skip
+    plan = compiled(world=world).plan
+    assert step(plan, Bound).cells == 1
+    assert [(each.lo, each.hi) for each in step(plan, Bound).clips] == [(-5, 30_000), (0, 3)]
+    assert charge_of(plan).rho <= RHO_PARTS // 20
+
+
+def test_owners_that_disagree_on_noise_permit_nothing() -> None:
+    found = compiled(world=world_of(b=()))
+    assert {owner: reason.rule for owner, reason in found.decision.denials()} == {
+        "bank-a": "noise", "bank-b": "noise", "bank-c": "noise"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT country, SUM(amount_minor * 2) AS s FROM deposits WHERE currency = 'EUR' GROUP BY country",
+        f"{QUERY} HAVING SUM(amount_minor) > 5",
+        f"{QUERY} ORDER BY total LIMIT 2",
+        "SELECT country, COUNT(DISTINCT member()) AS m FROM deposits GROUP BY country",
+        "SELECT ts, COUNT(*) AS n FROM deposits GROUP BY ts",
+        "SELECT country, COUNT(*) AS n FROM (SELECT customer_key, country FROM deposits GROUP BY customer_key, country)"
+        " AS d GROUP BY country",
+    ],
+)
+def test_what_noise_can_not_protect_is_denied(sql: str) -> None:
+    found = compiled(sql)
+    assert not found.permitted
+    assert "noise" in {reason.rule for _, reason in found.decision.denials()}
+
+
+def test_the_nearest_query_that_passes_passes() -> None:
+    suggestion = compiled(f"{QUERY} HAVING SUM(amount_minor) > 5").suggestion
+    if suggestion is not None:
+        assert compiled(suggestion).permitted
+    denied = "SELECT country, COUNT(*) AS n, COUNT(DISTINCT member()) AS m FROM deposits GROUP BY country"
+    suggestion = compiled(denied).suggestion
+    assert suggestion is not None
+    assert compiled(suggestion).permitted
+
+
+@pytest.mark.parametrize("other", [(), (clip(60_000, 70_000),)])
+def test_a_sum_without_bounds_on_which_all_agree_is_denied(other: tuple[tuple[str, str], ...]) -> None:
+    """Input P3: a column without bounds gets no noise, so it is refused."""
+    found = compiled(world=world_of(b=(noise(), *other)))
+    assert {reason.rule for _, reason in found.decision.denials()} == {"noise"}
+    assert found.suggestion is not None
+    assert "SUM" not in found.suggestion
+    assert compiled("SELECT country, COUNT(*) AS n FROM deposits GROUP BY country", world_of(b=(noise(),))).permitted
+
+
+def tampered(plan: Plan, kind: type, **changes: object) -> Plan:
+    steps = tuple(each.model_copy(update=changes) if isinstance(each, kind) else each for each in plan.steps)
+    return plan.model_copy(update={"steps": steps})
+
+
+def test_a_final_plan_that_protects_less_than_it_says_is_denied() -> None:
+    world = world_of()
+    plan = compiled(world=world).plan
+    assert decide(plan, world, NOW).permitted
+    made, bound = step(plan, Noise), step(plan, Bound)
+    less = tuple(each.model_copy(update={"variance": each.variance // 2}) for each in made.noised)
+    narrow = tuple(each.model_copy(update={"sensitivity": each.sensitivity - 1}) for each in made.noised)
+    wide = tuple(each.model_copy(update={"hi": each.hi * 2}) for each in bound.clips)
+    for changed in (
+        tampered(plan, Noise, noised=less),
+        tampered(plan, Noise, noised=narrow),
+        tampered(plan, Noise, noised=made.noised[1:]),
+        tampered(plan, Bound, clips=wide),
+        tampered(plan, Bound, clips=bound.clips[1:]),
+        tampered(plan, Bound, cells=0),
+        tampered(plan, Bound, entity="country"),
+        tampered(plan, AggregateStep, entity="country"),
+    ):
+        denials = decide(changed, world, NOW).denials()
+        assert "noise" in {reason.rule for _, reason in denials}
+
+
+def test_a_plan_without_the_obliged_noise_is_no_final_plan() -> None:
+    from consortia.errors import InternalError
+    from consortia.policies.obligations import require_kept
+    from tests.policies_world import draft_of
+
+    found = compiled()
+    require_kept(found.plan, found.decision.obligations)
+    with pytest.raises(InternalError, match="the noise"):
+        require_kept(draft_of(QUERY, world_of()), found.decision.obligations)
+
+
+def test_the_cost_never_falls_when_the_noise_falls() -> None:
+    """Input P4: a cheaper price for less noise."""
+    costs = []
+    for rho in ("1/1000", "1/100", "1/10", "9/10"):
+        fields = noise(rho_per_release=rho, rho_per_period="1/1")
+        plan = compiled(world=world_of(**{o: (fields, clip(0, 100)) for o in "abc"})).plan
+        costs.append(([each.variance for each in step(plan, Noise).noised], charge_of(plan).rho))
+    variances, charges = zip(*costs, strict=True)
+    assert list(variances) == sorted(variances, reverse=True)
+    assert list(charges) == sorted(charges)
+
+
+@pytest.mark.parametrize(("lo", "hi", "end"), [(0, 1, 1), (-3, 4, 4), (-9, 4, 9)])
+def test_sensitivity_is_the_farther_bound_in_whole_numbers(lo: int, hi: int, end: int) -> None:
+    """Input P4: sensitivity halved by integer rounding, bounds (0, 1) and (-3, 4)."""
+    world = world_of(**{owner: (noise(), clip(lo, hi)) for owner in "abc"})
+    noised = step(compiled(world=world).plan, Noise).noised
+    assert next(each.sensitivity for each in noised if each.column == "sum_amount_minor") == 2 * end * end
+
+
+def test_another_owner_s_policy_is_compared_by_its_own_section() -> None:
+    world = world_of()
+    plan = compiled(world=world).plan
+    stricter = replace(world, policies=world_of(c=(noise(rho_per_release="1/11"), clip(-100, 50_000))).policies)
+    denials = decide(plan, stricter, NOW).denials()
+    assert [(owner, reason.rule) for owner, reason in denials] == [("bank-c", "noise")]
