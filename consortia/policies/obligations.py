@@ -6,6 +6,7 @@ from consortia.plans.obligations import ClipBounds, NoiseTerms, Obligations, Row
 from consortia.plans.rules import MinimumContributors
 from consortia.policies.accounting import grant_of
 from consortia.policies.rules.base import Case
+from consortia.policies.rules.magnitudes import lost_rules, magnitude_obligations
 from consortia.policies.rules.noise import clip_of
 from consortia.policies.rules.tables import bound_scope
 
@@ -14,6 +15,7 @@ def merged(cases: tuple[Case, ...]) -> Obligations:
     """What the policies of permitted ``cases`` (one an owner, all of one plan) oblige the plan to contain."""
     scopes: list[RowScope] = []
     units: set[str] = set()
+    held = magnitude_obligations(cases)
     minimum_entities = minimum_members = 0
     for case in sorted(cases, key=lambda case: case.owner):
         for name in case.tables():
@@ -38,6 +40,10 @@ def merged(cases: tuple[Case, ...]) -> Obligations:
         entity=min(units) if minimum_entities or noise is not None else "",
         minimum_entities=minimum_entities,
         minimum_members=minimum_members,
+        dominance=held.dominance,
+        p_percent=held.p_percent,
+        zeros_and_full_cells=held.zeros_and_full_cells,
+        rounding=held.rounding,
         noise=noise,
     )
 
@@ -89,6 +95,9 @@ def require_kept(plan: Plan, obligations: Obligations) -> None:
     # The recipient's member counts always, so the plan looks for one fewer among the others.
     if obligations.minimum_members and min(by_member, default=0) < obligations.minimum_members - 1:
         raise _lost("the minimum of members")
+    lost = lost_rules(plan, obligations)
+    if lost:
+        raise _lost(lost)
 
 
 def _is_scoped(plan: Plan, step: Step, scope: RowScope) -> bool:

@@ -31,6 +31,41 @@ def _minimum_members(cells: CellOutput) -> str:
     return f"At least {cells.minimum_members} members must have contributed to it (the recipient's own counts as one)."
 
 
+def _dominance(cells: CellOutput) -> str:
+    limit = cells.dominance
+    if limit == "off" or cells.noise != "off":
+        return ""
+    return (
+        f"A sum or a number of rows is suppressed if the {limit.n} largest of its contributors hold more than"
+        f" {limit.percent} % of it, those at the recipient's own member left out; likewise the {limit.n} largest"
+        " members, of which the recipient's counts as one."
+    )
+
+
+def _p_percent(cells: CellOutput) -> str:
+    if cells.p_percent == "off" or cells.noise != "off":
+        return ""
+    return (
+        "It is suppressed, too, if the recipient together with the second largest contributor could estimate the"
+        f" largest one's part within {cells.p_percent} %, or the recipient alone the largest other member's."
+    )
+
+
+def _zeros_and_full_cells(cells: CellOutput) -> str:
+    if cells.zeros_and_full_cells == "off" or cells.noise != "off":
+        return ""
+    return (
+        "A sum is suppressed if every contribution is zero, and a cell if all contributors of its row or column of the"
+        " result are in it."
+    )
+
+
+def _rounding(cells: CellOutput) -> str:
+    if cells.rounding == "off" or cells.noise != "off":
+        return ""
+    return f"Numbers are rounded to multiples of {cells.rounding}, or of a larger base, before they are opened."
+
+
 def _differencing(cells: CellOutput) -> str:
     if cells.differencing == "off":
         return ""
@@ -43,6 +78,10 @@ def _differencing(cells: CellOutput) -> str:
 CELLS: tuple[tuple[str, Callable[[CellOutput], str]], ...] = (
     ("minimum-entities", _minimum_entities),
     ("minimum-members", _minimum_members),
+    ("dominance", _dominance),
+    ("p-percent", _p_percent),
+    ("zeros-and-full-cells", _zeros_and_full_cells),
+    ("rounding", _rounding),
     ("differencing", _differencing),
 )
 """Rules on each cell of a count or aggregate."""

@@ -64,13 +64,15 @@ _CELLS: dict[str, Treatment] = {
     "minimum-entities": Enforced("minimum-entities"),
     "minimum-members": Enforced("minimum-members"),
     "contributors": OffOnly("contributors", "contributors may be counted by a lower bound", ("exact",)),
-    "dominance": OffOnly("dominance", "a cell ruled by its largest contributors is suppressed"),
-    "p-percent": OffOnly("p-percent", "a cell from which a contributor could be estimated closely is suppressed"),
-    "zeros-and-full-cells": OffOnly("zeros-and-full-cells", "cells that are empty or hold everybody are suppressed"),
+    "dominance": Enforced("dominance"),
+    "dominance.n": Enforced("dominance"),
+    "dominance.percent": Enforced("dominance"),
+    "p-percent": Enforced("p-percent"),
+    "zeros-and-full-cells": Enforced("zeros-and-full-cells"),
     "complementary-suppression": OffOnly(
         "complementary-suppression", "further cells are suppressed, so that none follows from totals"
     ),
-    "rounding": OffOnly("rounding", "numbers are rounded to a base"),
+    "rounding": Enforced("rounding"),
     "noise": Enforced("noise"),
     **{
         f"noise.{key}": Enforced("noise")

@@ -1,6 +1,6 @@
 """The rules, one kind a module; ``ALL`` is every rule, and all of them must permit."""
 
-from consortia.policies.rules import contributors, leaks, noise, operations, outputs, parties, standing, tables
+from consortia.policies.rules import contributors, leaks, magnitudes, noise, operations, outputs, parties, standing, tables
 from consortia.policies.rules.base import Rule
 
 ALL: tuple[Rule, ...] = (
@@ -10,6 +10,7 @@ ALL: tuple[Rule, ...] = (
     *outputs.RULES,
     *operations.RULES,
     *contributors.RULES,
+    *magnitudes.RULES,
     *noise.RULES,
     *leaks.RULES,
 )

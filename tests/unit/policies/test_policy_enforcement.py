@@ -37,11 +37,7 @@ IN_EFFECT: dict[str, Any] = {
     "retention-days": 30,
     "onward-sharing": "forbidden",
     "contributors": "lower-bound",
-    "dominance": {"n": 1, "percent": 80},
-    "p-percent": 5,
-    "zeros-and-full-cells": "suppressed",
     "complementary-suppression": "required",
-    "rounding": 5,
     "noise": {"rho-per-release": "1/100"},
     "differencing": "guarded",
     "model": {"recipients": ["bank-a"]},
@@ -173,6 +169,11 @@ def minimum(kind: str, sql: str) -> str:
     return "obligation" if "minimum_entities=20" in obligations else obligations
 
 
+def obliged(kind: str, field: str, value: Any, words: str) -> str:
+    found = under(f"outputs.{kind}.{field}", value, QUERIES[kind])
+    return "obligation" if words in found else found
+
+
 COUNTERS = (("analyst_today", 20), ("today", 50), ("period", 1000))
 
 
@@ -242,6 +243,18 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
         lambda: under("outputs.count.minimum-members", 4, COUNT_QUERY), "minimum-members"),
     "outputs.aggregate.minimum-members": (
         lambda: under("outputs.aggregate.minimum-members", 4, STATISTICS), "minimum-members"),
+    **{
+        f"outputs.{kind}.{field}": (partial(obliged, kind, field.split(".")[0], value, words), "obligation")
+        for kind in ("count", "aggregate")
+        for field, value, words in (
+            ("dominance", {}, "DominanceLimit(largest=2, percent=90)"),
+            ("dominance.n", {"n": 1}, "DominanceLimit(largest=1, percent=90)"),
+            ("dominance.percent", {"percent": 80}, "DominanceLimit(largest=2, percent=80)"),
+            ("p-percent", 7, "p_percent=7"),
+            ("zeros-and-full-cells", "suppressed", "zeros_and_full_cells=True"),
+            ("rounding", 5, "rounding=5"),
+        )
+    },
     "outputs.alert.human-review": (lambda: review_of("alert"), "reviewed"),
     "outputs.score.human-review": (lambda: review_of("score"), "reviewed"),
     "outputs.count.human-review": (lambda: review_of("count"), "reviewed"),
@@ -308,7 +321,7 @@ def test_a_policy_in_which_an_unenforced_rule_is_in_effect_by_its_text_is_refuse
 
 
 ON_BY_DEFAULT = (
-    "retention-days", "onward-sharing", "dominance", "p-percent", "zeros-and-full-cells",
+    "retention-days", "onward-sharing",
     "complementary-suppression", "noise", "differencing",
 )  # fmt: skip
 
@@ -359,7 +372,7 @@ def test_a_field_that_nobody_registered_refuses_every_policy(monkeypatch: pytest
 
 
 def test_a_policy_that_slipped_past_the_parser_is_denied_by_the_decision() -> None:
-    slipped = read_policy(policy_text("bank-a", ("    dominance: off\n", "")).encode())
+    slipped = read_policy(policy_text("bank-a", ("onward-sharing: off", "onward-sharing: forbidden")).encode())
     world = make_world(slipped)
     decision = decide(draft_of(STATISTICS, world), world, NOW)
-    assert [(owner, reason.rule) for owner, reason in decision.denials()] == [("bank-a", "dominance")]
+    assert [(owner, reason.rule) for owner, reason in decision.denials()] == [("bank-a", "onward-sharing")]

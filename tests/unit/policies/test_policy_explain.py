@@ -93,6 +93,7 @@ def test_kinds_with_the_same_words_share_a_paragraph() -> None:
 
 
 def test_a_rule_in_effect_that_nothing_enforces_is_named_on_the_page() -> None:
-    page = explain(read_policy(policy_text("bank-a", ("dominance: off", "dominance: {n: 2, percent: 90}")).encode()))
+    edit = ("onward-sharing: off", "onward-sharing: forbidden")
+    page = explain(read_policy(policy_text("bank-a", edit).encode()))
     assert "can't be put in force" in page
-    assert "`outputs.aggregate.dominance` is in effect" in page
+    assert "`outputs.alert.onward-sharing` is in effect" in page

@@ -136,8 +136,9 @@ def test_dates_are_judged_at_the_time_given(at: datetime, code: str, signed: Sig
 def test_another_consortium_and_an_unenforced_rule_are_refused(signed: Signing, trusted: TrustedSet) -> None:
     elsewhere = signed("petra@bank-a", "otto@bank-a", edits=(("test-aml", "other-aml"),))
     assert refusal(elsewhere, trusted).code == "policies/consortium"
-    dominance = signed("petra@bank-a", "otto@bank-a", edits=(("dominance: off", "dominance: {n: 2, percent: 90}"),))
-    assert refusal(dominance, trusted).code == "policies/not-enforced"
+    edits = (("onward-sharing: off", "onward-sharing: forbidden"),)
+    unenforced = signed("petra@bank-a", "otto@bank-a", edits=edits)
+    assert refusal(unenforced, trusted).code == "policies/not-enforced"
 
 
 def test_who_may_sign_is_said_before_signing(signed: Signing, trusted: TrustedSet) -> None:
