@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from consortia.errors import ConsortiaError, ProtocolAbort
 from consortia.plans.concerned import outputs_of
 from consortia.plans.model import Plan, Share
+from consortia.policies.accounting import Charge
 from consortia.trust.documents import instant_text
 from consortia.trust.envelope import Envelope
 from consortia.trust.keys import PublicKey
@@ -107,6 +108,23 @@ def verify_approvals(
             "parties/approval-own", "the approval shown as this node's own is not the one that it signed", own.party
         )
     return approvals
+
+
+def check_reservations(approvals: Mapping[str, Approval], charges: Mapping[str, Mapping[str, Charge]]) -> None:
+    """Raise ProtocolAbort ``parties/approval-reservation`` unless exactly the owners reserve, and what the plan costs.
+
+    ``charges`` are by owner and privacy unit, as this party computed them from plan, policies and catalogue.
+    """
+    for party, approval in sorted(approvals.items()):
+        stated = approval.reservation
+        reserved = None if stated is None else {each.unit: Charge(each.rho, each.delta) for each in stated.charges}
+        if reserved != charges.get(party):
+            raise _refused(
+                "parties/approval-reservation",
+                f"`{party}` reserves something else in its ledger than the plan costs it",
+                party,
+                "reservation",
+            )
 
 
 def check_unexpired(approvals: Mapping[str, Approval], now: datetime) -> None:

@@ -13,9 +13,11 @@ from sqlalchemy import Connection
 from consortia.parties.checks import Refused
 from consortia.parties.store import Store
 from consortia.parties.work import Review
+from consortia.policies.accounting import total
 from consortia.policies.own import OwnCase, OwnVerdict, decide_own
+from consortia.policies.own.budget import charges_of
 from consortia.policies.rules.standing import interval
-from consortia.trust.sessions import Reservation
+from consortia.trust.sessions import Reservation, UnitCharge
 
 _LOG = structlog.get_logger("consortia.parties")
 
@@ -32,13 +34,30 @@ def reserve(store: Store, transaction: Connection, session: str, review: Review,
 
     Raises ``Refused`` as ``require_undenied`` does.
     """
-    verdict = own_verdict(store, transaction, review, now)
-    if verdict is None:
+    if review.own is None:
         return None
+    case = _with_standing(store, transaction, review.own.case, now)
+    verdict = decide_own(review.own.decision, case)
     require_undenied(verdict, session)  # of a hold the officers have spoken before (``holding``)
     plan = review.plan
-    number = store.ledger.reserve(transaction, session, plan.purpose, plan.submitter, now)
-    return Reservation(number=number)
+    charges = charges_of(plan, case.owner, case.policy, case.catalogue)
+    before = {
+        unit: total(past.charge for past in case.standing.charges if past.unit == unit) for unit in sorted(charges)
+    }
+    number = store.ledger.reserve(transaction, session, plan.purpose, plan.submitter, charges, now)
+    return Reservation(
+        number=number,
+        charges=tuple(
+            UnitCharge(
+                unit=unit,
+                rho=charges[unit].rho,
+                delta=charges[unit].delta,
+                rho_before=before[unit].rho,
+                delta_before=before[unit].delta,
+            )
+            for unit in sorted(charges)
+        ),
+    )
 
 
 def require_undenied(verdict: OwnVerdict, session: str) -> None:

@@ -9,16 +9,20 @@ ledger holds at least what has been opened. The database takes one writer at a t
 that was read in the transaction of a reservation still holds when that reservation is written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Column, ColumnElement, Connection, Integer, MetaData, String, Table, func, insert, select, update
 
 from consortia.errors import InternalError
-from consortia.policies.own import Standing
+from consortia.policies.accounting import Charge
+from consortia.policies.own import PastCharge, Standing
 from consortia.trust.documents import instant_text
+
+LONGEST_PERIOD = timedelta(days=367)
+"""Charges of the past that a decision may need: a policy's ``period-days`` is at most 366."""
 
 
 class Entry(StrEnum):
@@ -31,7 +35,7 @@ class Entry(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One session in the ledger; ``at`` is when it was reserved, to the second."""
+    """One session in the ledger; ``at`` is when it was reserved, to the second; ``charges`` by privacy unit."""
 
     number: int
     session: str
@@ -39,10 +43,11 @@ class LedgerRow:
     analyst: str
     at: datetime
     state: Entry
+    charges: Mapping[str, Charge]
 
 
 class Ledger:
-    """The table ``ledger`` of a node's database; every method works in the caller's transaction."""
+    """The tables ``ledger`` and ``charges`` of a node's database; every method works in the caller's transaction."""
 
     def __init__(self, metadata: MetaData) -> None:
         self._rows = Table(
@@ -56,14 +61,36 @@ class Ledger:
             Column("state", String, nullable=False),
             sqlite_autoincrement=True,
         )
+        self._charges = Table(
+            "charges",
+            metadata,
+            Column("session", String, primary_key=True),
+            Column("unit", String, primary_key=True),
+            Column("rho", Integer, nullable=False),
+            Column("delta", Integer, nullable=False),
+        )
 
-    def reserve(self, transaction: Connection, session: str, purpose: str, analyst: str, now: datetime) -> int:
-        """Set room aside for ``session``; the number of the row. The caller has decided by ``standing`` that it may."""
+    def reserve(
+        self,
+        transaction: Connection,
+        session: str,
+        purpose: str,
+        analyst: str,
+        charges: Mapping[str, Charge],
+        now: datetime,
+    ) -> int:
+        """Set room aside for ``session``: one query, and ``charges`` by privacy unit; the number of the row.
+
+        The caller has decided by ``standing``, in this transaction, that there is room.
+        """
         values = {"session": session, "purpose": purpose, "analyst": analyst, "at": _second(now)}
         result = transaction.execute(insert(self._rows).values(**values, state=Entry.RESERVED))
         key = result.inserted_primary_key
         if key is None:
             raise InternalError("parties/ledger", f"the reservation of the session {session} got no number")
+        for unit, charge in sorted(charges.items()):
+            values = {"session": session, "unit": unit, "rho": charge.rho, "delta": charge.delta}
+            transaction.execute(insert(self._charges).values(**values))
         return int(key[0])
 
     def commit(self, transaction: Connection, session: str) -> None:
@@ -85,18 +112,35 @@ class Ledger:
             analyst_today=self._count(transaction, purpose, today, by_analyst),
             today=self._count(transaction, purpose, today),
             period=self._count(transaction, purpose, since),
+            charges=self._past_charges(transaction, purpose, now - LONGEST_PERIOD),
         )
 
     def rows(self, transaction: Connection) -> Sequence[LedgerRow]:
         """The whole ledger, by number."""
-        columns = self._rows.c
-        query = select(
-            columns.number, columns.session, columns.purpose, columns.analyst, columns.at, columns.state
-        ).order_by(columns.number)
+        charges: dict[str, dict[str, Charge]] = {}
+        for session, unit, rho, delta in transaction.execute(select(self._charges).order_by(self._charges.c.unit)):
+            charges.setdefault(session, {})[unit] = Charge(rho, delta)
         return [
-            LedgerRow(number, session, purpose, analyst, datetime.fromisoformat(at), Entry(state))
-            for number, session, purpose, analyst, at, state in transaction.execute(query)
+            LedgerRow(
+                number, session, purpose, analyst, datetime.fromisoformat(at), Entry(state), charges.get(session, {})
+            )
+            for number, session, purpose, analyst, at, state in transaction.execute(
+                select(self._rows).order_by(self._rows.c.number)
+            )
         ]
+
+    def _past_charges(self, transaction: Connection, purpose: str, since: datetime) -> tuple[PastCharge, ...]:
+        rows, charges = self._rows.c, self._charges.c
+        query = (
+            select(rows.at, charges.unit, charges.rho, charges.delta)
+            .where(rows.session == charges.session, rows.purpose == purpose)
+            .where(rows.state != Entry.REFUNDED, rows.at >= _second(since))
+            .order_by(rows.number, charges.unit)
+        )
+        return tuple(
+            PastCharge(datetime.fromisoformat(at), unit, Charge(rho, delta))
+            for at, unit, rho, delta in transaction.execute(query)
+        )
 
     def _settle(self, transaction: Connection, session: str, state: Entry) -> None:
         columns = self._rows.c

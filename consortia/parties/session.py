@@ -28,7 +28,7 @@ from consortia.control.parts import Output, RunOf, sealed_pieces
 from consortia.control.phases import Phase
 from consortia.errors import ConsortiaError, InternalError, PeerError, ProtocolAbort, unexpected
 from consortia.parties.agreement import agree, greet, offer, verified_submission
-from consortia.parties.approval import Terms, build_approval, check_unexpired, verify_approvals
+from consortia.parties.approval import Terms, build_approval, check_reservations, check_unexpired, verify_approvals
 from consortia.parties.assent import exchange_assent
 from consortia.parties.budget import reserve
 from consortia.parties.checks import (
@@ -223,6 +223,7 @@ class SessionRunner:
         now = tools.clock()
         keys = {party: review.documents.trusted.node_key(party, now) for party in parties_of(review.plan)}
         approvals = verify_approvals(own, review.tables, collected.documents, keys, now)
+        check_reservations(approvals, review.charges)
         envelopes = {Approval.parse(item.payload_bytes()).party: item for item in collected.documents}
         with tools.store.begin() as transaction:
             for party in sorted(envelopes):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from consortia.parties.release import ResultPart
 from consortia.plans.model import Plan
+from consortia.policies.accounting import Charge
 from consortia.policies.own import OwnCase
 from consortia.policies.verdicts import Decision
 from consortia.protocols.channel import Channel
@@ -37,9 +38,10 @@ class OwnPart:
 class Review:
     """What a submission compiles to here. ``denials`` are public reasons; empty if every owner permits.
 
-    ``tables`` are the tables of data that the plan needs from each owner, to which its approval must commit. ``own``
-    is None if this member owns no data of the plan, or if the plan is denied. ``reviewers`` are the owners whose
-    officers must sign before anybody approves.
+    ``tables`` are the tables of data that the plan needs from each owner, to which its approval must commit, and
+    ``charges`` what the plan costs each owner's privacy units, which its reservation must state. ``own`` is None if
+    this member owns no data of the plan, or if the plan is denied. ``reviewers`` are the owners whose officers must
+    sign before anybody approves.
     """
 
     documents: Documents
@@ -49,6 +51,7 @@ class Review:
     denials: tuple[str, ...] = ()
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own: OwnPart | None = None
+    charges: Mapping[str, Mapping[str, Charge]] = field(default_factory=dict)
     reviewers: tuple[str, ...] = ()
 
 

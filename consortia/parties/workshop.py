@@ -31,6 +31,7 @@ from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan, Share
 from consortia.policies.compiling import Compiled, compile_analysis, refusal
 from consortia.policies.own import OwnCase
+from consortia.policies.own.budget import charges_of
 from consortia.policies.review import reviewers
 from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
@@ -94,9 +95,13 @@ class Workshop:
             return Review(documents, compiled.plan, "", denied.code, reasons or (denied.message,))
         plan = compiled.plan
         tables = {owner: tables_needed(plan, owner, world.catalogue) for owner in plan.owners()}
+        charges = {
+            owner: charges_of(plan, owner, world.policies_of(owner, plan.purpose)[0].policy, world.catalogue)
+            for owner in plan.owners()
+        }
         own = self._own_part(compiled, world)
         awaited = reviewers(plan, world)
-        return Review(documents, plan, compiled.leakage.digest(), tables=tables, own=own, reviewers=awaited)
+        return Review(documents, plan, compiled.leakage.digest(), tables=tables, charges=charges, own=own, reviewers=awaited)
 
     def _own_part(self, compiled: Compiled, world: PolicyWorld) -> OwnPart | None:
         plan = compiled.plan

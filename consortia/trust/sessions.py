@@ -83,10 +83,25 @@ class Denial(Document):
     reasons: tuple[str, ...]
 
 
+class UnitCharge(Frozen):
+    """What a session costs a privacy unit of an owner: rho in billionths, delta in millionths of a billionth.
+
+    ``before`` is what the owner's ledger held of it, reserved and spent, over the last year for the same purpose.
+    """
+
+    unit: str
+    rho: Integer
+    delta: Integer
+    rho_before: Integer
+    delta_before: Integer
+
+
 class Reservation(Frozen):
     """What an owner's ledger sets aside for a session; ``number`` is its row, never used for another session."""
 
     number: Integer
+    charges: tuple[UnitCharge, ...] = ()
+    """By privacy unit, sorted; none if the answers have no noise."""
 
 
 class Approval(Document):

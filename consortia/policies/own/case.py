@@ -7,18 +7,32 @@ from typing import Literal
 
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan
+from consortia.policies.accounting import Charge
 from consortia.policies.history import ReleasedQuery
 from consortia.policies.language.model import Policy
 from consortia.policies.language.parse import LoadedPolicy
 
 
 @dataclass(frozen=True, slots=True)
+class PastCharge:
+    """What an earlier query costs a privacy unit: reserved or spent."""
+
+    at: datetime
+    unit: str
+    charge: Charge
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """What is reserved or spent for the plan's purpose: queries of its submitter today, of all today, in the period."""
+    """What is reserved or spent for the plan's purpose: queries of its submitter today, of all today, in the period.
+
+    ``charges`` are those of at least the longest period that a policy can name.
+    """
 
     analyst_today: int = 0
     today: int = 0
     period: int = 0
+    charges: tuple[PastCharge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The owner's ledger: what counts, what is given back, and that two queries never share the last room."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,11 +16,15 @@ from consortia.parties import budget
 from consortia.parties.checks import Refused
 from consortia.parties.ledger import Entry, Ledger
 from consortia.parties.store import Store
-from consortia.parties.work import Documents, Review
-from consortia.policies.own import Standing
+from consortia.parties.work import Documents, OwnPart, Review
+from consortia.plans.model import Noise as NoiseStep
+from consortia.plans.model import Noised
+from consortia.policies.accounting import Charge
+from consortia.policies.language.parse import read_policy
+from consortia.policies.own import PastCharge, Standing
 from consortia.trust.trusted import TrustedSet
 from tests.fixtures_catalogue import STATISTICS
-from tests.policies_world import NOW, draft_of, make_world
+from tests.policies_world import NOW, draft_of, make_world, policy_text
 from tests.session_world import own_part
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -32,9 +37,16 @@ def store_at(path: Path) -> Store:
     return Store(path / "node.sqlite")
 
 
-def ask(store: Store, session: str, now: datetime = NOW, analyst: str = ANALYST, purpose: str = PURPOSE) -> int:
+def ask(
+    store: Store,
+    session: str,
+    now: datetime = NOW,
+    analyst: str = ANALYST,
+    purpose: str = PURPOSE,
+    charges: Mapping[str, Charge] | None = None,
+) -> int:
     with store.begin() as transaction:
-        return store.ledger.reserve(transaction, session, purpose, analyst, now)
+        return store.ledger.reserve(transaction, session, purpose, analyst, charges or {}, now)
 
 
 def standing(store: Store, now: datetime = NOW, analyst: str = ANALYST) -> Standing:
@@ -85,13 +97,30 @@ def test_a_refunded_query_no_longer_counts_and_a_committed_one_stays(tmp_path: P
     assert standing(store).today == 2
 
 
+def test_charges_are_kept_by_unit_and_purpose_until_they_are_given_back(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    ask(store, "1", charges={"person": Charge(5, 1), "account": Charge(5, 1)})
+    ask(store, "2", charges={"person": Charge(7)})
+    ask(store, "3", charges={"person": Charge(9)}, purpose="statistics")
+    ask(store, "4", charges={"person": Charge(11)}, now=NOW - timedelta(days=400))
+    assert standing(store).charges == (
+        PastCharge(NOW, "account", Charge(5, 1)),
+        PastCharge(NOW, "person", Charge(5, 1)),
+        PastCharge(NOW, "person", Charge(7)),
+    )
+    with store.begin() as transaction:
+        store.ledger.close(transaction, "1")
+        assert store.ledger.rows(transaction)[0].charges == {"person": Charge(5, 1), "account": Charge(5, 1)}
+    assert standing(store).charges == (PastCharge(NOW, "person", Charge(7)),)
+
+
 def test_a_number_is_never_used_twice_and_a_session_reserves_once(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     assert [ask(store, "1"), ask(store, "2")] == [1, 2]
     with pytest.raises(IntegrityError):
         ask(store, "2")
     with suppress(ZeroDivisionError), store.begin() as transaction:
-        store.ledger.reserve(transaction, "3", PURPOSE, ANALYST, NOW)
+        store.ledger.reserve(transaction, "3", PURPOSE, ANALYST, {}, NOW)
         raise ZeroDivisionError
     assert ask(store, "4") == 3
 
@@ -105,7 +134,7 @@ def test_every_end_of_a_session_gives_an_uncommitted_reservation_back(tmp_path: 
             store.propose(transaction, session, NOW)
             store.move(transaction, session, Phase.REVIEWING, "test", NOW)
             store.move(transaction, session, Phase.APPROVED, "test", NOW)
-            store.ledger.reserve(transaction, session, PURPOSE, ANALYST, NOW)
+            store.ledger.reserve(transaction, session, PURPOSE, ANALYST, {}, NOW)
     with store.begin() as transaction:
         store.ledger.commit(transaction, kept)
         for session in (kept, given_back):
@@ -118,6 +147,19 @@ def review() -> Review:
     return Review(Documents(trusted, "", ()), PLAN, "1" * 64, own=own_part(PLAN, "bank-a", *TWO))
 
 
+def noisy_review() -> Review:
+    """Of a plan that costs four tenths of its privacy unit's budget."""
+    step = NoiseStep(
+        id=f"s{len(PLAN.steps)}", inputs=(PLAN.steps[-1].id,), at="shared", rows=1, columns=(), keys=(),
+        noised=(Noised(column="total", sensitivity=80, variance=1000),),
+    )  # fmt: skip
+    plan = PLAN.model_copy(update={"steps": (*PLAN.steps, step)})
+    noise = "noise: {rho-per-release: 1/10, rho-per-period: 1/10, period-days: 30}"
+    part = own_part(plan, "bank-a")
+    case = replace(part.case, loaded=read_policy(policy_text("bank-a", ("noise: off", noise)).encode()))
+    return replace(review(), plan=plan, own=OwnPart(part.decision, case))
+
+
 def test_the_query_after_the_last_is_denied_and_a_refund_makes_room(tmp_path: Path) -> None:
     store = store_at(tmp_path)
 
@@ -125,16 +167,17 @@ def test_the_query_after_the_last_is_denied_and_a_refund_makes_room(tmp_path: Pa
         with store.begin() as transaction:
             budget.reserve(store, transaction, session, review(), NOW)
 
-    reserve("1")
-    reserve("2")
+    one, two, three, four = (digit * 32 for digit in "1234")
+    reserve(one)
+    reserve(two)
     with pytest.raises(Refused) as refused:
-        reserve("3")
+        reserve(three)
     assert refused.value.code == "policies/rates"
     assert "2" not in refused.value.message.replace("bank-a", "")  # how much is used stays with the owner
     with store.begin() as transaction:
-        store.ledger.close(transaction, "1")
-    reserve("4")
-    assert states(store) == {"1": Entry.REFUNDED, "2": Entry.RESERVED, "4": Entry.RESERVED}
+        store.ledger.close(transaction, one)
+    reserve(four)
+    assert states(store) == {one: Entry.REFUNDED, two: Entry.RESERVED, four: Entry.RESERVED}
 
 
 Begin = Callable[[Path], AbstractContextManager[Connection]]
@@ -157,13 +200,19 @@ def unlocked(path: Path) -> Iterator[Connection]:
     engine.dispose()
 
 
+@pytest.mark.parametrize(("asked", "code"), [(review, "policies/rates"), (noisy_review, "policies/budget")])
 @pytest.mark.parametrize(("begin", "overspent"), [(locked, False), (unlocked, True)])
 def test_two_queries_that_read_at_the_same_time_take_the_last_room_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: Begin, overspent: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    begin: Begin,
+    overspent: bool,
+    asked: Callable[[], Review],
+    code: str,
 ) -> None:
     """Both wait for each other between reading the standing and reserving; without the lock both reserve."""
     store = store_at(tmp_path)
-    ask(store, "first")
+    ask(store, "first", charges={"customer": Charge(4 * 10**7)})
     meeting = threading.Barrier(2)
     read = Ledger.standing
 
@@ -179,15 +228,15 @@ def test_two_queries_that_read_at_the_same_time_take_the_last_room_once(
     def query(session: str) -> None:
         try:
             with begin(tmp_path) as transaction:
-                budget.reserve(store, transaction, session, review(), NOW)
+                budget.reserve(store, transaction, session, asked(), NOW)
             outcomes.append("reserved")
         except Refused as refused:
             outcomes.append(refused.code)
 
-    threads = [threading.Thread(target=query, args=(session,)) for session in ("second", "third")]
+    threads = [threading.Thread(target=query, args=(session,)) for session in ("2" * 32, "3" * 32)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(outcomes) == (["reserved", "reserved"] if overspent else ["policies/rates", "reserved"])
+    assert sorted(outcomes) == (["reserved", "reserved"] if overspent else [code, "reserved"])
     assert len(states(store)) == (3 if overspent else 2)
