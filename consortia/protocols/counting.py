@@ -85,6 +85,9 @@ class _Shape:
     def prefix_xors(self) -> Self:
         return self._of(self._length)
 
+    def transposed(self, columns: int) -> Self:  # noqa: ARG002
+        return self._of(self._length)
+
     def scaled(self, factor: int) -> Self:  # noqa: ARG002
         return self._of(self._length)
 

@@ -85,6 +85,10 @@ class Arithmetic(Vector):
     def prefix_sums(self) -> Self:
         """Row i is the sum of rows 0..i, modulo 2^64 (a *modular* value: it has no range)."""
 
+    @abstractmethod
+    def transposed(self, columns: int) -> Self:
+        """A matrix of so many columns, row by row, as its transpose, row by row."""
+
 
 class Boolean(Vector):
     """Unsigned values of ``bits`` bits, as planes."""

@@ -129,6 +129,9 @@ class ClearArithmetic(_Clear, Arithmetic):
     def prefix_sums(self) -> ClearArithmetic:
         return ClearArithmetic(np.cumsum(self.values, dtype=np.uint64))
 
+    def transposed(self, columns: int) -> ClearArithmetic:
+        return ClearArithmetic(self.values.reshape(-1, columns).T.reshape(-1).copy())
+
 
 class ClearBoolean(_Clear, Boolean):
     """Unsigned values of ``bits`` bits."""

@@ -95,6 +95,9 @@ class ShamirArithmetic(_Number, Arithmetic):
     def scaled(self, factor: int) -> ShamirArithmetic:
         return ShamirArithmetic(self.share * factor % P)
 
+    def transposed(self, columns: int) -> ShamirArithmetic:
+        return ShamirArithmetic(self.share.reshape(-1, columns).T.reshape(-1).copy())
+
 
 class ShamirWide(_Number, Wide):
     """Signed values below 2^126, and running sums of them: the same field."""

@@ -76,6 +76,10 @@ class Ring3Arithmetic(Arithmetic):
     def prefix_sums(self) -> Self:
         return self._each(lambda component: np.cumsum(component, dtype=component.dtype))
 
+    def transposed(self, columns: int) -> Self:
+        check_equal("rows and whole rows", self.length % columns, 0)
+        return self._each(lambda component: np.ascontiguousarray(component.reshape(-1, columns).T).reshape(-1))
+
 
 class Ring3Boolean(Boolean):
     """n values of ``bits`` bits as planes (bits, ceil(n/64)) a component.

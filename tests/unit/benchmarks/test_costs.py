@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 from benchmarks.costs import CIRCUITS, OPERATIONS, counted
-from consortia.protocols import fixed, graph, relational
+from consortia.protocols import fixed, graph, learning, relational
 from consortia.protocols.counting import CountingEngine
 from consortia.protocols.engine import Engine
 from consortia.protocols.ring3 import Ring3Engine
@@ -95,3 +95,9 @@ def test_the_reference_lists_every_operation_on_graphs():
     listed = {operation.name for operation in OPERATIONS if operation.room == "Graphs"}
     for module in ("network", "propagate", "weights"):
         assert public_functions(graph, module) <= listed, module
+
+
+def test_the_reference_lists_what_is_done_with_trees():
+    listed = {operation.name for operation in OPERATIONS if operation.room == "Trees"}
+    for module in ("choice", "trees"):
+        assert public_functions(learning, module) <= listed, module

@@ -44,6 +44,9 @@ def test_arithmetic_local_operations_equal_integers_modulo_the_ring(values, fact
     assert apply(x, lambda v: v.masked(keep)) == signs([v * bool(k) for v, k in zip(values, keep, strict=True)], bits)
     assert apply(x, lambda v: v.shifted(by)) == signs(shifted(values, by), bits)
     assert apply(x, lambda v: v.concatenated([v, v.rows(0, 0)])) == signs(values + values, bits)
+    paired = values[: len(values) // 2 * 2]
+    turned = [*paired[::2], *paired[1::2]]
+    assert apply(x, lambda v: v.rows(0, len(paired)).transposed(2)) == signs(turned, bits)
     assert apply(x, lambda v: v.rows(len(values) // 2, len(values))) == signs(values[len(values) // 2 :], bits)
 
 

@@ -1,0 +1,175 @@
+"""Boosted trees on shares against the same trees in floating point."""
+
+import math
+
+import numpy as np
+import pytest
+
+from consortia.errors import InternalError
+from consortia.protocols.clear.engine import ClearEngine
+from consortia.protocols.fixed.numbers import Fixed
+from consortia.protocols.learning.choice import best
+from consortia.protocols.learning.trees import FRACTION, Boosting, Features, scores_of, sum_bits, train
+from consortia.protocols.relational.table import SharedColumn, SharedTable
+from tests.relations_world import Col, Given, check_declared, declared, on_clear, on_ring3, trace
+from tests.world import World
+
+UNIT = 1 << FRACTION
+SPEC = Boosting(trees=3, depth=2, rate=0.5)
+
+
+def drawn_rows(seed, rows, features=3, cuts=4):
+    """Bits below the cuts, row by row, labels that follow from two features, and padded rows."""
+    draw = np.random.default_rng([seed, rows])
+    values = draw.normal(size=(rows, features))
+    edges = np.quantile(values, np.linspace(0.1, 0.9, cuts), axis=0)
+    below = (values[:, :, None] <= edges.T[None]).reshape(rows, features * cuts)
+    odds = 2 * values[:, 0] * (values[:, 1] > 0) - values[:, 1] + 0.3 * draw.normal(size=rows)
+    return below.astype(int), (odds > 0).astype(int), draw.random(rows) > 0.15
+
+
+# --- plain ----------------------------------------------------------------------------------------------
+
+
+def plain_tree(below, gradient, slope, members, spec):
+    """Choices and leaf values; ties go to the first cut."""
+    nodes, choices = [members.astype(float)], []
+    for _ in range(spec.depth):
+        chosen, children = [], []
+        for node in nodes:
+            g, h = node * gradient, node * slope
+            gl, hl = below.T @ g, below.T @ h
+            gr, hr = g.sum() - gl, h.sum() - hl
+            gain = gl**2 / (hl + spec.l2) + gr**2 / (hr + spec.l2)
+            gain = np.where((hl >= spec.minimum_weight) & (hr >= spec.minimum_weight), gain, 0)
+            cut = int(np.argmax(gain))
+            chosen.append(cut)
+            children += [node * below[:, cut], node * (1 - below[:, cut])]
+        choices.append(chosen)
+        nodes = children
+    leaves = [-spec.rate * (n * gradient).sum() / ((n * slope).sum() + spec.l2) for n in nodes]
+    return choices, leaves, sum(leaf * node for leaf, node in zip(leaves, nodes, strict=True))
+
+
+def plain(below, labels, valid, spec):
+    scores, trees = np.zeros(len(labels)), []
+    weight = valid * (1 + (spec.positive_weight - 1) * labels)
+    for _ in range(spec.trees):
+        p = 1 / (1 + np.exp(-scores))
+        choices, leaves, added = plain_tree(below, weight * (p - labels), weight * p * (1 - p), valid, spec)
+        trees.append((choices, leaves))
+        scores = scores + added
+    return trees, scores
+
+
+# --- on shares ------------------------------------------------------------------------------------------
+
+
+def given_rows(below, labels, valid):
+    columns = [Col("label", 0, 1, domain="arithmetic"), Col("kept", 0, 1, domain="arithmetic")]
+    columns += [Col(f"c{place}", 0, 1, domain="arithmetic") for place in range(below.shape[1])]
+    rows = [
+        {"label": int(label), "kept": int(kept), **{f"c{place}": int(bit) for place, bit in enumerate(bits)}}
+        for label, kept, bits in zip(labels, valid, below, strict=True)
+    ]
+    return Given(tuple(columns), rows)
+
+
+def features_of(table):
+    columns = [table.column(name).value for name in table.columns if name.startswith("c")]
+    return Features(columns[0].concatenated(columns[1:]), len(columns), table.length)
+
+
+def scored(spec):
+    def program(engine, table):
+        features = features_of(table)
+        trees = train(engine.narrow("train"), features, table.column("label").value, table.column("kept").value, spec)
+        found = scores_of(engine.narrow("score"), features, trees)
+        return SharedTable(table.length, {"score": SharedColumn(found.carried, -found.limit, found.limit)}, table.valid)
+
+    return program
+
+
+@pytest.mark.parametrize("spec", [SPEC, Boosting(2, 3, 0.3, l2=2, minimum_weight=0, positive_weight=3)])
+def test_scores_are_those_of_the_same_trees_in_floating_point_on_every_engine(spec):
+    below, labels, valid = drawn_rows(1, 120)
+    given = given_rows(below, labels, valid)
+    expected = plain(below, labels, valid, spec)[0]
+    world = World(1)
+    secret = on_ring3(scored(spec), given, world=world)
+    check_declared(world, declared(scored(spec), given))
+    for rows in (secret, on_clear(scored(spec), given)):
+        got = np.array([row["score"] / UNIT for row in rows])
+        # rows left out of the training are scored too
+        total = sum(np.array([leaves[walk(choices, bits)] for bits in below]) for choices, leaves in expected)
+        assert np.abs(got - total).max() < 0.01
+
+
+def walk(choices, bits):
+    """The leaf of a row."""
+    node = 0
+    for level in choices:
+        node = 2 * node + (0 if bits[level[node]] else 1)
+    return node
+
+
+def test_trees_learn_a_label_that_depends_on_two_features():
+    below, labels, valid = drawn_rows(2, 600)
+    spec = Boosting(trees=8, depth=3, rate=0.5)
+    given = given_rows(below, labels, valid)
+    rows = on_clear(scored(spec), given)
+    right = np.mean([(row["score"] > 0) == label for row, label in zip(rows, labels, strict=True)])
+    assert right > 0.85
+
+
+def test_rows_that_are_not_valid_change_nothing():
+    below, labels, valid = drawn_rows(3, 80)
+    other = np.where(valid, labels, 1 - labels)
+    first, second = (on_clear(scored(SPEC), given_rows(below, y, valid)) for y in (labels, other))
+    assert first == second
+
+
+def test_one_class_alone_and_one_row_give_finite_scores():
+    below, labels, valid = drawn_rows(4, 30)
+    for rows in (slice(0, 30), slice(0, 1)):
+        given = given_rows(below[rows], labels[rows] * 0 + 1, valid[rows] | True)
+        for row in on_clear(scored(SPEC), given):
+            assert 0 <= row["score"] / UNIT < 10
+
+
+def test_traffic_is_the_same_whatever_the_rows_are():
+    below, labels, valid = drawn_rows(5, 40)
+    zeros = trace(scored(SPEC), given_rows(below * 0, labels * 0, valid & False))
+    assert len(zeros) >= 3
+    assert trace(scored(SPEC), given_rows(below, labels, valid)) == zeros
+
+
+@pytest.mark.parametrize("candidates", [1, 2, 3, 7, 8])
+def test_the_choice_is_the_first_greatest_of_each_column(candidates):
+    for seed in range(4):
+        values = np.random.default_rng([seed, candidates]).integers(-3, 4, size=(candidates, 5))
+        engine = ClearEngine()
+        shared = engine.constant_arithmetic(values.reshape(-1).astype(np.int64).view(np.uint64))
+        got = best(engine, Fixed(shared, 0, 3), candidates).values.reshape(candidates, 5)
+        assert (got.argmax(axis=0) == values.argmax(axis=0)).all()
+        assert (got.sum(axis=0) == 1).all()
+
+
+def test_sums_keep_fewer_fraction_bits_the_more_rows_there_are_and_too_many_rows_are_refused():
+    assert sum_bits(1000) == 12
+    assert [sum_bits(2**power) for power in (18, 20, 21)] == [9, 7, 6]
+    with pytest.raises(InternalError, match="learning/range"):
+        sum_bits(2**23)
+
+
+@pytest.mark.parametrize("wrong", [{"trees": 0}, {"depth": 0}, {"rate": 0}, {"rate": 1.5}, {"l2": 0}])
+def test_a_training_without_sense_is_refused(wrong):
+    with pytest.raises(InternalError, match="learning/range"):
+        Boosting(**{"trees": 1, "depth": 1, "rate": 0.5} | wrong)
+
+
+def test_the_plain_twin_is_newton_boosting():
+    below, labels, valid = np.array([[1], [1], [0], [0]]), np.array([1, 1, 0, 0]), np.ones(4, bool)
+    ((choices, leaves),), _ = plain(below, labels, valid, Boosting(1, 1, 1.0, minimum_weight=0))
+    assert choices == [[0]]
+    assert math.isclose(leaves[0], 1 / 1.5)
