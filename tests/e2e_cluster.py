@@ -95,7 +95,7 @@ outputs:
     complementary-suppression: off
     rounding: off
     noise: off
-    differencing: off
+    differencing: {guard}
     human-review: off
     retention-days: off
     onward-sharing: off
@@ -256,6 +256,7 @@ def prepare(
     rows: dict[str, list[Row]] | None = None,
     members: tuple[str, ...] = ("bank-a", "bank-b", "bank-c"),
     collusion: int = 1,
+    guard: str = "off",
 ) -> Cluster:
     """Homes, documents, policies and data (``rows``, else drawn) of a consortium; nothing runs yet."""
     now = datetime.now(UTC).replace(microsecond=0)
@@ -275,7 +276,7 @@ def prepare(
     (folder / "schema.yaml").write_text(SCHEMA)
     for owner in everybody:
         _register(world, owner, rows[owner], folder)
-        _sign_policy(world, owner, members, everybody, minimum, collusion)
+        _sign_policy(world, owner, members, everybody, minimum, collusion, guard)
         settings = {"home": ".", "listen": f"127.0.0.1:{ports[owner]}", "limits": {"silence_seconds": 20}}
         (world.home(owner).path / "party.yaml").write_text(yaml.safe_dump(settings))
     return Cluster(world, rows, folder, ports)
@@ -308,7 +309,13 @@ def _register(world: Consortium, owner: str, rows: list[Row], folder: Path) -> N
 
 
 def _sign_policy(
-    world: Consortium, owner: str, computers: Sequence[str], everybody: Sequence[str], minimum: int, collusion: int
+    world: Consortium,
+    owner: str,
+    computers: Sequence[str],
+    everybody: Sequence[str],
+    minimum: int,
+    collusion: int,
+    guard: str,
 ) -> None:
     text = POLICY.format(
         owner=owner,
@@ -316,6 +323,7 @@ def _sign_policy(
         members=", ".join(sorted(everybody)),
         minimum=minimum,
         collusion=collusion,
+        guard=guard,
         begin=(world.now - timedelta(days=1)).date(),
         end=(world.now + timedelta(days=60)).date(),
     ).encode()

@@ -4,6 +4,7 @@ Both are one transaction each. The own part of the verdict is decided in the tra
 the ledger says there: of two queries for the last room, one gets it, whatever their order and timing.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,13 +12,14 @@ import structlog
 from sqlalchemy import Connection
 
 from consortia.parties.checks import Refused
+from consortia.parties.history import released
 from consortia.parties.store import Store
 from consortia.parties.work import Review
 from consortia.policies.accounting import total
-from consortia.policies.own import OwnCase, OwnVerdict, decide_own
+from consortia.policies.own import OwnCase, OwnVerdict, decide_own, tables_needed
 from consortia.policies.own.budget import charges_of
 from consortia.policies.rules.standing import interval
-from consortia.trust.sessions import Reservation, UnitCharge
+from consortia.trust.sessions import Reservation, SnapshotRoot, UnitCharge
 
 _LOG = structlog.get_logger("consortia.parties")
 
@@ -29,14 +31,24 @@ def own_verdict(store: Store, transaction: Connection, review: Review, now: date
     return decide_own(review.own.decision, _with_standing(store, transaction, review.own.case, now))
 
 
-def reserve(store: Store, transaction: Connection, session: str, review: Review, now: datetime) -> Reservation | None:
-    """Decide and reserve in the caller's ``transaction``, for its approval; None if this member owns no data of it.
+def reserve(
+    store: Store,
+    transaction: Connection,
+    session: str,
+    review: Review,
+    snapshots: Sequence[SnapshotRoot],
+    now: datetime,
+) -> Reservation | None:
+    """Decide on ``snapshots`` and reserve in the caller's ``transaction``, for its approval, and remember the query.
 
+    None if this member owns no data of it.
     Raises ``Refused`` as ``require_undenied`` does.
     """
     if review.own is None:
         return None
-    case = _with_standing(store, transaction, review.own.case, now)
+    roots = {root.table: root.root for root in snapshots}
+    case = replace(review.own.case, registered={**review.own.case.registered, **roots})
+    case = _with_standing(store, transaction, case, now)
     verdict = decide_own(review.own.decision, case)
     require_undenied(verdict, session)  # of a hold the officers have spoken before (``holding``)
     plan = review.plan
@@ -45,6 +57,7 @@ def reserve(store: Store, transaction: Connection, session: str, review: Review,
         unit: total(past.charge for past in case.standing.charges if past.unit == unit) for unit in sorted(charges)
     }
     number = store.ledger.reserve(transaction, session, plan.purpose, plan.submitter, charges, now)
+    store.releases.approve(transaction, released(session, plan, snapshots, now))
     return Reservation(
         number=number,
         charges=tuple(
@@ -64,10 +77,11 @@ def require_undenied(verdict: OwnVerdict, session: str) -> None:
     """Raise ``Refused`` with the code of a denial; its text goes to this node's log alone."""
     if verdict.verdict == "deny":
         _LOG.warning("own-part-denies", session=session, code=verdict.code, text=verdict.text, remedy=verdict.remedy)
-        raise Refused(verdict.code, (f"{verdict.owner} can't take part now",))
+        raise Refused(verdict.code, (f"{verdict.owner} can't take part now ({verdict.code})",))
 
 
 def _with_standing(store: Store, transaction: Connection, case: OwnCase, now: datetime) -> OwnCase:
     begin, _ = interval(case.policy.validity)
     standing = store.ledger.standing(transaction, case.plan.purpose, case.plan.submitter, begin, now)
-    return replace(case, standing=standing, now=now)
+    history = store.releases.over(transaction, tables_needed(case.plan, case.owner, case.catalogue))
+    return replace(case, standing=standing, history=history, now=now)

@@ -4,11 +4,21 @@ The row is written with the reservation in the ledger, so that of two queries wh
 is denied even while the first still runs; it is dropped only where the ledger refunds, since then nothing was opened.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from sqlalchemy import Boolean, Column, Connection, LargeBinary, MetaData, String, Table, delete, insert, select, update
 
+from consortia.plans.concerned import outputs_of
+from consortia.plans.model import Plan
 from consortia.policies.history import ReleasedQuery
+from consortia.trust.sessions import SnapshotRoot
+
+
+def released(session: str, plan: Plan, snapshots: Sequence[SnapshotRoot], now: datetime) -> ReleasedQuery:
+    """What is remembered of ``plan`` once this owner approves it over ``snapshots``."""
+    recipients = tuple(dict.fromkeys(recipient for _, recipient in outputs_of(plan)))
+    return ReleasedQuery(session=session, plan=plan, snapshots=tuple(snapshots), recipients=recipients, at=now)
 
 
 class Releases:

@@ -203,7 +203,7 @@ class SessionRunner:
                 not_after=(now + tools.approval_validity).replace(microsecond=0),
                 snapshots=snapshots,
                 result_key=private.public,
-                reservation=reserve(tools.store, transaction, self._session, review, now),
+                reservation=reserve(tools.store, transaction, self._session, review, snapshots, now),
             )
             signed = seal_document(own, (tools.signer,))
             for kind, document in (("submission", envelope), ("approval", signed)):
@@ -354,6 +354,7 @@ class SessionRunner:
             check_unchanged(agreed, tools.work.documents(plan.purpose, plan.owners()), tools.clock())
             with tools.store.begin() as transaction:
                 tools.store.ledger.commit(transaction, self._session)
+                tools.store.releases.commit(transaction, self._session)
 
         peers = Run(self._session, ATTEMPT, parties_of(plan), plan.computers).peers(tools.member)
         with self._lock:

@@ -18,6 +18,7 @@ from consortia.control.transitions import Transitions
 from consortia.errors import InternalError, ProtocolAbort
 from consortia.evidence.journal import Journal, JournalTables
 from consortia.parties.heads import Heads
+from consortia.parties.history import Releases
 from consortia.parties.holds import Holds
 from consortia.parties.ledger import Ledger
 from consortia.trust.certificates import COORDINATOR
@@ -38,6 +39,7 @@ _SESSIONS = Table(
 _TRANSITIONS = Transitions(_METADATA)
 _HOLDS = Holds(_METADATA)
 _LEDGER = Ledger(_METADATA)
+_RELEASES = Releases(_METADATA)
 _INBOX = Table(
     "inbox",
     _METADATA,
@@ -81,6 +83,7 @@ class Store:
         self.journal = Journal(_JOURNAL)
         self.holds = _HOLDS
         self.ledger = _LEDGER
+        self.releases = _RELEASES
         self.heads = _HEADS
         with self.begin() as transaction:
             row = transaction.execute(select(_INSTANCE.c.instance)).first()
@@ -134,6 +137,7 @@ class Store:
             transaction.execute(delete(_INBOX).where(_INBOX.c.session == session))
             self.holds.drop(transaction, session)
             self.ledger.close(transaction, session)
+            self.releases.close(transaction, session)
 
     def memory(self, transaction: Connection, session: str) -> SessionMemory:
         """What is remembered of a session."""

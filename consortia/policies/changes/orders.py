@@ -229,6 +229,9 @@ _CELLS: Mapping[str, Order] = {
     "differencing": Order(
         _presence_narrows, "queries may differ by few contributors", "queries that differ by few are denied"
     ),
+    "differencing.new-data-days": Order(
+        _less_is_wider, "newer rows may be asked about sooner", "newer rows may be asked about later only"
+    ),
 }
 _MODELS: Mapping[str, Order] = {
     **_CELLS,

@@ -80,7 +80,8 @@ _CELLS: dict[str, Treatment] = {
     },
     "noise.rho-per-period": Enforced("budget"),
     "noise.period-days": Enforced("budget"),
-    "differencing": OffOnly("differencing", "queries that differ from earlier ones by few contributors are denied"),
+    "differencing": Enforced("differencing"),
+    "differencing.new-data-days": Enforced("differencing"),
 }
 
 TREATMENTS: Mapping[str, Treatment] = {

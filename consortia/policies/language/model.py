@@ -204,6 +204,12 @@ class Noise(Section):
     rows_per_cell: Annotated[int, Field(ge=1, le=1_000_000)] = 10
 
 
+class Guard(Section):
+    """No answer may be subtracted from earlier ones; ``new-data-days`` lie between answers over older and newer rows."""
+
+    new_data_days: Annotated[int, Field(ge=1, le=366)] = 7
+
+
 class CellOutput(Handling):
     """Numbers over groups: who receives them, and what a cell must satisfy before it is opened."""
 
@@ -217,7 +223,7 @@ class CellOutput(Handling):
     complementary_suppression: Literal["required"] | Off = "required"
     rounding: Annotated[int, Field(ge=2)] | Off = "off"
     noise: Noise | Off = Noise()
-    differencing: Literal["guarded"] | Off = "guarded"
+    differencing: Guard | Off = Guard()
 
 
 class ModelOutput(CellOutput):

@@ -10,12 +10,13 @@ from typing import Literal
 from consortia.policies.own.budget import within_budget
 from consortia.policies.own.case import OwnCase, OwnFinding, OwnRule
 from consortia.policies.own.data import data_registered
+from consortia.policies.own.differencing import differencing
 from consortia.policies.own.rates import within_rates
 from consortia.policies.own.review import officer_reviews
 from consortia.policies.verdicts import Decision
 from consortia.trust.documents import Frozen, Name
 
-RULES: tuple[OwnRule, ...] = (data_registered, within_rates, within_budget, officer_reviews)
+RULES: tuple[OwnRule, ...] = (data_registered, differencing, within_rates, within_budget, officer_reviews)
 
 
 class OwnVerdict(Frozen):

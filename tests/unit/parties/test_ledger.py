@@ -165,7 +165,7 @@ def test_the_query_after_the_last_is_denied_and_a_refund_makes_room(tmp_path: Pa
 
     def reserve(session: str) -> None:
         with store.begin() as transaction:
-            budget.reserve(store, transaction, session, review(), NOW)
+            budget.reserve(store, transaction, session, review(), (), NOW)
 
     one, two, three, four = (digit * 32 for digit in "1234")
     reserve(one)
@@ -228,7 +228,7 @@ def test_two_queries_that_read_at_the_same_time_take_the_last_room_once(
     def query(session: str) -> None:
         try:
             with begin(tmp_path) as transaction:
-                budget.reserve(store, transaction, session, asked(), NOW)
+                budget.reserve(store, transaction, session, asked(), (), NOW)
             outcomes.append("reserved")
         except Refused as refused:
             outcomes.append(refused.code)

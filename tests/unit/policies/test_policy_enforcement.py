@@ -7,6 +7,8 @@ probe fails when the policy's answer does not change with the field.
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from consortia.errors import ConsortiaError
 from consortia.plans.model import Release
 from consortia.policies.decide import decide
 from consortia.policies.explain import explain
+from consortia.policies.history import ReleasedQuery
 from consortia.policies.language import enforcement
 from consortia.policies.language.enforcement import TREATMENTS, Enforced, OffOnly, Stated, model_fields
 from consortia.policies.language.parse import LoadedPolicy, parse_policy, read_policy
@@ -25,6 +28,7 @@ from consortia.policies.rules import ALL
 from consortia.policies.signed import check_succession
 from consortia.policies.templates import template_digest
 from consortia.policies.world import PolicyWorld
+from consortia.trust.sessions import SnapshotRoot
 from tests.fixtures_catalogue import CATALOGUE, PURPOSE, STATISTICS, STRUCTURING
 from tests.policies_world import NOW, SCORE_QUERY, draft_of, make_card, make_world, policy_text
 
@@ -39,7 +43,6 @@ IN_EFFECT: dict[str, Any] = {
     "contributors": "lower-bound",
     "complementary-suppression": "required",
     "noise": {"rho-per-release": "1/100"},
-    "differencing": "guarded",
     "model": {"recipients": ["bank-a"]},
     "sizes": "open",
     "group-count": "open",
@@ -188,6 +191,29 @@ def queries_denied_at(tree: dict[str, Any], counter: str, counted: int) -> str:
     return verdict.code or verdict.verdict
 
 
+def subtracted(kind: str, value: Any, **memory: Any) -> str:
+    """What bank-a's own part says of a query whose rows overlap with those of an earlier one."""
+    world = permissive(parse_policy(data_of(changed(f"outputs.{kind}.differencing", value))))
+    asked = {"count": COUNT_QUERY, "aggregate": STATISTICS}[kind]
+    other = f"{asked} WHERE country = 'DE'" if kind == "count" else asked.replace("'EUR'", "'EUR' AND country = 'DE'")
+    plan = draft_of(other, world)
+    roots = tuple(SnapshotRoot(table=table, root="0" * 64) for table in ("accounts", "transactions"))
+    earlier = ReleasedQuery(
+        session="0" * 32, plan=draft_of(asked, world), recipients=("ana@bank-a",),
+        **{"snapshots": roots, "at": NOW} | memory,
+    )  # fmt: skip
+    registered = dict.fromkeys(("accounts", "transactions"), "0" * 64)
+    loaded = world.policies_of("bank-a", PURPOSE)[0]
+    case = OwnCase("bank-a", loaded, plan, CATALOGUE, registered, NOW, history=(earlier,))
+    verdict = decide_own(decide(plan, world, NOW), case)
+    return verdict.code or verdict.verdict
+
+
+def after_a_week(kind: str, days: int) -> str:
+    older = tuple(SnapshotRoot(table=table, root="1" * 64) for table in ("accounts", "transactions"))
+    return subtracted(kind, {"new-data-days": days}, snapshots=older, at=NOW - timedelta(days=7))
+
+
 PROBES: dict[str, tuple[Callable[[], str], str]] = {
     "format": (lambda: answer(changed("format", "consortia/policy/v2"), STATISTICS), "policies/schema"),
     # A policy counts for the owner and purpose that its text names, so another name leaves bank-a without one.
@@ -237,6 +263,14 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
     "outputs.count.recipients": (lambda: under("outputs.count.recipients", ["bank-b"], COUNT_QUERY), "recipients"),
     "outputs.aggregate.recipients": (
         lambda: under("outputs.aggregate.recipients", ["bank-b"], STATISTICS), "recipients"),
+    **{
+        f"outputs.{kind}.differencing": (partial(subtracted, kind, {"new-data-days": 7}), "policies/differencing")
+        for kind in ("count", "aggregate")
+    },
+    **{
+        f"outputs.{kind}.differencing.new-data-days": (partial(after_a_week, kind, 8), "policies/differencing")
+        for kind in ("count", "aggregate")
+    },
     "outputs.count.minimum-entities": (lambda: minimum("count", COUNT_QUERY), "obligation"),
     "outputs.aggregate.minimum-entities": (lambda: minimum("aggregate", STATISTICS), "obligation"),
     "outputs.count.minimum-members": (
@@ -290,7 +324,7 @@ def test_every_field_of_the_language_is_registered_and_nothing_else() -> None:
 
 def test_every_enforced_field_has_a_probe_and_names_a_rule_or_check_that_exists() -> None:
     assert PROBES.keys() == set(of_kind(Enforced))
-    checks = {"schema", "succession", "four-eyes", "column-class", "rates", "human-review"}
+    checks = {"schema", "succession", "four-eyes", "column-class", "rates", "differencing", "human-review"}
     rules = {rule_id for rule in ALL for rule_id in rule.ids}
     named = {treatment.rule for treatment in TREATMENTS.values() if isinstance(treatment, Enforced)}
     assert named <= rules | checks
@@ -308,6 +342,12 @@ def test_an_enforced_field_changes_the_answer(path: str) -> None:
     assert set(expected.split(", ")) <= set(found.split(", ")), found
 
 
+@pytest.mark.parametrize("kind", ["count", "aggregate"])
+def test_differencing_that_is_off_or_a_week_that_has_passed_denies_nothing(kind: str) -> None:
+    assert subtracted(kind, "off") == "permit"
+    assert after_a_week(kind, 7) == "permit"
+
+
 @pytest.mark.parametrize("path", of_kind(OffOnly))
 def test_a_policy_in_which_an_unenforced_rule_is_in_effect_by_its_text_is_refused_naming_it(path: str) -> None:
     treatment = TREATMENTS[path]
@@ -322,7 +362,7 @@ def test_a_policy_in_which_an_unenforced_rule_is_in_effect_by_its_text_is_refuse
 
 ON_BY_DEFAULT = (
     "retention-days", "onward-sharing",
-    "complementary-suppression", "noise", "differencing",
+    "complementary-suppression", "noise",
 )  # fmt: skip
 
 

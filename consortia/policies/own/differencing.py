@@ -1,0 +1,108 @@
+"""The differencing guard: no answer may be subtracted from earlier ones so that a few contributors are left.
+
+Decided from plans alone, so that a denial tells nothing of data (simulatable auditing: Kenthapadi, Mishra and Nissim,
+PODS 2005). Two releases of exact cells over the same snapshots are *compatible* if
+
+1. they are of disjoint rows: the same source under conditions that no row meets together, or
+2. they are of the same rows, in the same cells.
+
+A plan is permitted if it is compatible with every release that this owner remembers over one of its snapshots, and its
+own releases with each other. Theorem: then any two cells that are ever opened are of the same rows or of disjoint ones.
+So no difference of cells leaves a part of a cell, every combination of numbers of one kind is made of whole cells, and
+each of those passed the minima of contributors. Everything else is denied, also where it would have done no harm: what
+two queries have in common is not found out from data.
+
+Over newer snapshots of a table the same query is a new one, whose difference from the old is what has changed since.
+How much that is must not be decided from data; the policy says how many days must lie between (``new-data-days``).
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from consortia.plans.model import Noise, Plan
+from consortia.policies.flow.apart import are_apart
+from consortia.policies.flow.populations import Cells, cells_of
+from consortia.policies.history import ReleasedQuery
+from consortia.policies.language.model import Guard
+from consortia.policies.own.case import OwnCase, OwnFinding
+from consortia.policies.own.data import tables_needed
+
+CODE = "policies/differencing"
+GUARDED = ("count", "aggregate")
+"""Kinds of output that are numbers over groups; alerts and scores go to the owners of their rows alone."""
+
+
+def differencing(case: OwnCase) -> OwnFinding | None:
+    """Deny what could be subtracted from an earlier answer, or what asks of newer rows too soon."""
+    days = [guard.new_data_days for guard in _guards(case)]
+    if not days:
+        return None
+    new = _guarded(case.plan)
+    between = (_conflict(cells, other) for place, cells in enumerate(new) for other in new[:place])
+    if (why := next(filter(None, between), None)) is not None:
+        return _denied(f"two outputs of the plan: {why}")
+    against = (_against(case, new, earlier, max(days)) for earlier in case.history)
+    return next(filter(None, against), None)
+
+
+def _against(case: OwnCase, new: tuple[Cells, ...], earlier: ReleasedQuery, days: int) -> OwnFinding | None:
+    """What stands in the way of ``new`` by one earlier answer."""
+    tables = tables_needed(case.plan, case.owner, case.catalogue)
+    shared = {root.table: root.root for root in earlier.snapshots if root.table in tables}
+    old = _guarded(earlier.plan) if shared else ()
+    if not old:
+        return None
+    renewed = sorted(table for table, root in shared.items() if case.registered.get(table) != root)
+    if renewed and case.now < earlier.at + timedelta(days=days):
+        return _too_soon(earlier, renewed, days)
+    if len(renewed) == len(shared):
+        return None
+    conflicts = (_conflict(cells, other) for cells in new for other in old)
+    why = next(filter(None, conflicts), None)
+    return None if why is None else _denied(f"{why}; compare session {earlier.session}")
+
+
+def _guards(case: OwnCase) -> Iterator[Guard]:
+    for cells in _guarded(case.plan):
+        section = case.policy.cell_output(cells.release.output_kind)
+        if section is not None and isinstance(section.differencing, Guard):
+            yield section.differencing
+
+
+def _guarded(plan: Plan) -> tuple[Cells, ...]:
+    """The exact outputs of a plan; what numbers with noise tell together is the ledger's business (``own.budget``)."""
+    if any(isinstance(step, Noise) for step in plan.steps):
+        return ()
+    return tuple(cells for cells in cells_of(plan) if cells.release.output_kind in GUARDED)
+
+
+def _conflict(new: Cells, old: Cells) -> str | None:
+    """Why two releases over the same snapshots are not compatible; None if they are."""
+    if new.source == old.source and are_apart(new.conditions.values(), old.conditions.values()):
+        return None
+    if not new.of_same_rows(old):
+        return (
+            "it is of other rows than an earlier answer, which overlap with them, so a few could be left between both"
+        )
+    if new.keys == old.keys:
+        return None
+    return "it parts the rows of an earlier answer into other cells, and a suppressed cell could follow from both"
+
+
+def _denied(text: str) -> OwnFinding:
+    return OwnFinding(
+        "deny",
+        CODE,
+        text,
+        "ask for the same rows in the same cells as before, or for rows that the earlier answer left out by its WHERE",
+    )
+
+
+def _too_soon(earlier: ReleasedQuery, tables: list[str], days: int) -> OwnFinding:
+    return OwnFinding(
+        "deny",
+        CODE,
+        f"{', '.join(tables)} changed after session {earlier.session}; the difference of both answers would be what "
+        f"changed, so {days} days must lie between",
+        f"ask again after {days} days",
+    )

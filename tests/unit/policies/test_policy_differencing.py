@@ -1,0 +1,152 @@
+"""The differencing guard, from plans alone: input P1, trackers, tables in other cells, newer rows."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from consortia.plans.build import build_plan
+from consortia.plans.model import Plan
+from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
+from consortia.plans.sql import bind
+from consortia.policies.history import ReleasedQuery
+from consortia.policies.language.parse import LoadedPolicy
+from consortia.policies.own import OwnCase
+from consortia.policies.own.differencing import differencing
+from consortia.trust.sessions import SnapshotRoot
+from tests.fixtures_catalogue import AS_OF, CATALOGUE, environment
+from tests.policies_world import GENEROUS, NOW, loaded
+
+GUARDED = loaded("bank-a", *GENEROUS, *[("differencing: off", "differencing: {new-data-days: 7}")] * 2)
+OBLIGED = Obligations(entity="person", minimum_entities=5, minimum_members=3)
+ROOT, NEWER = "a" * 64, "b" * 64
+MEAN = "SELECT AVG(c) AS m FROM numbers"
+WITHOUT_ONE = "SELECT AVG(c) AS m FROM numbers WHERE NOT (b = 3 AND c = 7)"
+DOUBLED = (
+    "SELECT AVG(c) AS m FROM (SELECT person, c FROM numbers"
+    " UNION ALL SELECT person, c FROM numbers WHERE b = 3 AND c = 7) AS t"
+)
+
+ACCOUNTS = "SELECT country, COUNT(*) AS n FROM accounts GROUP BY country"
+JOIN = (
+    "SELECT COUNT(*) AS n FROM numbers AS x JOIN (SELECT customer_key FROM accounts GROUP BY customer_key) AS a"
+    " ON a.customer_key = x.person"
+)
+
+
+def plan_of(sql: str, submitter: str = "ana@bank-a") -> Plan:
+    obligations = NO_OBLIGATIONS if sql == ACCOUNTS else OBLIGED  # which counts a column of `numbers`
+    return build_plan(bind(sql, CATALOGUE, AS_OF), environment(submitter=submitter), obligations)
+
+
+def remembered(sql: str, number: int = 1, *, root: str = ROOT, days: int = 0) -> ReleasedQuery:
+    plan = plan_of(sql)
+    tables = sorted({step.table for step in plan.steps if step.kind == "scan"})
+    roots = tuple(SnapshotRoot(table=table, root=root) for table in tables)
+    at = NOW - timedelta(days=days)
+    return ReleasedQuery(session=f"{number:032x}", plan=plan, snapshots=roots, recipients=("ana@bank-a",), at=at)
+
+
+def verdict(
+    sql: str,
+    *history: str | ReleasedQuery,
+    policy: LoadedPolicy = GUARDED,
+    root: str = ROOT,
+    submitter: str = "ana@bank-a",
+) -> str:
+    earlier = [remembered(each, place) if isinstance(each, str) else each for place, each in enumerate(history)]
+    registered = dict.fromkeys(("numbers", "accounts"), root)
+    case = OwnCase("bank-a", policy, plan_of(sql, submitter), CATALOGUE, registered, NOW, history=tuple(earlier))
+    found = differencing(case)
+    if found is None:
+        return "permit"
+    assert (found.effect, found.code) == ("deny", "policies/differencing")
+    return found.text
+
+
+def test_p1_a_mean_without_one_row_and_one_with_a_row_doubled_are_denied_and_cite_the_first() -> None:
+    assert verdict(MEAN) == "permit"
+    for second in (WITHOUT_ONE, DOUBLED):
+        text = verdict(second, MEAN)
+        assert "overlap" in text
+        assert f"session {0:032x}" in text
+
+
+def test_the_order_does_not_matter() -> None:
+    for one, other in ((MEAN, WITHOUT_ONE), (MEAN, DOUBLED), (WITHOUT_ONE, DOUBLED)):
+        assert verdict(one, other) != "permit"
+        assert verdict(other, one) != "permit"
+
+
+TABLE = "SELECT country, SUM(c) AS s FROM numbers {} GROUP BY country"
+FINE: dict[str, Sequence[str]] = {
+    "again": (TABLE.format(""), TABLE.format("")),
+    "another number of the same cells": (
+        "SELECT country, COUNT(*) AS n, MEDIAN(c) AS m FROM numbers GROUP BY country", TABLE.format("")),
+    "month by month": (
+        TABLE.format("WHERE day >= DATE '2026-03-01' AND day < DATE '2026-04-01'"),
+        TABLE.format("WHERE day >= DATE '2026-01-01' AND day < DATE '2026-02-01'"),
+        TABLE.format("WHERE day >= DATE '2026-02-01' AND day < DATE '2026-03-01'")),
+    "another table": (TABLE.format(""), ACCOUNTS),
+    "alerts have no cells": (TABLE.format(""), "SELECT person FROM numbers WHERE person IS NOT NULL GROUP BY person"),
+}  # fmt: skip
+DENIED: dict[str, Sequence[str]] = {
+    # Denning, Denning and Schwartz 1979: count(A) and count(A and not B) tell of A and B
+    "individual tracker": (
+        "SELECT COUNT(*) AS n FROM numbers WHERE b = 3", "SELECT COUNT(*) AS n FROM numbers WHERE b = 3 AND c <> 7"),
+    # the general tracker pads a small set with T and with its complement, and subtracts all
+    "general tracker": (
+        "SELECT COUNT(*) AS n FROM numbers WHERE (b = 3 AND c = 7) OR country = 'DE'",
+        "SELECT COUNT(*) AS n FROM numbers WHERE (b = 3 AND c = 7) OR country <> 'DE'"),
+    "a month in a year": (
+        TABLE.format("WHERE day >= DATE '2026-03-01' AND day < DATE '2026-04-01'"),
+        TABLE.format("WHERE day >= DATE '2026-01-01' AND day < DATE '2027-01-01'")),
+    "shifted by a day": (
+        TABLE.format("WHERE day >= CURRENT_DATE - 90"), TABLE.format("WHERE day >= CURRENT_DATE - 91")),
+    "in other cells": (TABLE.format(""), "SELECT flag, SUM(c) AS s FROM numbers GROUP BY flag"),
+    "two thresholds as keys": (
+        "SELECT COUNT(*) AS n FROM numbers", "SELECT c > 7 AS k, COUNT(*) AS n FROM numbers GROUP BY c > 7"),
+    "one member's rows": (TABLE.format(""), TABLE.format("").replace("numbers", '"bank-a".numbers')),
+    "a join with the table": (
+        TABLE.format(""),
+        JOIN),
+    "one of several conflicts": (
+        TABLE.format("WHERE b > 6"), TABLE.format("WHERE b < 4"), TABLE.format("WHERE b > 8"),
+        TABLE.format("WHERE b > 4 AND b < 8")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("queries", FINE.values(), ids=FINE.keys())
+def test_what_can_not_be_subtracted_is_permitted(queries: Sequence[str]) -> None:
+    assert verdict(queries[0], *queries[1:]) == "permit"
+    assert verdict(queries[-1], *queries[:-1]) == "permit"
+
+
+@pytest.mark.parametrize("queries", DENIED.values(), ids=DENIED.keys())
+def test_what_could_be_subtracted_is_denied(queries: Sequence[str]) -> None:
+    assert verdict(queries[0], *queries[1:]) != "permit"
+    assert verdict(queries[-1], *queries[:-1]) != "permit"
+
+
+def test_who_asks_makes_no_difference_since_recipients_may_share() -> None:
+    assert verdict(WITHOUT_ONE, MEAN, submitter="bea@bank-b") != "permit"
+
+
+def test_newer_rows_may_be_asked_about_after_the_days_of_the_policy() -> None:
+    assert verdict(MEAN, remembered(MEAN, days=6), root=NEWER) != "permit"
+    assert "changed after session" in verdict(WITHOUT_ONE, remembered(MEAN, days=6), root=NEWER)
+    assert verdict(WITHOUT_ONE, remembered(MEAN, days=7), root=NEWER) == "permit"
+    assert verdict(WITHOUT_ONE, remembered(MEAN, days=70)) != "permit"  # the rows are the same, however long ago
+
+
+def test_a_table_that_did_not_change_keeps_a_join_with_a_newer_one_guarded() -> None:
+    before = remembered(JOIN, days=70)
+    renewed = tuple(
+        root if root.table == "numbers" else root.model_copy(update={"root": NEWER}) for root in before.snapshots
+    )
+    assert verdict(MEAN, before.model_copy(update={"snapshots": renewed})) != "permit"
+    assert verdict(JOIN, before.model_copy(update={"snapshots": renewed})) == "permit"
+
+
+def test_without_the_guard_nothing_is_denied() -> None:
+    assert verdict(WITHOUT_ONE, MEAN, policy=loaded("bank-a", *GENEROUS)) == "permit"
