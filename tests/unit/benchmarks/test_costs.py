@@ -18,7 +18,8 @@ OPENING = {"open_to_computer"}
 """Of the engine, listed in words: its declared cost is compared in test_ring3_primitives."""
 RELATIONS = {
     "carry": {"carried"},
-    "filter": {"keep_where", "control", "first", "own_rows"},
+    "control": {"control"},
+    "filter": {"keep_where", "first", "own_rows"},
     "group": {"group"},
     "join": {"join"},
     "join_by_key": {"join_by_key"},
