@@ -44,7 +44,9 @@ def _rules(loaded: LoadedPolicy, world: PolicyWorld) -> Iterator[str]:
     policy, catalogue = loaded.policy, world.catalogue
     cells = [each for kind in ("count", "aggregate") if (each := policy.cell_output(kind)) is not None]
     rows = [found for kind in ("alert", "score") if (found := policy.row_output(kind)) is not None]
-    yield from ("validity", "submitter", "operations", "output-kind")
+    yield from ("validity", "operations", "output-kind")
+    if {member.id for member in world.manifest.members} - set(policy.parties.submit):
+        yield "submitter"
     if set(catalogue.purposes) - {policy.purpose.code}:
         yield "policy"
     held = {table.name for table in catalogue.tables if policy.identity.owner in table.holders}

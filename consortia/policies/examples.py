@@ -20,14 +20,22 @@ class Decided:
     example: Example
     place: str
     answer: Answer
+    asked: bool
+    """Whether the query asks anything of the policy's owner at all."""
     denied_by: tuple[str, ...]
-    passed: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether the policy says what is expected. A query that asks nothing of the owner tests nothing."""
+        return self.asked and (self.example.rule in self.denied_by if self.example.rule else not self.denied_by)
 
     @property
     def said(self) -> str:
         """What the policy says, in a few words."""
         if self.answer.fault:
-            return f"can't be planned: {self.answer.fault}"
+            return f"that it can't be planned: {self.answer.fault}"
+        if not self.asked:
+            return "nothing: the query asks nothing of its owner"
         return f"deny ({', '.join(self.denied_by)})" if self.denied_by else "permit"
 
     @property
@@ -64,6 +72,5 @@ def _decided(loaded: LoadedPolicy, own: PolicyWorld, place: int, asked: tuple[Ex
     given = answer(question, own)
     owner = loaded.policy.identity.owner
     denied_by = tuple(sorted(given.denied_by(owner)))
-    asks_owner = given.decision is not None and any(verdict.owner == owner for verdict in given.decision.verdicts)
-    as_expected = example.rule in denied_by if example.expect == "deny" else not denied_by
-    return Decided(example, loaded.place(("examples", place)), given, denied_by, asks_owner and as_expected)
+    asked_owner = given.decision is not None and any(verdict.owner == owner for verdict in given.decision.verdicts)
+    return Decided(example, loaded.place(("examples", place)), given, asked_owner, denied_by)

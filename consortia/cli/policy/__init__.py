@@ -6,9 +6,10 @@ A verb is a module of this package with ``command`` and EXAMPLES; adding one is 
 import typer
 
 from consortia.cli.output import examples
-from consortia.cli.policy import accept, approve, diff, explain, lint, show, test
+from consortia.cli.policy import accept, approve, diff, explain, lint, new, show, test
 
 VERBS = {
+    "new": new,
     "lint": lint,
     "test": test,
     "explain": explain,

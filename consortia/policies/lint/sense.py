@@ -25,6 +25,7 @@ OPENED_AS: Mapping[str, tuple[str, ...]] = {
     "variance": ("aggregate", "model"),
 }
 """The kinds of output in which an operation can open anything."""
+TO_BE_WRITTEN = "TO BE WRITTEN"
 DECIDING = frozenset(rule_id for rule in ALL for rule_id in rule.ids) | {"policy"}
 
 
@@ -34,6 +35,7 @@ def of_sense(loaded: LoadedPolicy) -> Iterator[Problem]:
     yield from _noise(loaded)
     yield from _grants(loaded)
     yield from _who(loaded)
+    yield from _blanks(loaded)
     yield from _twice(loaded)
     yield from _examples(loaded)
 
@@ -144,6 +146,14 @@ def _who(loaded: LoadedPolicy) -> Iterator[Problem]:
 
 def _has_person(asking: set[str], member: str) -> bool:
     return any(who.partition("@")[2] == member for who in asking)
+
+
+def _blanks(loaded: LoadedPolicy) -> Iterator[Problem]:
+    """What a template leaves to be written."""
+    purpose = loaded.policy.purpose
+    for key, text in (("dpia", purpose.dpia), ("register-entry", purpose.register_entry)):
+        if text == TO_BE_WRITTEN:
+            yield warning(loaded, ("purpose", key), "blank", "it is still to be written", "the owner's own reference")
 
 
 def _twice(loaded: LoadedPolicy) -> Iterator[Problem]:

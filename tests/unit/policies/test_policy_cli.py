@@ -171,13 +171,27 @@ def test_examples_are_decided_with_a_home_and_with_a_catalogue_alone(
     assert "2 examples, 1 passed, 1 failed" in failing.stdout
 
 
+def test_a_draft_from_a_template_passes_its_examples_with_the_catalogue_beside_it(tmp_path: Path) -> None:
+    facts = ("--owner", "h-1", "--consortium", "heart", "--members", "h-1, h-2, h-3", "--purpose", "outcomes")
+    made, catalogue = tmp_path / "made.yaml", tmp_path / "catalogue.yaml"
+    arguments = ("new", "hospital-study", made, *facts, "--author", "eva@h-1", "--catalogue", catalogue)
+    value(*arguments)
+    assert run("lint", made).exit_code == 0
+    assert run("test", made, "--catalogue", catalogue, "--threshold", 75).exit_code == 0
+    assert error_of(run(*arguments, "--json"))["code"] == "cli/file"
+    unknown = run("new", "hospital", tmp_path / "x.yaml", *facts, "--author", "eva@h-1", "--json")
+    assert error_of(unknown)["code"] == "cli/template"
+    wrong_day = run(*arguments, "--from", "tomorrow", "--json")
+    assert error_of(wrong_day)["code"] == "cli/day"
+
+
 def test_a_file_without_examples_does_not_pass(file: Path, world: Consortium) -> None:
     result = run("test", file, "--home", world.home("bank-a").path)
     assert result.exit_code == 1
     assert "nothing was tested" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["lint", "test", "explain", "approve", "show", "accept"])
+@pytest.mark.parametrize("command", ["new", "lint", "test", "explain", "approve", "show", "accept"])
 def test_every_command_has_examples_and_json(command: str) -> None:
     page = run(command, "--help").stdout
     assert "Examples:" in page

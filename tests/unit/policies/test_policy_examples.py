@@ -98,7 +98,9 @@ def test_an_example_on_others_tables_tests_nothing_and_fails() -> None:
     catalogue = CATALOGUE.model_copy(update={"tables": elsewhere})
     loaded = with_examples()
     people = [example.submitter for example in loaded.policy.examples]
-    assert not any(one.passed for one in decide_examples(loaded, supposed([loaded.policy], catalogue, people)))
+    results = decide_examples(loaded, supposed([loaded.policy], catalogue, people))
+    assert not any(one.passed for one in results)
+    assert "asks nothing of its owner" in results[0].said
 
 
 def test_a_rule_stands_with_a_denial_and_only_there() -> None:
