@@ -257,8 +257,12 @@ def prepare(
     members: tuple[str, ...] = ("bank-a", "bank-b", "bank-c"),
     collusion: int = 1,
     guard: str = "off",
+    edits: Sequence[tuple[str, str]] = (),
 ) -> Cluster:
-    """Homes, documents, policies and data (``rows``, else drawn) of a consortium; nothing runs yet."""
+    """Homes, documents, policies and data (``rows``, else drawn) of a consortium; nothing runs yet.
+
+    ``edits`` change the text of every policy, each old text to the new one.
+    """
     now = datetime.now(UTC).replace(microsecond=0)
     everybody = (*members, *owners_only)
     ports = {name: free_port() for name in (*everybody, "coordinator")}
@@ -276,7 +280,7 @@ def prepare(
     (folder / "schema.yaml").write_text(SCHEMA)
     for owner in everybody:
         _register(world, owner, rows[owner], folder)
-        _sign_policy(world, owner, members, everybody, minimum, collusion, guard)
+        _sign_policy(world, owner, members, everybody, minimum, collusion, guard, edits)
         settings = {"home": ".", "listen": f"127.0.0.1:{ports[owner]}", "limits": {"silence_seconds": 20}}
         (world.home(owner).path / "party.yaml").write_text(yaml.safe_dump(settings))
     return Cluster(world, rows, folder, ports)
@@ -316,6 +320,7 @@ def _sign_policy(
     minimum: int,
     collusion: int,
     guard: str,
+    edits: Sequence[tuple[str, str]],
 ) -> None:
     text = POLICY.format(
         owner=owner,
@@ -326,9 +331,13 @@ def _sign_policy(
         guard=guard,
         begin=(world.now - timedelta(days=1)).date(),
         end=(world.now + timedelta(days=60)).date(),
-    ).encode()
+    )
+    for old, new in edits:
+        if old not in text:
+            raise ValueError(f"`{old}` does not stand in the policy")
+        text = text.replace(old, new, 1)
     officers = [world.profile(f"{name}@{owner}").signing_key() for name in ("petra", "otto")]
-    read_policy(text)
-    envelope = seal_envelope(POLICY_TYPE, text, officers)
+    read_policy(text.encode())
+    envelope = seal_envelope(POLICY_TYPE, text.encode(), officers)
     for member in world.members:
         world.home(member).trust.write_policy(owner, PURPOSE, envelope)

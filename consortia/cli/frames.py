@@ -10,8 +10,10 @@ from typing import Any
 import polars as pl
 import typer
 
-from consortia.cli.output import emit, note, table
+from consortia.cli.output import emit, json_text, note, table
+from consortia.client.noise import noise_dict, noise_lines
 from consortia.errors import OperatorError, RequestError
+from consortia.plans.model import Plan
 
 ALL_SUPPRESSED = 4
 """Exit code when a result is here and every cell of it was suppressed."""
@@ -19,9 +21,19 @@ _SUPPRESSED = "suppressed"
 
 
 def print_results(
-    session: str, results: Mapping[str, pl.DataFrame], extra: Mapping[str, Any], out: Path | None, *, json: bool
+    session: str,
+    results: Mapping[str, pl.DataFrame],
+    extra: Mapping[str, Any],
+    out: Path | None,
+    *,
+    json: bool,
+    plan: Plan | None = None,
 ) -> None:
-    """Print every result of a session, or write the only one to ``out``; exits with 4 if all is suppressed."""
+    """Print every result of a session, or write the only one to ``out``; exits with 4 if all is suppressed.
+
+    Of a known ``plan`` it says what noise its numbers have, and writes that beside ``out``, as OUT.about.json.
+    """
+    noise = noise_dict(plan) if plan is not None else None
     if out is not None:
         if len(results) != 1:
             raise RequestError(
@@ -31,16 +43,30 @@ def print_results(
             )
         write_frame(next(iter(results.values())), out)
         note(f"written to {out}")
+        if plan is not None:
+            write_about(out, {"session": session, "plan": plan.digest(), "purpose": plan.purpose, "noise": noise})
     if json:
         content = {step: {"columns": frame.columns, "rows": rows_of(frame)} for step, frame in results.items()}
-        emit({"session": session, "results": content, **extra}, "", json=True)
+        emit({"session": session, "results": content, "noise": noise, **extra}, "", json=True)
     elif out is None:
         for frame in results.values():
             emit({}, table(frame.columns, [[_text(cell) for cell in row] for row in rows_of(frame)]), json=False)
     for frame in results.values():
         _explain_gaps(frame)
+    for line in noise_lines(plan) if plan is not None else ():
+        note(f"noise: {line}")
     if results and all(_all_suppressed(frame) for frame in results.values()):
         raise typer.Exit(ALL_SUPPRESSED)
+
+
+def write_about(out: Path, about: Mapping[str, Any]) -> None:
+    """Write what is to be known of the result in ``out`` beside it; OperatorError ``cli/write`` if that fails."""
+    path = out.with_name(f"{out.name}.about.json")
+    try:
+        path.write_text(json_text(about) + "\n")
+    except OSError as error:
+        raise OperatorError("cli/write", f"the file can't be written: {error.strerror}", place=str(path)) from error
+    note(f"what it is, and its noise: {path}")
 
 
 def rows_of(frame: pl.DataFrame) -> list[list[Any]]:

@@ -100,11 +100,11 @@ def console(stream: Any) -> Console:
 
 
 def _print_json(value: Mapping[str, Any], stream: Any) -> None:
-    stream.write(_dumps(value) + "\n")
+    stream.write(json_text(value) + "\n")
     stream.flush()
 
 
-def _dumps(value: Mapping[str, Any]) -> str:
+def json_text(value: Mapping[str, Any]) -> str:
     r"""``value`` as JSON with letters of all languages as they are and what does not show as ``\u...``."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
     return "".join(character if _shows(character) else json.dumps(character)[1:-1] for character in text)

@@ -49,4 +49,4 @@ def command(
     note(f"session {session}; if this terminal closes: consortia session results {session[:8]}")
     with following(query.compiled.estimate) as on_event:
         consortium.follow(session, on_event)
-    print_results(session, consortium.results(session), {}, out, json=json)
+    print_results(session, consortium.results(session), {}, out, json=json, plan=saved.plan)

@@ -30,4 +30,4 @@ def command(
     note(f"session {session}; if this terminal closes: consortia session results {session[:8]}")
     with following(estimate(saved.plan)) as on_event:
         consortium.follow(session, on_event)
-    print_results(session, consortium.results(session), {}, out, json=json)
+    print_results(session, consortium.results(session), {}, out, json=json, plan=saved.plan)

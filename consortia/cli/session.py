@@ -75,7 +75,7 @@ def results(
         return
     with following(None) as on_event:
         consortium.follow(session, on_event)
-    print_results(session, consortium.results(session), {}, out, json=json)
+    print_results(session, consortium.results(session), {}, out, json=json, plan=consortium.plan(session))
 
 
 @app.command(epilog=examples("consortia session cancel 3f9a"))

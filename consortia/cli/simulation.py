@@ -43,4 +43,5 @@ def simulated(plan: Plan, homes: Path, out: Path | None, *, json: bool) -> None:
     results = {f"{step} to {recipient}": frame for (step, recipient), frame in run.results.items()}
     sent = {entry.member: entry.sent for entry in run.measured.bytes_by_party}
     note(f"simulated in one process: {run.measured.rounds} rounds, bytes sent {sent}, as declared")
-    print_results("simulated", results, {"rounds": run.measured.rounds, "bytes_by_party": sent}, out, json=json)
+    extra = {"rounds": run.measured.rounds, "bytes_by_party": sent}
+    print_results("simulated", results, extra, out, json=json, plan=plan)

@@ -26,7 +26,7 @@ from consortia.client.session import Desk, OnEvent, Outcome, silent
 from consortia.control.limits import ControlLimits
 from consortia.control.messages import HeldRun, SessionStatus
 from consortia.plans.cost import USUAL_LINK, link_named
-from consortia.plans.model import Release
+from consortia.plans.model import Plan, Release
 from consortia.policies.compiling import Compiled, refusal
 from consortia.trust.home import Profile
 
@@ -90,6 +90,10 @@ class Consortium:
         if any(receives(step, self._profile.person) for step in outcome.plan.steps):
             results |= sessions.member_results(self.desk, found, self._now)
         return results
+
+    def plan(self, session: str) -> Plan:
+        """The plan of a session of this profile (id or its first letters)."""
+        return self.desk.archive.plan(self.desk.archive.find(session)).plan
 
     def member_results(self, session: str) -> dict[str, pl.DataFrame]:
         """What the node of this person's member received in ``session``, whoever asked; by release step.

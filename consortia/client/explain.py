@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from consortia.client.noise import noise_dict, noise_lines
 from consortia.errors import ConsortiaError
 from consortia.plans.cost import LINKS, Estimate, machine_of, seconds
 from consortia.plans.model import Plan
@@ -33,6 +34,9 @@ def explanation_text(compiled: Compiled, world: PolicyWorld, not_in_force: Seque
     off = _off(compiled, world)
     if off:
         lines += ["", "OFF (rules of the language that are not enforced here)", *(f"  {text}" for text in off)]
+    noise = noise_lines(compiled.plan)
+    if noise:
+        lines += ["", "NOISE ON THE RESULT", *(f"  {text}" for text in noise)]
     lines += ["", "PLAN", *_indented(show_plan(compiled.plan, compiled.estimate))]
     lines += ["", "WHO LEARNS WHAT", *_indented(show_leakage(compiled.leakage))]
     lines += [
@@ -57,6 +61,7 @@ def explanation_dict(compiled: Compiled, world: PolicyWorld, not_in_force: Seque
         "not_in_force": [error.as_dict() for error in not_in_force],
         "off": _off(compiled, world),
         "suggestion": compiled.suggestion,
+        "noise": noise_dict(compiled.plan) if compiled.permitted else None,
         "leakage": compiled.leakage.model_dump(mode="json") if compiled.leakage else None,
         "cost": _cost_dict(estimate, compiled.plan) if estimate else None,
     }

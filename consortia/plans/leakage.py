@@ -8,7 +8,7 @@ from typing import Literal
 
 from consortia.plans.cost import Estimate, Opening
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import AggregateStep, Join, Limit, Plan, Project, Release, Share, Sort, Step
+from consortia.plans.model import AggregateStep, Join, Limit, Noise, Plan, Project, Release, Share, Sort, Step
 from consortia.plans.wording import listed, order_text
 from consortia.trust.documents import Digest, Document, Frozen, Integer
 
@@ -138,12 +138,13 @@ def _results(plan: Plan, release: Release) -> list[LeakageEntry]:
     ]
     limit = _limited(plan, release)
     limited = [limit] if limit else []
+    noisy = [f"with noise: {listed(tuple(f'`{name}`' for name in _noised(plan)))}"] if _noised(plan) else []
     whose = "of the groups to which it contributed rows" if release.rows_of == "own" else "of all released groups"
     entries = [
         LeakageEntry(
             kind="result", step=release.id, who=(str(recipient.person or recipient.member),), amount=release.rows,
             what=f"{listed(tuple(f'`{name}`' for name in opened)) or 'no column'} {whose}, and how many these are",
-            detail="; ".join([f"{release.output_kind}, at most {release.rows} rows", *limited, *computed]),
+            detail="; ".join([f"{release.output_kind}, at most {release.rows} rows", *noisy, *limited, *computed]),
         )
         for recipient in release.recipients
     ]  # fmt: skip
@@ -158,6 +159,10 @@ def _results(plan: Plan, release: Release) -> list[LeakageEntry]:
             )
         )  # fmt: skip
     return entries
+
+
+def _noised(plan: Plan) -> tuple[str, ...]:
+    return tuple(each.column for step in plan.steps if isinstance(step, Noise) for each in step.noised)
 
 
 def _session(plan: Plan, everybody: tuple[str, ...]) -> list[LeakageEntry]:

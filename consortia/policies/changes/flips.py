@@ -34,7 +34,7 @@ class Said:
     table of the owner. ``all_permit``: it would run.
     """
 
-    verdict: Literal["permit", "deny", "refused", "not-asked"]
+    verdict: Literal["permit", "hold", "deny", "refused", "not-asked"]
     rule: str = ""
     text: str = ""
     all_permit: bool = False

@@ -10,6 +10,7 @@ import typer
 
 from consortia.cli.frames import print_results, rows_of, write_frame
 from consortia.errors import RequestError
+from tests.unit.execution.test_noise_steps import planned
 
 FRAME = pl.DataFrame(
     {
@@ -62,3 +63,18 @@ def test_results_go_to_stdout_and_everything_else_to_stderr(capsys: pytest.Captu
     captured = capsys.readouterr()
     assert json.loads(captured.out)["rounds"] == 3
     assert "1 of 2 cells are suppressed" in captured.err
+
+
+def test_a_result_with_noise_says_so_on_the_terminal_in_json_and_beside_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = planned()
+    frame = pl.DataFrame({"country": ["DE"], "n": [3], "total": [70], "k": [4]})
+    out = tmp_path / "by_country.csv"
+    print_results("s", {"s22": frame}, {}, out, json=True, plan=plan)
+    captured = capsys.readouterr()
+    about = json.loads((tmp_path / "by_country.csv.about.json").read_text())
+    assert about["plan"] == plan.digest()
+    assert [each["output"] for each in about["noise"]["outputs"]] == ["n", "total", "k"]
+    assert json.loads(captured.out)["noise"] == about["noise"]
+    assert "noise: n: within" in captured.err

@@ -1,4 +1,4 @@
-"""Noise from policies to frames: plain clipped answers plus the draws, on every engine; the distribution of the noise."""
+"""Noise from policies to frames: clipped answers plus the draws, on every engine; the distribution of the noise."""
 
 import random
 from collections import Counter, defaultdict
@@ -169,7 +169,7 @@ def test_what_can_not_be_given_noise_is_refused_when_it_is_planned() -> None:
         planned(rho=5)
     with pytest.raises(RequestError, match="may collude"):
         planned(
-            collusion={bank: 2 for bank in BANKS},
+            collusion=dict.fromkeys(BANKS, 2),
             computers=("bank-a", "bank-b", "bank-c", "bank-d", "bank-e"),
             members=("bank-a", "bank-b", "bank-c", "bank-d", "bank-e"),
         )

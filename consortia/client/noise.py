@@ -1,0 +1,64 @@
+"""What a person is told of a result's noise: before the run by ``explain``, with the result, and in its sidecar."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from consortia.plans.accuracy import accuracies, computed
+from consortia.plans.model import Bound, Plan
+from consortia.plans.wording import listed
+from consortia.plans.zcdp import RHO_PARTS
+from consortia.policies.accounting import NOTHING, charge_of, epsilon
+
+READERS_DELTA = 1e-6
+"""The delta at which a privacy loss is told as an epsilon."""
+
+
+def noise_dict(plan: Plan) -> dict[str, Any] | None:
+    """The noise of the plan's result for programs; None if its numbers are exact. Numbers are decimal text."""
+    charge = charge_of(plan)
+    if charge == NOTHING:
+        return None
+    return {
+        "mechanism": "discrete-gaussian",
+        "rho": str(Decimal(charge.rho) / RHO_PARTS),
+        "epsilon": f"{epsilon(charge, READERS_DELTA):.4f}",
+        "delta": f"{READERS_DELTA:g}",
+        "cells_per_contributor": _cells(plan) or None,
+        "outputs": [
+            {
+                "output": each.output,
+                "standard_deviation": f"{each.deviation:f}",
+                "error_95": f"{each.error:f}",
+                "clipped_to": list(each.clip) if each.clip else None,
+            }
+            for each in accuracies(plan)
+        ],
+        "computed": {name: list(columns) for name, columns in computed(plan).items()},
+    }
+
+
+def noise_lines(plan: Plan) -> Sequence[str]:
+    """The same for people, a line a statement; none if the numbers are exact."""
+    charge = charge_of(plan)
+    if charge == NOTHING:
+        return ()
+    lines = [_output(each.output, f"{each.error:f}", each.clip) for each in accuracies(plan)]
+    lines += [
+        f"{name}: computed from {listed(columns)}, so its error depends on their sizes"
+        for name, columns in computed(plan).items()
+    ]
+    if _cells(plan):
+        lines.append(f"a contributor counts in at most {_cells(plan)} cells, drawn at random")
+    loss = f"privacy loss rho {Decimal(charge.rho) / RHO_PARTS:f} of every owner's budget"
+    lines.append(f"{loss}; epsilon {epsilon(charge, READERS_DELTA):.2f} at delta {READERS_DELTA:g}")
+    return lines
+
+
+def _output(name: str, error: str, clip: tuple[str, str] | None) -> str:
+    bounds = f"; one contributor's part is clipped to {clip[0]}..{clip[1]}" if clip else ""
+    return f"{name}: within {error} of the number without noise in 95 of 100 cells{bounds}"
+
+
+def _cells(plan: Plan) -> int:
+    return max((step.cells for step in plan.steps if isinstance(step, Bound)), default=0)

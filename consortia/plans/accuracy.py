@@ -1,0 +1,88 @@
+"""How far noise moves the numbers of a plan: standard deviations and error bars, from the plan alone.
+
+All three computers' parts lie on a released number, so its variance is 1.5 s^2 where s^2 is charged. Beside the noise
+there is what the bounds leave out (rows, cells and amounts beyond them), which depends on the data and is not known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context, Decimal
+
+from consortia.plans.expressions import Ref, columns_of
+from consortia.plans.model import Bound, Clip, Column, Noise, Noised, Plan, Project
+from consortia.plans.wording import decimal_text
+
+_DIGITS = Context(prec=3, rounding=ROUND_CEILING)
+_ENOUGH = Context(prec=40)
+_NORMAL_95 = Decimal("1.96")
+"""The noise of a released number lies within so many standard deviations with a probability of 95 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """An output that is opened with noise, in its own unit, rounded up to three digits.
+
+    ``clip`` are the bounds of one contributor's part, None where contributors are counted.
+    """
+
+    output: str
+    deviation: Decimal
+    error: Decimal
+    clip: tuple[str, str] | None
+
+
+def error_95(variance: int, scale: int = 0) -> Decimal:
+    """Half the length of the 95 % interval of a number with noise of ``variance`` s^2 and so many decimal places."""
+    return _DIGITS.plus(_ENOUGH.multiply(_NORMAL_95, _deviation(variance, scale)))
+
+
+def accuracies(plan: Plan) -> tuple[Accuracy, ...]:
+    """The outputs with noise of their own, in the order of the result's columns; none for a plan without noise."""
+    noised, columns, clips = _noise(plan)
+    found = []
+    for name, column in _outputs(plan).items():
+        if column in noised:
+            each, scale = noised[column], columns[column].type.scale
+            clip = clips.get(column)
+            bounds = (decimal_text(clip.lo, scale), decimal_text(clip.hi, scale)) if clip else None
+            found.append(
+                Accuracy(name, _DIGITS.plus(_deviation(each.variance, scale)), error_95(each.variance, scale), bounds)
+            )
+    return tuple(found)
+
+
+def computed(plan: Plan) -> Mapping[str, tuple[str, ...]]:
+    """Outputs that the recipient computes from columns with noise, by name, with these columns."""
+    noised, _, _ = _noise(plan)
+    plain = _outputs(plan)
+    return {
+        named.name: read
+        for step in plan.steps
+        if isinstance(step, Project) and step.at == "recipient"
+        for named in step.expressions
+        if named.name not in plain and (read := tuple(sorted(columns_of(named.expression) & noised.keys())))
+    }
+
+
+def _noise(plan: Plan) -> tuple[dict[str, Noised], dict[str, Column], dict[str, Clip]]:
+    """Noise, column and clip of each noised column, by name."""
+    steps = [step for step in plan.steps if isinstance(step, Noise)]
+    noised = {each.column: each for step in steps for each in step.noised}
+    columns = {column.name: column for step in steps for column in step.columns}
+    clips = {clip.column: clip for step in plan.steps if isinstance(step, Bound) for clip in step.clips}
+    return noised, columns, clips
+
+
+def _outputs(plan: Plan) -> dict[str, str]:
+    """The columns that outputs show as they are, by the output's name."""
+    return {
+        named.name: named.expression.column
+        for step in plan.steps
+        if isinstance(step, Project) and step.at == "recipient"
+        for named in step.expressions
+        if isinstance(named.expression, Ref)
+    }
+
+
+def _deviation(variance: int, scale: int) -> Decimal:
+    return _ENOUGH.scaleb(_ENOUGH.sqrt(_ENOUGH.multiply(Decimal("1.5"), Decimal(variance))), -scale)
