@@ -6,7 +6,7 @@ A verb is a module of this package with ``command`` and EXAMPLES; adding one is 
 import typer
 
 from consortia.cli.output import examples
-from consortia.cli.policy import accept, approve, diff, explain, lint, new, show, test
+from consortia.cli.policy import accept, approve, diff, explain, lint, new, show, simulate, test
 
 VERBS = {
     "new": new,
@@ -14,6 +14,7 @@ VERBS = {
     "test": test,
     "explain": explain,
     "diff": diff,
+    "simulate": simulate,
     "approve": approve,
     "show": show,
     "accept": accept,
