@@ -30,6 +30,7 @@ from consortia.plans.model import (
     Window,
 )
 from consortia.plans.types import ColumnType
+from tests.naive_magnitudes import held, members_of, rounded, with_beside
 from tests.naive_relations import ManyToMany
 from tests.shared_plans import reaches
 
@@ -92,7 +93,8 @@ def _step(
         case AggregateStep():
             return _aggregate(step, rows, types)
         case Control():
-            return [(m, row) for m, row in rows if all(reaches(row, rule.margin()) for rule in step.rules)]
+            passed = [(m, row) for m, row in rows if all(reaches(row, rule.margin()) for rule in step.rules)]
+            return [(m, rounded(row, step.rounding)) for m, row in passed]
         case Sort():
             return _sorted(rows, step.keys)
         case Limit():
@@ -102,10 +104,6 @@ def _step(
         case Share() | Union():
             return rows
     raise AssertionError(step.kind)
-
-
-def members_of(tag: str) -> frozenset[str]:
-    return frozenset(tag.split(",")) - {""}
 
 
 def tag_of(*tags: str) -> str:
@@ -122,14 +120,17 @@ def _aggregate(step: AggregateStep, rows: list[Tagged], types: Mapping[str, Colu
     for member, row in rows:
         groups[tuple(row[key] for key in step.keys)].append((member, row))
     columns = {column.name: column for column in step.columns}
-    return [
-        (
-            tag_of(*(tag for tag, _ in group)),
-            dict(zip(step.keys, key, strict=True))
-            | {made.name: _value(made, step, group, columns[made.name], types) for made in step.aggregates},
-        )
-        for key, group in groups.items()
-    ]
+    mixed = any("," in tag for tag, _ in rows)
+    found: list[Tagged] = []
+    for key, group in groups.items():
+        row: Row = dict(zip(step.keys, key, strict=True))
+        for made in step.aggregates:
+            if made.function in ("largest", "magnitude"):
+                row[made.name] = held(made, step, group, mixed=mixed)
+            elif made.function != "count-beside":
+                row[made.name] = _value(made, step, group, columns[made.name], types)
+        found.append((tag_of(*(tag for tag, _ in group)), row))
+    return with_beside(step, found)
 
 
 def _value(  # noqa: C901 - a case for each function
@@ -284,7 +285,8 @@ def check_shape(plan: Plan, step: Step) -> None:  # noqa: C901, PLR0912 - a case
     if isinstance(step, Filter | Sort | Limit | Join | Window | AggregateStep | Control):
         keys = step.keys if isinstance(step, AggregateStep) else first
         for column in step.columns:
-            if column.name in keys and column.name in first:
+            is_rounded = isinstance(step, Control) and column.name in {each.column for each in step.rounding}
+            if column.name in keys and column.name in first and not is_rounded:
                 assert column == first[column.name], f"{step.id}: {column.name} changes without a projection"
 
 
