@@ -19,7 +19,7 @@ How much that is must not be decided from data; the policy says how many days mu
 from collections.abc import Iterator
 from datetime import timedelta
 
-from consortia.plans.model import Noise, Plan
+from consortia.plans.model import Noise, Plan, Release
 from consortia.policies.flow.apart import are_apart
 from consortia.policies.flow.populations import Cells, cells_of
 from consortia.policies.history import ReleasedQuery
@@ -35,7 +35,7 @@ GUARDED = ("count", "aggregate")
 def differencing(case: OwnCase) -> OwnFinding | None:
     """Deny what could be subtracted from an earlier answer, or what asks of newer rows too soon."""
     days = [guard.new_data_days for guard in _guards(case)]
-    if not days:
+    if not days or any(isinstance(step, Noise) for step in case.plan.steps):
         return None
     new = _guarded(case.plan)
     between = (_conflict(cells, other) for place, cells in enumerate(new) for other in new[:place])
@@ -63,8 +63,9 @@ def _against(case: OwnCase, new: tuple[Cells, ...], earlier: ReleasedQuery, days
 
 
 def _guards(case: OwnCase) -> Iterator[Guard]:
-    for cells in _guarded(case.plan):
-        section = case.policy.cell_output(cells.release.output_kind)
+    # by the releases alone: what is not guarded need not be a plan whose populations can be followed
+    for step in case.plan.steps:
+        section = case.policy.cell_output(step.output_kind) if isinstance(step, Release) else None
         if section is not None and isinstance(section.differencing, Guard):
             yield section.differencing
 
