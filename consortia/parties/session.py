@@ -30,6 +30,7 @@ from consortia.errors import ConsortiaError, InternalError, PeerError, ProtocolA
 from consortia.parties.agreement import agree, greet, offer, verified_submission
 from consortia.parties.approval import Terms, build_approval, check_reservations, check_unexpired, verify_approvals
 from consortia.parties.assent import exchange_assent
+from consortia.parties.basis import keep_basis
 from consortia.parties.budget import reserve
 from consortia.parties.checks import (
     Agreed,
@@ -210,6 +211,7 @@ class SessionRunner:
                 tools.store.journal.append(
                     transaction, session=self._session, kind=kind, payload=document.to_bytes(), now=now, once=True
                 )
+            keep_basis(tools.store, transaction, self._session, review.basis, now)
             tools.store.move(transaction, self._session, Phase.APPROVED, "approval signed", now)
             tools.control.post(transaction, Kind.APPROVAL, signed, self._session)
         tools.control.flush()

@@ -16,6 +16,7 @@ from consortia.control.mailbox import Letter, Mailbox, mail_tables
 from consortia.control.phases import ENDS, Phase, check_move
 from consortia.control.transitions import Transitions
 from consortia.errors import InternalError, ProtocolAbort
+from consortia.evidence.basis import Archive
 from consortia.evidence.journal import Journal, JournalTables
 from consortia.parties.heads import Heads
 from consortia.parties.history import Releases
@@ -29,6 +30,7 @@ _METADATA = MetaData()
 _MAIL = mail_tables(_METADATA)
 _JOURNAL = JournalTables(_METADATA)
 _HEADS = Heads(_METADATA)
+_ARCHIVE = Archive(_METADATA)
 _SESSIONS = Table(
     "sessions",
     _METADATA,
@@ -85,6 +87,7 @@ class Store:
         self.ledger = _LEDGER
         self.releases = _RELEASES
         self.heads = _HEADS
+        self.archive = _ARCHIVE
         with self.begin() as transaction:
             row = transaction.execute(select(_INSTANCE.c.instance)).first()
             instance = secrets.token_hex(16) if row is None else str(row[0])

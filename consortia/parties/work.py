@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from consortia.evidence.basis import Kept
 from consortia.parties.release import ResultPart
 from consortia.plans.model import Plan
 from consortia.policies.accounting import Charge
@@ -41,7 +42,7 @@ class Review:
     ``tables`` are the tables of data that the plan needs from each owner, to which its approval must commit, and
     ``charges`` what the plan costs each owner's privacy units, which its reservation must state. ``own`` is None if
     this member owns no data of the plan, or if the plan is denied. ``reviewers`` are the owners whose officers must
-    sign before anybody approves.
+    sign before anybody approves. ``basis`` is every document that all this follows from.
     """
 
     documents: Documents
@@ -53,6 +54,7 @@ class Review:
     own: OwnPart | None = None
     charges: Mapping[str, Mapping[str, Charge]] = field(default_factory=dict)
     reviewers: tuple[str, ...] = ()
+    basis: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from consortia.execution.layout import shapes_of
 from consortia.execution.liveness import shared_steps
 from consortia.execution.noise import Draws, drawn
 from consortia.execution.schedule import overlapping
+from consortia.parties.basis import gather
 from consortia.parties.data.identifiers import with_identifiers
 from consortia.parties.data.snapshots import SnapshotStore
 from consortia.parties.local.database import Limits
@@ -101,7 +102,9 @@ class Workshop:
         }
         own = self._own_part(compiled, world)
         awaited = reviewers(plan, world)
-        return Review(documents, plan, compiled.leakage.digest(), tables=tables, charges=charges, own=own, reviewers=awaited)
+        basis = gather(self._home.trust, world, compiled)
+        leakage = compiled.leakage.digest()
+        return Review(documents, plan, leakage, tables=tables, charges=charges, own=own, reviewers=awaited, basis=basis)
 
     def _own_part(self, compiled: Compiled, world: PolicyWorld) -> OwnPart | None:
         plan = compiled.plan

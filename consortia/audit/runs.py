@@ -1,0 +1,185 @@
+"""What a pack shows of the run itself: approvals, officers' reviews, hellos, closing statements. Pure.
+
+The checks are those that every party made before it went on; here they are made again on the recorded envelopes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from consortia.audit.believed import Believed
+from consortia.errors import ProtocolAbort
+from consortia.evidence.cosigning import check_split, continued
+from consortia.evidence.pack import Opened
+from consortia.ids import member_of
+from consortia.parties.approval import Terms, build_approval, verify_approvals
+from consortia.parties.checks import concerned_cards
+from consortia.parties.transport.key_schedule import check_hellos, digest_of_envelopes
+from consortia.parties.work import Documents
+from consortia.plans.concerned import outputs_of, parties_of
+from consortia.policies.compiling import Compiled
+from consortia.policies.own.data import tables_needed
+from consortia.policies.review import reviewers
+from consortia.trust.envelope import Envelope
+from consortia.trust.sessions import Approval, Hello, MemberDigest, Seal, Submission
+from consortia.trust.statements import ReviewDecision
+from consortia.trust.verify import verify_by_one
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The verified statements of all parties, by party, and the officers' reviews."""
+
+    approvals: Mapping[str, Approval]
+    hellos: Mapping[str, Hello]
+    seals: Mapping[str, Seal]
+    reviews: tuple[ReviewDecision, ...]
+
+
+def approvals_of(opened: Opened, believed: Believed, compiled: Compiled, submission: Submission) -> dict[str, Approval]:
+    """All parties' approvals, by party: each signed by its node, each of exactly what the pack's documents say.
+
+    Raises ProtocolAbort ``audit/approval`` and as ``verify_approvals`` does.
+    """
+    plan, trusted = compiled.plan, believed.trusted
+    own = Approval.parse(Envelope.from_bytes(opened.first("approval").document.encode()).payload_bytes())
+    policies = {owner: believed.policies[owner].digest for owner in plan.owners() if owner in believed.policies}
+    documents = Documents(trusted, believed.catalogue.digest(), ())
+    terms = Terms(
+        session=opened.pack.session,
+        submission=Envelope.from_bytes(opened.first("submission").document.encode()).digest(),
+        plan=plan,
+        leakage=submission.leakage,
+        manifest=trusted.manifest.digest(),
+        catalogue=believed.catalogue.digest(),
+        cards=concerned_cards(documents, plan, submission),
+        policies=tuple(MemberDigest(member=owner, digest=digest) for owner, digest in sorted(policies.items())),
+    )
+    due = build_approval(
+        terms,
+        party=opened.pack.member,
+        not_after=own.not_after,
+        snapshots=own.snapshots,
+        result_key=own.result_key,
+        reservation=own.reservation,
+    )
+    if own != due:
+        raise ProtocolAbort(
+            "audit/approval",
+            f"the approval of `{opened.pack.member}` does not state what the pack's documents say",
+            place="approval",
+            remedy="the pack is not genuine, or was made by another version of consortia",
+        )
+    keys = {party: trusted.node_key(party, believed.at) for party in parties_of(plan)}
+    tables = {owner: tables_needed(plan, owner, believed.catalogue) for owner in plan.owners()}
+    envelopes = [Envelope.from_bytes(document) for document in opened.documents("verified-approval")]
+    return verify_approvals(own, tables, envelopes, keys, believed.at)
+
+
+def reviews_of(
+    opened: Opened, believed: Believed, compiled: Compiled, submission: Submission
+) -> tuple[ReviewDecision, ...]:
+    """The officers' words on the run: one that approves for every owner whose policy asks for a review.
+
+    Raises ProtocolAbort ``audit/review`` naming the owner without one, and as ``verify_by_one`` does.
+    """
+    found = []
+    for document in opened.documents("review"):
+        envelope = Envelope.from_bytes(document)
+        claimed = ReviewDecision.parse(envelope.payload_bytes())
+        key = believed.trusted.person_key(claimed.person, believed.at, "officer")
+        word = verify_by_one(envelope, ReviewDecision, claimed.person, key)
+        same = (word.session, word.plan, word.leakage) == (
+            opened.pack.session,
+            submission.plan,
+            submission.leakage,
+        )
+        if not same or member_of(word.person) != word.member or word.person == submission.submitter:
+            raise _review(f"the word of `{word.person}` is not one on this run")
+        found.append(word)
+    agreed = {word.member for word in found if word.decision == "approve"}
+    missing = [owner for owner in reviewers(compiled.plan, believed.world) if owner not in agreed]
+    if missing:
+        raise _review(f"no officer of {', '.join(missing)} approved the run, and the policy asks for it")
+    return tuple(found)
+
+
+def hellos_of(opened: Opened, believed: Believed, approvals: Mapping[str, Approval]) -> dict[str, Hello]:
+    """All parties' hellos, by party: each signed, each of this run and these approvals; no heads contradict.
+
+    Raises ProtocolAbort ``audit/hello``, ``transport/hello`` and as ``check_split`` does.
+    """
+    hellos: dict[str, Hello] = {}
+    for document in opened.documents("hello"):
+        envelope = Envelope.from_bytes(document)
+        party = Hello.parse(envelope.payload_bytes()).party
+        if party not in approvals or party in hellos:
+            raise _hello(f"`{party}` is no party of the run, or spoke twice")
+        hellos[party] = verify_by_one(envelope, Hello, party, believed.trusted.node_key(party, believed.at))
+    own = hellos.get(opened.pack.member)
+    if own is None:
+        raise _hello(f"the hello of `{opened.pack.member}` is missing")
+    check_hellos(own, hellos, frozenset(approvals))
+    digests = {
+        Approval.parse(Envelope.from_bytes(document).payload_bytes()).party: document
+        for document in opened.documents("verified-approval")
+    }
+    approval = approvals[own.party]
+    stated = (own.session, own.plan, own.leakage, own.manifest, own.catalogue, own.approvals, own.computers)
+    if stated != (
+        approval.session,
+        approval.plan,
+        approval.leakage,
+        approval.manifest,
+        approval.catalogue,
+        digest_of_envelopes("consortia/approvals/v1", digests),
+        approval.computers,
+    ):
+        raise _hello("the hellos are of another run than the approvals")
+    check_split((), hellos)
+    return hellos
+
+
+def seals_of(
+    opened: Opened, believed: Believed, compiled: Compiled, submission: Submission, hellos: Mapping[str, Hello]
+) -> dict[str, Seal]:
+    """The closing statements that the pack holds, by party: signed, of one run, each continuing every head named.
+
+    Raises ProtocolAbort ``audit/seal`` and ``evidence/split-view``.
+    """
+    seals: dict[str, Seal] = {}
+    for envelope in (opened.pack.seal, *opened.pack.seals):
+        party = Seal.parse(envelope.payload_bytes()).party
+        if party not in hellos or party in seals:
+            raise _seal(f"`{party}` is no party of the run, or spoke twice", party)
+        seal = verify_by_one(envelope, Seal, party, believed.trusted.node_key(party, believed.at))
+        own = seals.get(opened.pack.member, seal)
+        if (seal.session, seal.attempt, seal.plan, seal.transcript, seal.outcome) != (
+            opened.pack.session,
+            own.attempt,
+            submission.plan,
+            own.transcript,
+            own.outcome,
+        ):
+            raise _seal(f"the closing statement of `{party}` is of another run", party)
+        outputs = len(outputs_of(compiled.plan)) if party in compiled.plan.computers else 0
+        if seal.outcome == "released" and len(seal.commitments) != outputs:
+            raise _seal(f"`{party}` released {len(seal.commitments)} parts, and the plan has {outputs} for it", party)
+        for hello in hellos.values():
+            continued(hello.heads, seal)
+        seals[party] = seal
+    ordered = [Seal.parse(envelope.payload_bytes()).party for envelope in opened.pack.seals]
+    if ordered != sorted(ordered):
+        raise _seal("the closing statements stand out of order", "seals")
+    return seals
+
+
+def _review(what: str) -> ProtocolAbort:
+    return ProtocolAbort("audit/review", what, place="review", remedy="ask the owner's officers")
+
+
+def _hello(what: str) -> ProtocolAbort:
+    return ProtocolAbort("audit/hello", what, place="hello", remedy="the pack is not genuine; ask its member")
+
+
+def _seal(what: str, place: str) -> ProtocolAbort:
+    return ProtocolAbort("audit/seal", what, place=place, remedy="the pack is not genuine; ask its member")

@@ -1,0 +1,295 @@
+"""Evidence packs of real sessions: exported twice alike, verified offline, shown as a page, and no change passes."""
+
+import json
+import random
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+from typer.testing import CliRunner
+
+from consortia.audit.believed import Memory
+from consortia.audit.html import page_html
+from consortia.audit.page import Page, Section, page_of, page_text
+from consortia.audit.verify import verify_pack
+from consortia.cli.main import app
+from consortia.errors import ConsortiaError, ProtocolAbort
+from tests.e2e_cluster import Cluster
+from tests.packs import SQL, pack_of, sealed_sessions
+
+SECOND = "SELECT flag, SUM(amount) AS total FROM visits GROUP BY flag"
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cluster, list[str]]:
+    return sealed_sessions(tmp_path_factory.mktemp("evidence"), (SQL, SECOND))
+
+
+@pytest.fixture(scope="module")
+def pack(evidence: tuple[Cluster, list[str]]) -> bytes:
+    cluster, sessions = evidence
+    return pack_of(cluster, "bank-a", sessions[1])
+
+
+def fingerprint(cluster: Cluster) -> str:
+    return cluster.world.manifest.digest()
+
+
+def test_every_member_exports_its_own_pack_of_every_session_and_each_verifies(
+    evidence: tuple[Cluster, list[str]],
+) -> None:
+    cluster, sessions = evidence
+    memory = Memory()
+    for session in sessions:
+        for member in cluster.world.members:
+            data = pack_of(cluster, member, session)
+            assert data == pack_of(cluster, member, session[:8])
+            verified = verify_pack(data, fingerprint(cluster), memory)
+            assert (verified.session, verified.opened.pack.member) == (session, member)
+            assert set(verified.run.seals) == set(verified.run.approvals) == set(cluster.world.members)
+            assert len(verified.checks) == 8
+
+
+def test_a_pack_holds_no_value_of_the_data(evidence: tuple[Cluster, list[str]], pack: bytes) -> None:
+    cluster, _ = evidence
+    people = {person for _, (person, *_) in cluster.pooled}
+    text = pack.decode()
+    assert len(people) > 50
+    assert not [person for person in people if re.search(rf"(?<![0-9a-z]){person}(?![0-9a-z])", text)]
+
+
+def test_the_page_says_who_asked_what_of_whom_who_consented_and_how_it_ended(
+    evidence: tuple[Cluster, list[str]], pack: bytes
+) -> None:
+    cluster, sessions = evidence
+    text = re.sub(" +", " ", page_text(page_of(verify_pack(pack, fingerprint(cluster)))))
+    for said in (
+        sessions[1],
+        "VERIFIED: 8 checks passed",
+        "the one that was given",
+        "ana@bank-a",
+        SECOND,
+        "legal basis: consent",
+        "signed by otto@bank-b, petra@bank-b",
+        "visits, committed as ",
+        "bank-c released: 1 result part,",
+        "It does not show that a member's registered rows are true",
+    ):
+        assert said in text, said
+
+
+def test_the_html_page_says_the_same_and_fetches_nothing(evidence: tuple[Cluster, list[str]], pack: bytes) -> None:
+    page = page_of(verify_pack(pack))
+    html = page_html(page)
+    assert html.count("<section>") == len(page.sections)
+    assert "compare it with the one you were given" in html
+    assert not re.search(r"<script|<link|<img|src=|https?://|url\(", html)
+
+
+def test_a_query_with_markup_stays_text() -> None:
+    page = Page("<b>", "<i>", (Section("<u>", (("<s>", ("<script>alert(1)</script>", "a & b")),)),))
+    html = page_html(page)
+    assert "<script>" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+def test_another_manifest_is_refused(pack: bytes) -> None:
+    with pytest.raises(ProtocolAbort) as refused:
+        verify_pack(pack, "ab" * 32)
+    assert refused.value.code == "audit/not-verified"
+    assert "trust/fingerprint" in refused.value.message
+
+
+def test_memory_is_used_between_two_instants_only(pack: bytes) -> None:
+    memory = Memory()
+    believed = verify_pack(pack, memory=memory).believed
+    ((key, held),) = memory._held.items()
+    later = believed.at + timedelta(minutes=5)
+    assert memory.recall(key, later) is None
+    assert memory.recall(key, believed.at) == believed
+    memory.keep(key, held[0].__class__(later, *[getattr(believed, name) for name in held[0].__slots__[1:]]))
+    between = memory.recall(key, believed.at + timedelta(minutes=2))
+    assert between is not None
+    assert between.at == believed.at + timedelta(minutes=2)
+
+
+# --- changes -----------------------------------------------------------------------------------------------------
+
+
+def refused(data: bytes, memory: Memory | None = None) -> bool:
+    try:
+        verify_pack(data, memory=memory)
+    except ConsortiaError as error:
+        return error.code == "audit/not-verified"
+    return False
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    """``data`` with one byte changed, a letter or digit to another one so that it stays well-formed text."""
+    byte = data[place]
+    other = byte ^ 1 if chr(byte).isalnum() and chr(byte ^ 1).isalnum() else byte ^ 0x20 if byte != 0x20 else 0x21
+    return data[:place] + bytes([other]) + data[place + 1 :]
+
+
+def places_by_class(data: bytes) -> dict[str, list[int]]:
+    """Positions by what stands there: for each path, numbers of lists left out, first, middle and last ones."""
+    text = data.decode()
+    found: dict[str, list[int]] = {}
+
+    def note(path: str, begin: int, end: int) -> None:
+        found.setdefault(path, []).extend(dict.fromkeys((begin, (begin + end) // 2, end - 1)))
+
+    def value(path: str, place: int) -> int:
+        if text[place] == "{":
+            place += 1
+            while text[place - 1] != "}":
+                name, after = json.decoder.scanstring(text, place + 1)
+                note(f"{path} name", place, after)
+                place = value(f"{path}.{name}", after + 1) + 1
+            return place
+        if text[place] == "[":
+            note(f"{path} list", place, place + 1)
+            place += 1
+            if text[place] == "]":
+                return place + 1
+            while text[place - 1] != "]":
+                place = value(f"{path}[]", place) + 1
+            return place
+        if text[place] == '"':
+            _, after = json.decoder.scanstring(text, place + 1)
+            note(path, place + 1 if after > place + 2 else place, after - 1 if after > place + 2 else after)
+            return after
+        match = re.compile(r"-?\d+|true|false|null").match(text, place)
+        assert match is not None
+        note(path, place, match.end())
+        return match.end()
+
+    assert value("", 0) == len(text)
+    return found
+
+
+def test_a_changed_byte_of_every_kind_is_detected(pack: bytes) -> None:
+    classes = places_by_class(pack)
+    assert len(classes) > 30
+    chance, memory, tried = random.Random(5), Memory(), 0
+    for path, places in classes.items():
+        for place in chance.sample(places, min(5, len(places))):
+            assert refused(flipped(pack, place), memory), (path, place)
+            tried += 1
+    assert tried > 120
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(8))
+def test_every_changed_byte_is_detected(pack: bytes, part: int) -> None:
+    memory = Memory()
+    for place in range(part, len(pack), 8):
+        assert refused(flipped(pack, place), memory), place
+
+
+def changed(pack: bytes, change: Callable[[Any], None]) -> bytes:
+    """The pack after ``change`` to its JSON, canonical again: what somebody would make who knows the format."""
+    value = json.loads(pack)
+    change(value)
+    return rfc8785.dumps(value)
+
+
+def entry(value: Any, kind: str) -> Any:
+    return next(one for one in value["entries"] if one["leaf"]["kind"] == kind)
+
+
+def swap_seals(value: Any) -> None:
+    value["seals"] = value["seals"][::-1]
+
+
+def other_head(value: Any) -> None:
+    value["seal"] = value["seals"][0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda value: value["entries"].remove(entry(value, "submission")),
+        lambda value: value["entries"].reverse(),
+        lambda value: value["entries"].append(value["entries"][0]),
+        lambda value: entry(value, "approval").update(document=entry(value, "submission")["document"]),
+        lambda value: value["files"].pop(),
+        lambda value: value["files"].append({"digest": "0" * 64, "content": "more"}),
+        lambda value: value.update(session="0" * 32),
+        lambda value: value.update(member="bank-b"),
+        lambda value: value["seals"].append(value["seals"][0]),
+        lambda value: value["seals"].append(value["seal"]),
+        lambda value: value.update(more="1"),
+        swap_seals,
+        other_head,
+    ],
+)
+def test_what_somebody_who_knows_the_format_would_change_is_detected(
+    pack: bytes, change: Callable[[Any], None]
+) -> None:
+    assert refused(changed(pack, change))
+
+
+def test_parts_of_another_session_do_not_fit(evidence: tuple[Cluster, list[str]], pack: bytes) -> None:
+    cluster, sessions = evidence
+    other = json.loads(pack_of(cluster, "bank-a", sessions[0]))
+
+    def take(part: str) -> Callable[[Any], None]:
+        return lambda value: value.update({part: other[part]})
+
+    assert all(refused(changed(pack, take(part))) for part in ("entries", "seal", "seals", "files"))
+
+
+# --- commands ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(evidence: tuple[Cluster, list[str]]) -> Iterator[Callable[..., Any]]:
+    cluster, _ = evidence
+    home = str(cluster.world.home("bank-b").path)
+
+    def invoke(*arguments: str, code: int = 0) -> Any:
+        result = CliRunner().invoke(app, ["audit", *arguments], env={"CONSORTIA_HOME": home})
+        assert result.exit_code == code, result.output
+        return result
+
+    return invoke
+
+
+def test_export_and_verify_by_command(
+    evidence: tuple[Cluster, list[str]], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    cluster, sessions = evidence
+    file, page = tmp_path / "a.pack", tmp_path / "a.html"
+    exported = json.loads(run("export", sessions[0], "--out", str(file), "--json").stdout)
+    run("export", sessions[0], "--out", str(file))
+    assert exported["bytes"] == file.stat().st_size
+    shown = run("verify", str(file), "--fingerprint", fingerprint(cluster), "--html", str(page))
+    assert f"Session {sessions[0]}, released" in shown.stdout
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    answer = json.loads(run("verify", str(file), "--json").stdout)
+    assert (answer["verified"], answer["sha256"]) == (True, exported["sha256"])
+    file.write_bytes(flipped(file.read_bytes(), 1000))
+    error = json.loads(run("verify", str(file), "--json", code=1).stderr)["error"]
+    assert error["code"] == "audit/not-verified"
+    assert run("export", sessions[0], "--out", str(file), code=2)
+
+
+def test_the_log_lists_entries_and_checks_every_hash(
+    evidence: tuple[Cluster, list[str]], run: Callable[..., Any]
+) -> None:
+    _, sessions = evidence
+    found = json.loads(run("log", "--session", sessions[0], "--check", "--json").stdout)
+    kinds = [leaf["kind"] for leaf in found["entries"]]
+    assert kinds[:3] == ["submission", "approval", "basis"]
+    assert kinds.count("verified-seal") == 2
+    assert {leaf["session"] for leaf in found["entries"]} == {sessions[0]}
+    assert "every hash is right" in run("log", "--check").stderr
+
+
+def test_what_was_never_sealed_has_no_pack(run: Callable[..., Any]) -> None:
+    assert "audit/session" in run("export", "zz", code=2).stderr
