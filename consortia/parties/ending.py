@@ -11,13 +11,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from consortia.control.messages import End, Fault, Kind
+from consortia.control.messages import End, Fault, Kind, Proposal, decode
 from consortia.control.phases import ENDS, MOVES, Phase
 from consortia.errors import ConsortiaError, PeerError, PolicyRefusal, ProtocolAbort, RequestError
 from consortia.parties.checks import Refused
+from consortia.parties.past import DENIED_KIND
 from consortia.parties.store import SessionMemory
 from consortia.parties.tools import Tools
 from consortia.parties.witness import earlier_of, witness_seals
+from consortia.trust.certificates import COORDINATOR
 from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.sessions import Denial, Seal
 
@@ -66,6 +68,7 @@ def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str) -
             return current
         if current in (Phase.PROPOSED, Phase.REVIEWING, Phase.HELD):
             target = Phase.DENIED
+            _keep_question(tools, transaction, session, error, now)
             signed = seal_document(_denial(tools, session, error, claimed_plan), (tools.signer,))
             tools.store.journal.append(transaction, session=session, kind="denial", payload=signed.to_bytes(), now=now)
             tools.control.post(transaction, Kind.DENIAL, signed, session)
@@ -81,6 +84,16 @@ def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str) -
         tools.store.move(transaction, session, target, error.code, now)
     tools.control.flush()
     return target
+
+
+def _keep_question(tools: Tools, transaction: Connection, session: str, error: ConsortiaError, now: datetime) -> None:
+    """Journal the submission that a policy denies: it has been verified before any policy was asked."""
+    if not isinstance(error, PolicyRefusal):
+        return
+    shown = [letter for letter in tools.store.letters(transaction, session) if letter.kind == Kind.PROPOSAL]
+    for letter in shown[:1]:  # the one that the session took
+        asked = decode(Proposal, letter.body, Kind.PROPOSAL, COORDINATOR).submission.to_bytes()
+        tools.store.journal.append(transaction, session=session, kind=DENIED_KIND, payload=asked, now=now)
 
 
 def ended(tools: Tools, session: str, end: End) -> Phase:
