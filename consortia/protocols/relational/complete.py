@@ -44,7 +44,7 @@ def completed(engine: Engine, table: SharedTable, domains: Sequence[Domain], num
     keys = [domain.key for domain in domains]
     groups = table.only([*keys, *numbers])
     for domain in domains:
-        _check(groups.column(domain.key), domain)
+        check_key(groups.column(domain.key), domain)
     whole = _public(engine, domains, groups)
     ordered = order_by(engine.narrow("order"), union_all(engine, [groups, whole]), keys)
     measures = tuple(_sum(name, groups.column(name)) for name in numbers)
@@ -53,7 +53,8 @@ def completed(engine: Engine, table: SharedTable, domains: Sequence[Domain], num
     return replace(found, valid=fill_planes(engine, whole.length, 1, 1))
 
 
-def _check(column: SharedColumn, domain: Domain) -> None:
+def check_key(column: SharedColumn, domain: Domain) -> None:
+    """InternalError ``relational/shape`` unless ``column`` is shared as ``domain`` says."""
     value = column.value
     fits = isinstance(value, Boolean) and value.bits == domain.bits and column.lo == domain.lo
     if not fits or (column.validity is not None) != domain.nullable:
