@@ -46,6 +46,7 @@ from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.home import Home
 from consortia.trust.hpke import KemPrivateKey
 from consortia.trust.manifest import Role
+from consortia.trust.notices import standing
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
 from tests.consortium import PEOPLE, Consortium, make_consortium
 from tests.fixtures_catalogue import CATALOGUE
@@ -137,7 +138,10 @@ class TokenWork:
     def documents(self, purpose: str = "", owners: Sequence[str] = ()) -> Documents:
         trusted = self.home.trusted()
         policies = tuple(MemberDigest(member=owner, digest="2" * 64) for owner in owners)
-        return self.script.documents(Documents(trusted, trusted.require_catalogue().digest, policies))
+        present = Documents(
+            trusted, trusted.require_catalogue().digest, policies, standing(self.home.trust, trusted.manifest)
+        )
+        return self.script.documents(present)
 
     def review(self, submission: Submission) -> Review:
         documents = self.documents(submission.purpose, self.plan.owners())

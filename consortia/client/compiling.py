@@ -18,6 +18,7 @@ from consortia.policies.compiling import Compiled, compile_analysis, fastest
 from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
 from consortia.trust.home import PROFILE_VARIABLE, Profile
+from consortia.trust.notices import standing
 from consortia.trust.trusted import TrustedSet
 
 
@@ -52,7 +53,8 @@ def believe(profile: Profile, now: datetime) -> Belief:
     trusted.require_catalogue()
     catalogue = Catalogue.parse(folder.catalogue().payload_bytes())
     envelopes = [folder.policy(owner, purpose) for owner, purpose in folder.policies()]
-    world, refused = world_of(trusted, catalogue, envelopes, now)
+    revoked = standing(folder, trusted.manifest).revoked
+    world, refused = world_of(trusted, catalogue, envelopes, now, revoked)
     return Belief(trusted, world, refused)
 
 

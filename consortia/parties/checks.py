@@ -4,7 +4,7 @@ Before the approval: the submission's documents, plan and leakage report against
 Before the release: the documents in force then against those now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,8 +13,11 @@ from consortia.parties.work import Documents, Review
 from consortia.plans.concerned import parties_of
 from consortia.plans.differ import first_difference
 from consortia.plans.model import Plan
+from consortia.policies.signed import require_not_revoked
+from consortia.trust.documents import instant_text
 from consortia.trust.envelope import Envelope
 from consortia.trust.keys import PublicKey
+from consortia.trust.notices import Standing
 from consortia.trust.sessions import Approval, MemberDigest, Submission
 
 
@@ -37,6 +40,32 @@ class Refused(PolicyRefusal):
     def __init__(self, code: str, reasons: tuple[str, ...]) -> None:
         super().__init__(code, "; ".join(reasons))
         self.reasons = reasons
+
+
+def objection(standing: Standing, policies: Sequence[MemberDigest]) -> ConsortiaError | None:
+    """Why no run may go on, or none that rests on ``policies``; None if nothing stands in its way. Pure."""
+    if standing.stops:
+        stop = standing.stops[0]
+        return PolicyRefusal(
+            "parties/emergency-stop",
+            f"`{stop.person}` stopped everything at {instant_text(stop.at)}: {stop.reason}",
+            remedy=f"two officers of `{stop.member}` lift it with `consortia emergency-stop --lift`",
+        )
+    for policy in policies:
+        try:
+            require_not_revoked(policy.digest, standing.revoked)
+        except PolicyRefusal as error:
+            return error
+    return None
+
+
+def revocations_of(standing: Standing, purpose: str, owners: Collection[str]) -> tuple[str, ...]:
+    """Why ``owners`` have no policy for ``purpose``, for a denial: a reason for each that was revoked. Pure."""
+    return tuple(
+        f"`{found.person}` revoked version {found.version} of the policy of `{found.owner}`: {found.reason}"
+        for _, found in sorted(standing.revoked.items())
+        if found.purpose == purpose and found.owner in owners
+    )
 
 
 def check_documents(submission: Submission, review: Review, shown: Plan) -> None:
@@ -88,9 +117,13 @@ def check_plan(submission: Submission, review: Review, shown: Plan) -> None:
 def check_unchanged(agreed: Agreed, now: Documents, at: datetime) -> None:
     """Raise ProtocolAbort ``parties/changed-before-release`` if a document was replaced, revoked or expired since.
 
-    Every card that the run rests on is judged again ``at`` this instant: a computer that owns no data too.
+    PolicyRefusal ``policies/revoked`` and ``parties/emergency-stop`` say so by name. Every card that the run rests on
+    is judged again ``at`` this instant: a computer that owns no data too.
     """
     before = agreed.documents
+    stopped = objection(now.standing, before.policies)
+    if stopped is not None:
+        raise stopped
     concerned = concerned_cards(now, agreed.plan, agreed.submission)
     for name, mine, theirs in (
         ("manifest", before.trusted.manifest.digest(), now.trusted.manifest.digest()),

@@ -5,6 +5,7 @@ session, one that reports progress. At its start the node ends what a crash left
 resumed, because its keys and seeds are gone; only a session whose parts had left already is brought to its seal.
 """
 
+import hashlib
 import re
 import threading
 import time
@@ -19,7 +20,7 @@ from consortia.control.connection import ControlConnection, Receiver
 from consortia.control.diagnosis import split_endpoint
 from consortia.control.identity import TlsIdentity
 from consortia.control.mailbox import Letter
-from consortia.control.messages import Fault, Kind, ResultsAnswer
+from consortia.control.messages import Fault, Kind, Noted, ResultsAnswer
 from consortia.control.phases import ENDS, Phase
 from consortia.errors import ConsortiaError, OperatorError, PeerError, RequestError
 from consortia.ids import SESSION_PATTERN
@@ -28,6 +29,7 @@ from consortia.parties.holding import held_runs, overdue
 from consortia.parties.memory import keep_memory, return_memory
 from consortia.parties.results import check_request, decrypt, results_key
 from consortia.parties.session import SessionRunner
+from consortia.parties.stopping import Bulletin
 from consortia.parties.store import Store
 from consortia.parties.tools import Tools
 from consortia.parties.transport.mesh import Listener
@@ -89,6 +91,7 @@ class PartyNode:
             results_key=key,
             software=__version__,
         )
+        self._bulletin = Bulletin(home.trust, self._store, clock)
         self._most_sessions = config.most_sessions
         self._runners: dict[str, tuple[SessionRunner, threading.Thread]] = {}
         self._lock = threading.Lock()
@@ -187,6 +190,9 @@ class PartyNode:
     def _deliver(self, letter: Letter) -> None:
         if letter.kind in _REQUESTS:
             self._answer(letter)
+            return
+        if letter.kind == Kind.NOTICE:
+            self._notice(letter)
             return
         with self._lock:
             # Under the lock, so that a held session's thread that ends meanwhile sees that something has arrived.
@@ -310,6 +316,33 @@ class PartyNode:
             piece_bytes=tools.limits.control.piece_bytes,
         )
 
+    def _notice(self, letter: Letter) -> None:
+        """A revocation or a stop: keep it if it is right, act on it, and tell its author."""
+        fault = None
+        try:
+            envelope = Envelope.from_bytes(letter.body)
+            self._bulletin.take(envelope, self._tools.work.documents().trusted)
+            self._heed()
+        except ConsortiaError as error:
+            _LOG.warning("notice-refused", sender=letter.sender, **error.as_dict())
+            fault = Fault.of(error, self.member)
+        digest = hashlib.sha256(letter.body).hexdigest()
+        self._control.send(Kind.NOTED, Noted(member=self.member, notice=digest, fault=fault), "", letter.sender)
+
+    def _heed(self) -> None:
+        """If there are new notices: end the runs that they concern, and decide held ones again."""
+        if not self._bulletin.news():
+            return
+        standing = self._tools.work.documents().standing
+        with self._lock:
+            runners = [runner for runner, _ in self._runners.values()]
+        for runner in runners:
+            runner.reconsider(standing)
+        with self._store.begin() as transaction:
+            held = [hold.session for hold in self._store.holds.all(transaction)]
+        for session in held:
+            self._wake(session)
+
     # --- start, clock and connection --------------------------------------------------------------------
 
     def _recover(self) -> None:
@@ -347,8 +380,12 @@ class PartyNode:
                 runners = [(session, runner) for session, (runner, _) in self._runners.items()]
             for session, runner in runners:
                 self._control.notify(Kind.PROGRESS, runner.progress(), session)
-            for session, error in overdue(self._store, self._clock()).items():
-                self._wake(session, error)
+            try:
+                self._heed()
+            except ConsortiaError as error:  # without this thread nobody would hear of a session's progress
+                _LOG.error("notices-unreadable", **error.as_dict())
+            for session, ending in overdue(self._store, self._clock()).items():
+                self._wake(session, ending)
 
     def _changed(self, failure: ConsortiaError | None) -> None:
         if failure is None:

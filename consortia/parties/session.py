@@ -39,6 +39,7 @@ from consortia.parties.checks import (
     check_plan,
     check_unchanged,
     concerned_cards,
+    objection,
 )
 from consortia.parties.ending import NO_DIGEST, close_with_statement, ended, fail, is_closed
 from consortia.parties.holding import reviewed
@@ -58,7 +59,8 @@ from consortia.trust.documents import Frozen
 from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.hpke import KemPrivateKey
 from consortia.trust.keys import PublicKey
-from consortia.trust.sessions import Approval, Submission
+from consortia.trust.notices import Standing
+from consortia.trust.sessions import Approval, MemberDigest, Submission
 
 _LOG = structlog.get_logger("consortia.parties")
 _CAUSE_SECONDS = 2.0
@@ -80,6 +82,7 @@ class SessionRunner:
         self._step = ""
         self._shared_since: float | None = None
         self._claimed_plan = NO_DIGEST
+        self._policies: tuple[MemberDigest, ...] = ()
         self._log = _LOG.bind(session=session, member=tools.member)
 
     def deliver(self, letter: Letter) -> None:
@@ -92,6 +95,12 @@ class SessionRunner:
         """End the session with ``error``, from another thread."""
         self._inbox.interrupt(error)
         self._drop_links()
+
+    def reconsider(self, standing: Standing) -> None:
+        """End the session, from any thread, if what stands now forbids it; what has been released stays released."""
+        error = objection(standing, self._policies)
+        if error is not None and self._phase is not Phase.RELEASING:
+            self.interrupt(error)
 
     def progress(self) -> Progress:
         """What can be told of the work so far: step and bytes, which follow from the plan and not from data."""
@@ -161,8 +170,10 @@ class SessionRunner:
 
     def _review(self, proposal: Proposal) -> tuple[Submission, Review]:
         tools = self._tools
-        trusted = tools.work.documents().trusted
-        submission = verified_submission(proposal.submission, self._session, trusted, tools.clock())
+        documents = tools.work.documents()
+        self.reconsider(documents.standing)
+        self._inbox.check()
+        submission = verified_submission(proposal.submission, self._session, documents.trusted, tools.clock())
         self._claimed_plan = submission.plan
         shown = Plan.parse(proposal.plan.encode())
         review = tools.work.review(submission)
@@ -170,6 +181,9 @@ class SessionRunner:
         if review.denials:
             raise Refused(review.denial_code, review.denials)
         self._claimed_plan = review.plan.digest()
+        self._policies = review.documents.policies
+        self.reconsider(review.documents.standing)
+        self._inbox.check()
         check_plan(submission, review, shown)
         parties = parties_of(review.plan)
         if tools.member not in parties or proposal.parties != parties:

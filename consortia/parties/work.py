@@ -14,17 +14,22 @@ from consortia.policies.accounting import Charge
 from consortia.policies.own import OwnCase
 from consortia.policies.verdicts import Decision
 from consortia.protocols.channel import Channel
+from consortia.trust.notices import Standing
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
 from consortia.trust.trusted import TrustedSet
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The documents in force at this party now: what a session rests on, and what is compared before the release."""
+    """The documents in force at this party now: what a session rests on, and what is compared before the release.
+
+    ``standing`` is what stands in the way of runs: revoked policies, and stops.
+    """
 
     trusted: TrustedSet
     catalogue: str
     policies: tuple[MemberDigest, ...]
+    standing: Standing = field(default_factory=Standing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from consortia.execution.liveness import shared_steps
 from consortia.execution.noise import Draws, drawn
 from consortia.execution.schedule import overlapping
 from consortia.parties.basis import gather
+from consortia.parties.checks import revocations_of
 from consortia.parties.data.identifiers import with_identifiers
 from consortia.parties.data.snapshots import SnapshotStore
 from consortia.parties.local.database import Limits
@@ -44,6 +45,7 @@ from consortia.protocols.shares import Words
 from consortia.protocols.sharing.external import send_input
 from consortia.protocols.transcript import Transcript
 from consortia.trust.home import Home
+from consortia.trust.notices import Standing, standing
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
 from consortia.trust.trusted import TrustedSet
 
@@ -70,9 +72,9 @@ class Workshop:
     def documents(self, purpose: str = "", owners: Sequence[str] = ()) -> Documents:
         trusted = self._home.trusted()
         if not owners:
-            return Documents(trusted, trusted.require_catalogue().digest, ())
+            return Documents(trusted, trusted.require_catalogue().digest, (), self._standing(trusted))
         world = self._world(trusted)
-        return _documents(trusted, world, owners, purpose)
+        return self._documents(trusted, world, owners, purpose)
 
     def review(self, submission: Submission) -> Review:
         trusted = self._home.trusted()
@@ -87,13 +89,15 @@ class Workshop:
             self._clock(),
             submission.circuits,
         )
-        documents = _documents(trusted, world, compiled.plan.owners(), submission.purpose)
+        documents = self._documents(trusted, world, compiled.plan.owners(), submission.purpose)
         if compiled.leakage is None:
             denied = refusal(compiled)
             reasons = tuple(
                 f"{owner}: {reason.text} (rule {reason.rule})" for owner, reason in compiled.decision.denials()
             )
-            return Review(documents, compiled.plan, "", denied.code, reasons or (denied.message,))
+            without = set(compiled.plan.owners()) - {policy.member for policy in documents.policies}
+            revoked = revocations_of(documents.standing, submission.purpose, without)
+            return Review(documents, compiled.plan, "", denied.code, (*revoked, *reasons) or (denied.message,))
         plan = compiled.plan
         tables = {owner: tables_needed(plan, owner, world.catalogue) for owner in plan.owners()}
         charges = {
@@ -196,14 +200,17 @@ class Workshop:
     def _world(self, trusted: TrustedSet) -> PolicyWorld:
         folder = self._home.trust
         envelopes = [folder.policy(owner, purpose) for owner, purpose in folder.policies()]
-        world, _ = world_of(trusted, self._catalogue(trusted), envelopes, self._clock())
+        revoked = self._standing(trusted).revoked
+        world, _ = world_of(trusted, self._catalogue(trusted), envelopes, self._clock(), revoked)
         return world
 
+    def _standing(self, trusted: TrustedSet) -> Standing:
+        return standing(self._home.trust, trusted.manifest)
 
-def _documents(trusted: TrustedSet, world: PolicyWorld, owners: Sequence[str], purpose: str) -> Documents:
-    digests = world.digests(tuple(owners), purpose)
-    policies = tuple(MemberDigest(member=owner, digest=digest) for owner, digest in digests.items())
-    return Documents(trusted, trusted.require_catalogue().digest, policies)
+    def _documents(self, trusted: TrustedSet, world: PolicyWorld, owners: Sequence[str], purpose: str) -> Documents:
+        digests = world.digests(tuple(owners), purpose)
+        policies = tuple(MemberDigest(member=owner, digest=digest) for owner, digest in digests.items())
+        return Documents(trusted, trusted.require_catalogue().digest, policies, self._standing(trusted))
 
 
 def _key_columns(plan: Plan) -> dict[str, str]:

@@ -4,9 +4,10 @@ The signatures stand over the file's bytes (DSSE, type ``consortia/policy/v1``),
 """
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from consortia.errors import ConsortiaError, PolicyRefusal, ProtocolAbort
 from consortia.ids import member_of
@@ -17,12 +18,15 @@ from consortia.policies.rules.standing import interval
 from consortia.policies.world import PolicyWorld
 from consortia.trust.envelope import Envelope
 from consortia.trust.keys import PublicKey, short
+from consortia.trust.statements import Revocation
 from consortia.trust.trusted import TrustedSet
 from consortia.trust.verify import verify
 
 POLICY_TYPE = "consortia/policy/v1"
 OFFICERS_NEEDED = 2
 FEWEST_DIGITS = 16
+NOT_REVOKED: Mapping[str, Revocation] = MappingProxyType({})
+"""No revocation, by the digest of the policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +42,18 @@ class SignatureState:
         return max(0, OFFICERS_NEEDED - len(self.signed))
 
 
-def policy_in_force(envelope: Envelope, trusted: TrustedSet, at: datetime) -> LoadedPolicy:
-    """The policy in ``envelope``, if all that makes it one in force holds at ``at``.
+def policy_in_force(
+    envelope: Envelope, trusted: TrustedSet, at: datetime, revoked: Mapping[str, Revocation] = NOT_REVOKED
+) -> LoadedPolicy:
+    """The policy in ``envelope``, if all that makes it one in force holds at ``at``; ``revoked`` as notices say.
 
-    Raises PolicyRefusal ``policies/unsigned`` (fewer than two officers), ``policies/altered`` (a signature does not
+    Raises PolicyRefusal ``policies/revoked``; PolicyRefusal ``policies/unsigned`` (fewer than two officers), ``policies/altered`` (a signature does not
     fit the bytes), ``policies/four-eyes`` (the author signed), ``policies/signer`` (signed by somebody else than an
     officer of the owner), ``policies/consortium``, ``policies/not-yet-valid``, ``policies/expired``; and as
     ``parse_policy`` does.
     """
     loaded = read_policy(envelope.payload_bytes())
+    require_not_revoked(loaded.digest, revoked)
     state = signatures_of(envelope, loaded, trusted, at)
     if state.missing:
         raise PolicyRefusal(
@@ -60,6 +67,18 @@ def policy_in_force(envelope: Envelope, trusted: TrustedSet, at: datetime) -> Lo
     require_enforced(loaded)
     _require_valid(loaded, at)
     return loaded
+
+
+def require_not_revoked(digest: str, revoked: Mapping[str, Revocation]) -> None:
+    """Raise PolicyRefusal ``policies/revoked`` if the policy of this ``digest`` is among ``revoked``."""
+    found = revoked.get(digest)
+    if found is not None:
+        raise PolicyRefusal(
+            "policies/revoked",
+            f"`{found.person}` revoked version {found.version} of the policy of `{found.owner}`: {found.reason}",
+            place=short(digest),
+            remedy=f"two officers of `{found.owner}` sign the next version",
+        )
 
 
 def signatures_of(envelope: Envelope, loaded: LoadedPolicy, trusted: TrustedSet, at: datetime) -> SignatureState:
@@ -144,12 +163,18 @@ def owner_and_purpose(envelope: Envelope) -> tuple[str, str]:
     return policy.identity.owner, policy.purpose.code
 
 
-def accept(envelope: Envelope, held: Envelope | None, trusted: TrustedSet, at: datetime) -> LoadedPolicy:
+def accept(
+    envelope: Envelope,
+    held: Envelope | None,
+    trusted: TrustedSet,
+    at: datetime,
+    revoked: Mapping[str, Revocation] = NOT_REVOKED,
+) -> LoadedPolicy:
     """The policy in ``envelope`` if it is in force and follows the one ``held`` here for the same owner and purpose.
 
     The caller stores it. Raises as ``policy_in_force`` and ``check_succession`` do.
     """
-    loaded = policy_in_force(envelope, trusted, at)
+    loaded = policy_in_force(envelope, trusted, at, revoked)
     before = None if held is None else read_policy(held.payload_bytes())
     if before is None and loaded.policy.identity.version > 1:
         # A member that joins later sees no earlier version; the officers saw it when they signed.
@@ -159,7 +184,11 @@ def accept(envelope: Envelope, held: Envelope | None, trusted: TrustedSet, at: d
 
 
 def world_of(
-    trusted: TrustedSet, catalogue: Catalogue, envelopes: Iterable[Envelope], at: datetime
+    trusted: TrustedSet,
+    catalogue: Catalogue,
+    envelopes: Iterable[Envelope],
+    at: datetime,
+    revoked: Mapping[str, Revocation] = NOT_REVOKED,
 ) -> tuple[PolicyWorld, tuple[ConsortiaError, ...]]:
     """The world of decisions: policies that are in force at ``at``, and why the others are not.
 
@@ -169,7 +198,7 @@ def world_of(
     refused: list[ConsortiaError] = []
     for envelope in envelopes:
         try:
-            held.append(policy_in_force(envelope, trusted, at))
+            held.append(policy_in_force(envelope, trusted, at, revoked))
         except ConsortiaError as error:
             refused.append(error)
     held.sort(key=lambda loaded: (loaded.policy.identity.owner, loaded.policy.purpose.code, loaded.digest))
@@ -246,6 +275,7 @@ __all__ = [
     "check_succession",
     "owner_and_purpose",
     "policy_in_force",
+    "require_not_revoked",
     "require_fingerprint",
     "require_may_sign",
     "signatures_of",

@@ -5,6 +5,7 @@
     cards/bank-a.json         cards/bank-a.signatures.json
     domain-keys/customer.json domain-keys/customer.signatures.json
     policies/bank-a/aml-detection.yaml   policies/bank-a/aml-detection.signatures.json
+    revocations/POLICY.json   stops/STOP.json   lifts/STOP.json   notices (with signatures), by digest: see ``notices``
     accepted.json    in a member's own folder only: the digests of what was accepted there
 
 ``X.json`` is the document indented for reading. What was signed are its canonical bytes, recomputed from the file
@@ -15,8 +16,9 @@ bytes of its YAML file. The same layout serves the folder that members exchange 
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import rfc8785
 from pydantic import ValidationError
@@ -33,6 +35,14 @@ F = TypeVar("F", bound=Frozen)
 CARD_TYPE = "consortia/card/v1"
 POLICY_TYPE = "consortia/policy/v1"
 DOMAIN_KEY_TYPE = "consortia/domain-key/v1"
+
+
+NoticeKind = Literal["revocations", "stops", "lifts"]
+_NOTICES: Mapping[NoticeKind, str] = {
+    "revocations": "consortia/revocation/v1",
+    "stops": "consortia/stop/v1",
+    "lifts": "consortia/lift/v1",
+}
 
 
 class _SignatureFile(Frozen):
@@ -102,6 +112,18 @@ class TrustFolder:
         path = self._policy_path(owner, purpose)
         _write_atomically(path, envelope.payload_bytes())
         _write_signatures(path, envelope)
+
+    def notices(self, kind: NoticeKind) -> list[str]:
+        """The digests under which notices of ``kind`` lie here."""
+        return self._names(kind)
+
+    def notice(self, kind: NoticeKind, digest: str) -> Envelope:
+        """The notice of ``kind`` that concerns the policy or stop of this ``digest``."""
+        return self._read(f"{kind}/{digest}.json", _NOTICES[kind])
+
+    def write_notice(self, kind: NoticeKind, digest: str, envelope: Envelope) -> None:
+        """Store a notice."""
+        self._write(f"{kind}/{digest}.json", envelope)
 
     # --- unsigned ---------------------------------------------------------------------------------------------------
 

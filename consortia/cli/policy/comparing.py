@@ -13,6 +13,7 @@ from consortia.policies.changes.flips import Comparison, Flip, Said
 from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
 from consortia.trust.exchange import Believer
+from consortia.trust.notices import standing
 
 MOST_SHOWN = 20
 """Flips shown to people; ``--json`` has them all."""
@@ -24,7 +25,7 @@ def believed(reader: Believer, at: datetime) -> PolicyWorld:
     trusted.require_catalogue()
     catalogue = Catalogue.parse(reader.trust.catalogue().payload_bytes())
     envelopes = [reader.trust.policy(owner, purpose) for owner, purpose in reader.trust.policies()]
-    world, _ = world_of(trusted, catalogue, envelopes, at)
+    world, _ = world_of(trusted, catalogue, envelopes, at, standing(reader.trust, trusted.manifest).revoked)
     return world
 
 

@@ -7,6 +7,7 @@ from consortia.errors import ConsortiaError
 from consortia.policies.language.parse import read_policy
 from consortia.policies.signed import policy_in_force, signatures_of
 from consortia.trust.folder import read_policy_file
+from consortia.trust.notices import standing
 
 EXAMPLES = (
     "consortia policy show bank-a.aml-detection.yaml --profile ./bank-a/people/otto",
@@ -21,12 +22,13 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Say who has signed a policy, who is missing, until when it is valid, and whether it is in force."""
-    trusted = believer(home, profile, None).trusted()
+    reader = believer(home, profile, None)
+    trusted = reader.trusted()
     envelope = read_policy_file(file)
     loaded = read_policy(envelope.payload_bytes())
     state = signatures_of(envelope, loaded, trusted, now())
     try:
-        policy_in_force(envelope, trusted, now())
+        policy_in_force(envelope, trusted, now(), standing(reader.trust, trusted.manifest).revoked)
         reason = ""
     except ConsortiaError as error:
         reason = str(error)
