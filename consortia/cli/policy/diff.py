@@ -1,5 +1,6 @@
 """``consortia policy diff``: what a new version changes, in words and in answers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,8 @@ from rich.text import Text
 from consortia.cli.options import HomeOption, ProfileOption, believer, now
 from consortia.cli.output import JsonOption, emit, note, table, visible
 from consortia.cli.policy.comparing import believed, flips_text, flips_value
-from consortia.policies.changes.flips import Comparison, asked_by, compare
+from consortia.parties.past import past_questions
+from consortia.policies.changes.flips import Asked, Comparison, asked_by, compare, once
 from consortia.policies.changes.words import Change, changed, counted, require_versions
 from consortia.policies.language.parse import LoadedPolicy, read_policy
 from consortia.trust.folder import read_policy_file
@@ -34,7 +36,8 @@ def command(
     """Say what a new version changes: each word, widened, narrowed or neutral; with a home, which answers flip.
 
     Lines that are only moved or written otherwise show nothing. With a home or profile the examples of both files and
-    generated queries over the catalogue are decided under both versions, beside the other owners' policies in force.
+    generated queries over the catalogue are decided under both versions, beside the other owners' policies in force;
+    with the home of a node also the queries of its journal.
     """
     before, after = (read_policy(read_policy_file(file).payload_bytes()) for file in (old, new))
     require_versions(before.policy, after.policy)
@@ -42,12 +45,22 @@ def command(
     found: Comparison | None = None
     if home is not None or profile is not None:
         world = believed(believer(home, profile, None), now())
-        found = compare(asked_by((before, after), world, now()), before, after, world)
+        asked = once((*_past(home, after), *asked_by((before, after), world, now())))
+        found = compare(asked, before, after, world)
     else:
         note("no queries were decided: give --home or --profile for that")
     emit(_value(before, after, changes, found), _text(before, after, changes, found), json=json)
     if exit_code and (changes or (found is not None and found.flips)):
         raise typer.Exit(2)
+
+
+def _past(home: Path | None, policy: LoadedPolicy) -> Iterator[Asked]:
+    """What the node of ``home`` was asked for the policy's purpose; nothing where no node has run."""
+    path = None if home is None else home / "node.sqlite"
+    if path is not None and path.exists():
+        for one in past_questions(path):
+            if one.question.purpose == policy.policy.purpose.code:
+                yield Asked(one.question, f"session {one.session[:8]}")
 
 
 def _value(

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from consortia.cli.main import app
 from tests.consortium import Consortium, make_consortium
 from tests.fixtures_catalogue import CATALOGUE
-from tests.policies_world import policy_text
+from tests.policies_world import POLICY, policy_text
 
 runner = CliRunner()
 WIDER = ("minimum-entities: 10", "minimum-entities: 8")
@@ -31,8 +31,13 @@ def text(*edits: tuple[str, str]) -> str:
         f"not-before: {today - timedelta(days=1)}\n  not-after: {today + timedelta(days=60)}\n"
         f"  review: {today + timedelta(days=30)}"
     )
+    accounts = POLICY[
+        POLICY.index("    accounts:\n") : POLICY.index("outputs:\n")
+    ]  # fewer queries are generated without
     usual = "not-before: 2026-11-01\n  not-after: 2027-01-15\n  review: 2027-01-04"
-    return policy_text("bank-a", ("consortium: testers", "consortium: test-aml"), (usual, dates), *edits)
+    return policy_text(
+        "bank-a", ("consortium: testers", "consortium: test-aml"), (usual, dates), (accounts, ""), *edits
+    )
 
 
 @pytest.fixture

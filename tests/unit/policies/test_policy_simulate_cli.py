@@ -104,6 +104,14 @@ def test_without_history_examples_and_generated_queries_are_decided(world: Conso
     assert "in_force" not in found
 
 
+def test_diff_tries_the_queries_of_the_journal_too(world: Consortium, draft: Path, tmp_path: Path) -> None:
+    old = tmp_path / "v1.yaml"
+    old.write_text(text())
+    home = ["--home", str(world.home("bank-a").path), "--json"]
+    found = value(runner.invoke(app, ["policy", "diff", str(old), str(draft), *home]))
+    assert [flip["query"] for flip in found["flips"] if flip["source"] == "session 00000000"] == [STATISTICS]
+
+
 def test_a_draft_of_another_member_is_refused(world: Consortium, draft: Path) -> None:
     result = simulate(world, draft, "--history", "--json", bank="bank-b")
     assert result.exit_code == 2
