@@ -28,6 +28,7 @@ NOUNS = (
     "coordinator",
     "party",
     "session",
+    "budget",
     "audit",
 )
 VERBS = ("init", "explain", "query", "run", "bench")

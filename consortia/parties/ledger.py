@@ -89,8 +89,8 @@ class Ledger:
         if key is None:
             raise InternalError("parties/ledger", f"the reservation of the session {session} got no number")
         for unit, charge in sorted(charges.items()):
-            values = {"session": session, "unit": unit, "rho": charge.rho, "delta": charge.delta}
-            transaction.execute(insert(self._charges).values(**values))
+            amount = {"rho": charge.rho, "delta": charge.delta}
+            transaction.execute(insert(self._charges).values(session=session, unit=unit, **amount))
         return int(key[0])
 
     def commit(self, transaction: Connection, session: str) -> None:

@@ -18,18 +18,19 @@ from consortia.policies.own.case import OwnCase, OwnFinding
 
 
 def units_of(plan: Plan, owner: str, policy: Policy, catalogue: Catalogue) -> tuple[str, ...]:
-    """The privacy units of ``owner``'s tables in ``plan``, sorted: the domain of a key, else ``table.column``.
+    """The privacy units of ``owner``'s tables in ``plan``, sorted."""
+    scanned = {step.table for step in plan.steps if isinstance(step, Scan) and step.at == f"owner:{owner}"}
+    return tuple(sorted({unit_of(table, policy, catalogue) for table in scanned & policy.data.tables.keys()}))
+
+
+def unit_of(table: str, policy: Policy, catalogue: Catalogue) -> str:
+    """The privacy unit of one of the policy's tables: the domain of its key, else ``table.column``.
 
     Tables that name their customers by the same kind of key have one budget: a customer of both is one.
     """
-    found = set()
-    for step in plan.steps:
-        if isinstance(step, Scan) and step.at == f"owner:{owner}" and step.table in policy.data.tables:
-            name = policy.data.tables[step.table].privacy_unit
-            column = next((each for each in find_table(catalogue, step.table).columns if each.name == name), None)
-            keyed = column is not None and column.type.kind == "key"
-            found.add(column.type.domain if column is not None and keyed else f"{step.table}.{name}")
-    return tuple(sorted(found))
+    name = policy.data.tables[table].privacy_unit
+    column = next((each for each in find_table(catalogue, table).columns if each.name == name), None)
+    return column.type.domain if column is not None and column.type.kind == "key" else f"{table}.{name}"
 
 
 def charges_of(plan: Plan, owner: str, policy: Policy, catalogue: Catalogue) -> dict[str, Charge]:
