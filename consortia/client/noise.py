@@ -8,10 +8,7 @@ from consortia.plans.accuracy import accuracies, computed
 from consortia.plans.model import Bound, Plan
 from consortia.plans.wording import listed
 from consortia.plans.zcdp import RHO_PARTS
-from consortia.policies.accounting import NOTHING, charge_of, epsilon
-
-READERS_DELTA = 1e-6
-"""The delta at which a privacy loss is told as an epsilon."""
+from consortia.policies.accounting import NOTHING, READERS_DELTA, charge_of, epsilon
 
 
 def noise_dict(plan: Plan) -> dict[str, Any] | None:

@@ -41,6 +41,8 @@ class Charge:
 
 
 NOTHING = Charge()
+READERS_DELTA = 1e-6
+"""The delta at which readers are told a privacy loss as an epsilon."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ where it is off (``closing.py`` says so). A rule that comes to be enforced gets 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from consortia.policies.accounting import READERS_DELTA, epsilon, grant_of
 from consortia.policies.explain.page import KINDS, Sentence, people
 from consortia.policies.language.model import CellOutput, Handling, Policy
 from consortia.trust.keys import short
@@ -21,6 +22,8 @@ ROWS = {
 
 
 def _minimum_entities(cells: CellOutput) -> str:
+    if cells.noise != "off":
+        return ""
     return (
         f"A cell is opened only if it holds at least {cells.minimum_entities} contributors of members other than the"
         " recipient's own; otherwise the recipient learns that it is suppressed, and no more."
@@ -28,6 +31,10 @@ def _minimum_entities(cells: CellOutput) -> str:
 
 
 def _minimum_members(cells: CellOutput) -> str:
+    if cells.noise != "off":
+        return (
+            f"{cells.minimum_members} members or more must hold the table that is asked (the recipient's own counts)."
+        )
     return f"At least {cells.minimum_members} members must have contributed to it (the recipient's own counts as one)."
 
 
@@ -67,7 +74,7 @@ def _rounding(cells: CellOutput) -> str:
 
 
 def _differencing(cells: CellOutput) -> str:
-    if cells.differencing == "off":
+    if cells.differencing == "off" or cells.noise != "off":
         return ""
     return (
         "An answer is denied if it could be subtracted from an earlier one, so that a few contributors are left;"
@@ -75,7 +82,38 @@ def _differencing(cells: CellOutput) -> str:
     )
 
 
+def _noise(cells: CellOutput) -> str:
+    noise = cells.noise
+    if noise == "off":
+        return ""
+    return (
+        "Every number has random noise, so that nobody can tell from the answers whether one contributor is among them;"
+        " every cell is opened, empty ones too, and none is suppressed by exact counts. One contributor, whichever"
+        f" members hold its rows, counts in at most {_number(noise.cells_per_unit, 'cell')}, drawn at random, with at"
+        f" most {_number(noise.rows_per_cell, 'row')} in each, and its sums are clipped."
+    )
+
+
+def _budget(cells: CellOutput) -> str:
+    noise = cells.noise
+    if noise == "off":
+        return ""
+    grant = grant_of(noise)
+    release, period = (epsilon(charge, READERS_DELTA) for charge in (grant.per_release, grant.per_period))
+    return (
+        f"One answer may cost a privacy loss of rho {noise.rho_per_release} (epsilon {release:.2f} at delta"
+        f" {READERS_DELTA:g}), all answers of {_number(noise.period_days, 'day')} in a row together"
+        f" {noise.rho_per_period} (epsilon {period:.2f}); then nothing more is answered."
+    )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 CELLS: tuple[tuple[str, Callable[[CellOutput], str]], ...] = (
+    ("noise", _noise),
+    ("budget", _budget),
     ("minimum-entities", _minimum_entities),
     ("minimum-members", _minimum_members),
     ("dominance", _dominance),

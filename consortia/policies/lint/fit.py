@@ -6,6 +6,7 @@ from datetime import datetime
 from consortia.errors import RequestError
 from consortia.ids import member_of
 from consortia.plans.catalogue import Catalogue, CatalogueTable
+from consortia.plans.ranges import summed
 from consortia.plans.sql import bind_predicate
 from consortia.policies.language.model import Clip, PolicyTable
 from consortia.policies.language.parse import LoadedPolicy
@@ -81,15 +82,13 @@ def _table(
             yield _error(loaded, here, f"`{known.name}` has no column `{name}`", _one_of(columns))
             continue
         bounds = columns[name].bounds
-        if (
-            isinstance(column.clip, Clip)
-            and bounds is not None
-            and (column.clip.lo < bounds.lo or column.clip.hi > bounds.hi)
-        ):
+        rows = known.max_rows * len(known.holders)
+        whole = None if bounds is None else summed(bounds, rows)
+        if isinstance(column.clip, Clip) and whole and (column.clip.lo < whole.lo or column.clip.hi > whole.hi):
             yield warning(
                 loaded, (*here, "clip"), "documents",
-                f"the bounds are wider than the catalogue's, {bounds.lo} and {bounds.hi}: more noise for nothing",
-                "bounds within the catalogue's",
+                f"no sum of {rows} rows, which is all that there can be, leaves {whole.lo} to {whole.hi} by the"
+                " catalogue's bounds: more noise for nothing", "narrower bounds",
             )  # fmt: skip
     unit = columns.get(entry.privacy_unit)
     if unit is not None and unit.type.kind != "key":

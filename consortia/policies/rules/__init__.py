@@ -1,6 +1,16 @@
 """The rules, one kind a module; ``ALL`` is every rule, and all of them must permit."""
 
-from consortia.policies.rules import contributors, leaks, magnitudes, noise, operations, outputs, parties, standing, tables
+from consortia.policies.rules import (
+    contributors,
+    leaks,
+    magnitudes,
+    noise,
+    operations,
+    outputs,
+    parties,
+    standing,
+    tables,
+)
 from consortia.policies.rules.base import Rule
 
 ALL: tuple[Rule, ...] = (

@@ -102,9 +102,11 @@ def _problems(case: Case, output: Output, groups: AggregateStep) -> Iterator[tup
     """What noise can't protect, and the step where it stands."""
     for step in _back(case.plan, output.release, groups.id):
         if isinstance(step, Filter | Limit):
-            yield ("a HAVING, which compares" if isinstance(step, Filter) else "a LIMIT, which orders by") + (
-                " exact numbers,"
-            ), step.id
+            yield (
+                ("a HAVING, which compares" if isinstance(step, Filter) else "a LIMIT, which orders by")
+                + (" exact numbers,"),
+                step.id,
+            )
     cells = _cells(groups)
     if cells is not None and cells > MOST_CELLS:
         yield f"a result of {cells} cells, more than {MOST_CELLS},", groups.id
@@ -202,9 +204,7 @@ def clip_of(case: Case, table: str, column: str) -> tuple[int, int] | None:
 # --- the final plan -------------------------------------------------------------------------------------
 
 
-def _kept(
-    case: Case, output: Output, groups: AggregateStep, section: Section, path: Path
-) -> Iterator[Finding]:
+def _kept(case: Case, output: Output, groups: AggregateStep, section: Section, path: Path) -> Iterator[Finding]:
     """A plan with noise opens nothing without it, bounds each entity as it says, and costs no more than is granted."""
     made = case.plan.step(output.release.inputs[0])
     numbers = {column.name for column in output.release.columns} - set(groups.keys)

@@ -14,7 +14,11 @@ from typing import Any
 import pytest
 
 from consortia.errors import ConsortiaError
+from consortia.execution.estimate import estimate
 from consortia.plans.model import Release
+from consortia.plans.zcdp import RHO_PARTS
+from consortia.policies.accounting import Charge
+from consortia.policies.compiling import compile_analysis
 from consortia.policies.decide import decide
 from consortia.policies.explain import explain
 from consortia.policies.history import ReleasedQuery
@@ -23,13 +27,14 @@ from consortia.policies.language.enforcement import TREATMENTS, Enforced, OffOnl
 from consortia.policies.language.parse import LoadedPolicy, parse_policy, read_policy
 from consortia.policies.language.reader import read_yaml
 from consortia.policies.own import OwnCase, Standing, decide_own
+from consortia.policies.own.case import PastCharge
 from consortia.policies.review import reviewers
 from consortia.policies.rules import ALL
 from consortia.policies.signed import check_succession
 from consortia.policies.templates import template_digest
 from consortia.policies.world import PolicyWorld
 from consortia.trust.sessions import SnapshotRoot
-from tests.fixtures_catalogue import CATALOGUE, PURPOSE, STATISTICS, STRUCTURING
+from tests.fixtures_catalogue import AS_OF, CATALOGUE, PURPOSE, STATISTICS, STRUCTURING
 from tests.policies_world import NOW, SCORE_QUERY, draft_of, make_card, make_world, policy_text
 
 COUNT_QUERY = "SELECT COUNT(*) AS n FROM deposits"
@@ -37,12 +42,10 @@ ACCOUNTS_QUERY = "SELECT SUM(risk_score) AS s, COUNT(risk_score) AS n FROM accou
 OFF_HANDLING = {"human-review": "off", "retention-days": "off", "onward-sharing": "off"}
 
 IN_EFFECT: dict[str, Any] = {
-    "clip": {"lo": 0, "hi": 9},
     "retention-days": 30,
     "onward-sharing": "forbidden",
     "contributors": "lower-bound",
     "complementary-suppression": "required",
-    "noise": {"rho-per-release": "1/100"},
     "model": {"recipients": ["bank-a"]},
     "sizes": "open",
     "group-count": "open",
@@ -191,6 +194,60 @@ def queries_denied_at(tree: dict[str, Any], counter: str, counted: int) -> str:
     return verdict.code or verdict.verdict
 
 
+NOISY = {"count": COUNT_QUERY, "aggregate": "SELECT country, COUNT(*) AS n FROM deposits GROUP BY country"}
+NOISE = {"rho-per-release": "1/10", "rho-per-period": "1/2"}
+
+
+def noisy(kind: str, sql: str = "", clip: Any = "off", **changes: Any) -> tuple[PolicyWorld, Any]:
+    """A query whose output of ``kind`` has noise by all policies, compiled."""
+    section = NOISE | {name.replace("_", "-"): value for name, value in changes.items()}
+    tree = changed(f"outputs.{kind}.noise", section)
+    tree["data"]["tables"]["deposits"]["columns"]["amount_minor"]["clip"] = clip
+    world = permissive(parse_policy(data_of(tree)))
+    sql = sql or NOISY[kind]
+    return world, compile_analysis(sql, PURPOSE, "ana@bank-a", AS_OF, world, estimate, NOW)
+
+
+def terms(kind: str, **changes: Any) -> str:
+    return repr(noisy(kind, **changes)[1].decision.obligations.noise)
+
+
+def clipped(clip: Any) -> str:
+    """What becomes of a sum whose column has such bounds."""
+    sql = "SELECT SUM(amount_minor) AS s FROM deposits WHERE currency = 'EUR'"
+    _, found = noisy("aggregate", sql, clip)
+    rules = {reason.rule for _, reason in found.decision.denials()}
+    return ", ".join(sorted(rules)) or repr(found.decision.obligations.noise)
+
+
+def over_budget(kind: str, days_ago: int, **changes: Any) -> str:
+    """What bank-a's own part says of a release when one of rho 1 was so many days ago."""
+    world, found = noisy(kind, **changes)
+    registered = dict.fromkeys(("accounts", "transactions"), "0" * 64)
+    loaded = world.policies_of("bank-a", PURPOSE)[0]
+    before = PastCharge(NOW - timedelta(days=days_ago), "customer", Charge(RHO_PARTS))
+    case = OwnCase(
+        "bank-a", loaded, found.plan, CATALOGUE, registered, NOW, Standing(charges=(before,) if days_ago else ())
+    )
+    verdict = decide_own(found.decision, case)
+    return verdict.code or verdict.verdict
+
+
+def of_noise(kind: str) -> dict[str, tuple[Callable[[], str], str]]:
+    path = f"outputs.{kind}.noise"
+    return {
+        path: (lambda: str("NoiseTerms" in terms(kind)), "True"),
+        f"{path}.mechanism": (
+            lambda: answer(changed(path, {"mechanism": "laplace"}), COUNT_QUERY), "policies/schema"),
+        f"{path}.rho-per-release": (lambda: terms(kind, rho_per_release="1/20"), "NoiseTerms(rho=50000000"),
+        f"{path}.cells-per-unit": (lambda: terms(kind, cells_per_unit=7), "cells=7"),
+        f"{path}.rows-per-cell": (lambda: terms(kind, rows_per_cell=3), "rows=3"),
+        f"{path}.rho-per-period": (lambda: over_budget(kind, 0, rho_per_period="1/11"), "policies/budget"),
+        f"{path}.period-days": (
+            lambda: over_budget(kind, 40, period_days=41), "policies/budget"),
+    }  # fmt: skip
+
+
 def subtracted(kind: str, value: Any, **memory: Any) -> str:
     """What bank-a's own part says of a query whose rows overlap with those of an earlier one."""
     world = permissive(parse_policy(data_of(changed(f"outputs.{kind}.differencing", value))))
@@ -295,7 +352,13 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
     "outputs.aggregate.human-review": (lambda: review_of("aggregate"), "reviewed"),
     "rates.templates-without-review": (lambda: review_of("count", template_of("count")), "unreviewed"),
     "rates.queries-per-analyst-and-day": (
-        lambda: queries_denied_at(changed("rates.queries-per-analyst-and-day", 2), "analyst_today", 2), "policies/rates"),
+        lambda: queries_denied_at(changed("rates.queries-per-analyst-and-day", 2), "analyst_today", 2),
+        "policies/rates"),
+    **of_noise("count"),
+    **of_noise("aggregate"),
+    "data.tables.*.columns.*.clip": (lambda: clipped("off"), "noise"),
+    "data.tables.*.columns.*.clip.lo": (lambda: clipped({"lo": -7, "hi": 9}), "lo=-7"),
+    "data.tables.*.columns.*.clip.hi": (lambda: clipped({"lo": 0, "hi": 8}).replace(")", ", "), "hi=8"),
     "rates.queries-per-day": (
         lambda: queries_denied_at(changed("rates.queries-per-day", 2), "today", 2), "policies/rates"),
     "rates.queries-per-period": (
@@ -324,7 +387,7 @@ def test_every_field_of_the_language_is_registered_and_nothing_else() -> None:
 
 def test_every_enforced_field_has_a_probe_and_names_a_rule_or_check_that_exists() -> None:
     assert PROBES.keys() == set(of_kind(Enforced))
-    checks = {"schema", "succession", "four-eyes", "column-class", "rates", "differencing", "human-review"}
+    checks = {"schema", "succession", "four-eyes", "column-class", "rates", "differencing", "human-review", "budget"}
     rules = {rule_id for rule in ALL for rule_id in rule.ids}
     named = {treatment.rule for treatment in TREATMENTS.values() if isinstance(treatment, Enforced)}
     assert named <= rules | checks

@@ -165,9 +165,11 @@ def test_bounds_that_leave_no_two_values_apart_are_an_error_with_and_without_noi
     assert found.severity == "error"
 
 
-def test_bounds_wider_than_the_catalogue_are_named() -> None:
+def test_bounds_that_no_sum_can_leave_are_named() -> None:
     bounds = ("operations: [filter, sum, compare]}", "operations: [filter, sum, compare], clip: {lo: -1, hi: 9}}")
-    assert any("wider than the catalogue's" in found.text for found in linted(bounds, documents=True))
+    assert any("more noise for nothing" in found.text for found in linted(bounds, documents=True))
+    far = ("operations: [filter, sum, compare]}", "operations: [filter, sum, compare], clip: {lo: 0, hi: 20000000000}}")
+    assert not any("more noise for nothing" in found.text for found in linted(far, documents=True))
 
 
 def test_with_noise_lint_says_which_exact_rules_do_not_apply() -> None:

@@ -96,8 +96,8 @@ def test_owners_that_disagree_on_noise_permit_nothing() -> None:
         f"{QUERY} ORDER BY total LIMIT 2",
         "SELECT country, COUNT(DISTINCT member()) AS m FROM deposits GROUP BY country",
         "SELECT ts, COUNT(*) AS n FROM deposits GROUP BY ts",
-        "SELECT country, COUNT(*) AS n FROM (SELECT customer_key, country FROM deposits GROUP BY customer_key, country)"
-        " AS d GROUP BY country",
+        ("SELECT country, COUNT(*) AS n FROM (SELECT customer_key, country FROM deposits GROUP BY customer_key, country)"
+        " AS d GROUP BY country"),
     ],
 )
 def test_what_noise_can_not_protect_is_denied(sql: str) -> None:
