@@ -5,12 +5,14 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from consortia.audit.verify import Verified
 from consortia.plans.concerned import outputs_of
 from consortia.plans.model import Control, Noise, Plan
 from consortia.plans.show import step_text
+from consortia.plans.zcdp import RHO_PARTS
 from consortia.trust.documents import instant_text
 from consortia.trust.sessions import Seal
 
@@ -56,7 +58,7 @@ class Page:
 
 def page_of(verified: Verified) -> Page:
     """The whole page."""
-    sections = (_identity, _question, _data, _control, _told, _consent, _course, _versions, _checks)
+    sections = (_identity, _question, _data, _control, _told, _consent, _ledger, _course, _versions, _checks)
     member = verified.opened.pack.member
     return Page(
         title=f"Session {verified.session}, {verified.run.seals[member].outcome}",
@@ -162,6 +164,19 @@ def _reserved(verified: Verified, party: str) -> str:
     approval = verified.run.approvals[party]
     valid = f"valid until {instant_text(approval.not_after)}"
     return valid if approval.reservation is None else f"{valid}, ledger entry {approval.reservation.number}"
+
+
+def _ledger(verified: Verified) -> Section:
+    facts: list[Fact] = []
+    for party, approval in sorted(verified.run.approvals.items()):
+        for charge in approval.reservation.charges if approval.reservation is not None else ():
+            before, here, after = (
+                f"rho {Decimal(rho) / RHO_PARTS:f}"
+                for rho in (charge.rho_before, charge.rho, charge.rho_before + charge.rho)
+            )
+            facts.append((f"{party}, {charge.unit}", (f"{before} before, {here} for this run, {after} after",)))
+    nothing = (("no charge", ("the answers have no noise: quotas alone count",)),)
+    return Section("Privacy ledger", tuple(facts) or nothing)
 
 
 def _course(verified: Verified) -> Section:

@@ -11,13 +11,14 @@ from consortia.errors import ProtocolAbort
 from consortia.evidence.cosigning import check_split, continued
 from consortia.evidence.pack import Opened
 from consortia.ids import member_of
-from consortia.parties.approval import Terms, build_approval, verify_approvals
+from consortia.parties.approval import Terms, build_approval, check_reservations, verify_approvals
 from consortia.parties.checks import concerned_cards
 from consortia.parties.transport.key_schedule import check_hellos, digest_of_envelopes
 from consortia.parties.work import Documents
 from consortia.plans.concerned import outputs_of, parties_of
 from consortia.policies.compiling import Compiled
-from consortia.policies.own.data import tables_needed
+from consortia.policies.own import tables_needed
+from consortia.policies.own.budget import charges_of
 from consortia.policies.review import reviewers
 from consortia.trust.envelope import Envelope
 from consortia.trust.sessions import Approval, Hello, MemberDigest, Seal, Submission
@@ -36,9 +37,10 @@ class Run:
 
 
 def approvals_of(opened: Opened, believed: Believed, compiled: Compiled, submission: Submission) -> dict[str, Approval]:
-    """All parties' approvals, by party: each signed by its node, each of exactly what the pack's documents say.
+    """All parties' approvals, by party: each signed by its node, each of exactly what the pack's documents say, every
+    owner with a reservation of what the plan costs it.
 
-    Raises ProtocolAbort ``audit/approval`` and as ``verify_approvals`` does.
+    Raises ProtocolAbort ``audit/approval`` and as ``verify_approvals`` and ``check_reservations`` do.
     """
     plan, trusted = compiled.plan, believed.trusted
     own = Approval.parse(Envelope.from_bytes(opened.first("approval").document.encode()).payload_bytes())
@@ -72,7 +74,12 @@ def approvals_of(opened: Opened, believed: Believed, compiled: Compiled, submiss
     keys = {party: trusted.node_key(party, believed.at) for party in parties_of(plan)}
     tables = {owner: tables_needed(plan, owner, believed.catalogue) for owner in plan.owners()}
     envelopes = [Envelope.from_bytes(document) for document in opened.documents("verified-approval")]
-    return verify_approvals(own, tables, envelopes, keys, believed.at)
+    approvals = verify_approvals(own, tables, envelopes, keys, believed.at)
+    charges = {
+        owner: charges_of(plan, owner, believed.policies[owner].policy, believed.catalogue) for owner in plan.owners()
+    }
+    check_reservations(approvals, charges)
+    return approvals
 
 
 def reviews_of(

@@ -279,6 +279,27 @@ def test_export_and_verify_by_command(
     assert run("export", sessions[0], "--out", str(file), code=2)
 
 
+def test_many_packs_are_verified_on_all_processors_with_a_line_each(
+    evidence: tuple[Cluster, list[str]], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    cluster, sessions = evidence
+    for session in sessions:
+        for member in cluster.world.members:
+            (tmp_path / f"{member}-{session}.pack").write_bytes(pack_of(cluster, member, session))
+    answer = json.loads(run("verify", str(tmp_path), "--fingerprint", fingerprint(cluster), "--json").stdout)
+    assert (answer["packs"], answer["verified"]) == (6, 6)
+    assert {(one["session"], one["member"]) for one in answer["outcomes"]} == {
+        (session, member) for session in sessions for member in cluster.world.members
+    }
+    broken = tmp_path / f"bank-b-{sessions[0]}.pack"
+    broken.write_bytes(flipped(broken.read_bytes(), 2000))
+    result = run("verify", str(tmp_path), str(broken), "--json", code=1)
+    answer = json.loads(result.stdout)
+    assert (answer["packs"], answer["verified"]) == (7, 5)
+    assert {one["file"] for one in answer["outcomes"] if not one["verified"]} == {str(broken)}
+    assert run("verify", str(tmp_path), "--html", str(tmp_path / "page.html"), code=2)
+
+
 def test_the_log_lists_entries_and_checks_every_hash(
     evidence: tuple[Cluster, list[str]], run: Callable[..., Any]
 ) -> None:
