@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from consortia.errors import RequestError
 from consortia.plans.obligations import DominanceLimit, Obligations
 from tests.fixtures_catalogue import BANKS, BOOL, CUSTOMER, INT, column
 from tests.fixtures_catalogue import ColumnType as Type
@@ -118,3 +119,89 @@ def test_cells_that_miss_a_rule_are_suppressed_and_all_others_shown(tmp_path, se
     for question in QUESTIONS:
         rules = drawn_rules(draw)
         assert answered(banks, question, rules) == wanted(rows, question, rules), (question.sql, rules)
+
+
+# --- large bounds ----------------------------------------------------------------------------------------------------
+
+
+MOST = 10**16
+
+
+@pytest.mark.parametrize(
+    ("amounts", "is_open"),
+    [
+        # the two largest of the four hold a little less than 80 %, and a little more
+        ((MOST, MOST, MOST // 4, MOST // 4 + 10**4), True),
+        ((MOST, MOST, MOST // 4, MOST // 4 - 1), False),
+        ((40, 40, 10, 10), False),  # at the limit, but sums are compared without their lowest bits
+        ((4000, 4000, 3000, 3000), True),
+    ],
+)
+def test_sums_that_could_reach_2_to_63_times_a_percentage_are_compared_to_a_cells_disadvantage(
+    tmp_path, amounts: tuple[int, ...], *, is_open: bool
+) -> None:
+    banks = Banks(tmp_path, column("k", CUSTOMER), column("y", INT, 0, MOST), max_rows=24)
+    for place, bank in enumerate(("bank-b", "bank-c")):
+        rows = [{"k": f"{number}", "y": amount} for number, amount in enumerate(amounts) if number % 2 == place]
+        banks.rows(bank, rows)
+    rules = Obligations(
+        entity="k", minimum_entities=2, minimum_members=2, dominance=(DominanceLimit(largest=2, percent=80),)
+    )
+    assert banks.ask("SELECT SUM(y) AS s FROM t", rules).rows() == [(sum(amounts), False) if is_open else (None, True)]
+
+
+def test_a_sum_beyond_2_to_62_is_refused_with_its_place(tmp_path) -> None:
+    banks = Banks(tmp_path, column("k", CUSTOMER), column("y", INT, 0, 10**17), max_rows=24)
+    rules = Obligations(entity="k", minimum_entities=2, p_percent=10)
+    with pytest.raises(RequestError) as caught:
+        banks.plan("SELECT SUM(y) AS s FROM t", rules)
+    assert (caught.value.code, caught.value.place) == ("plans/wide-comparison", "sum_y")
+    with pytest.raises(RequestError) as caught:
+        banks.plan("SELECT SUM(y) AS s FROM t", Obligations(entity="k", minimum_entities=2, rounding=5))
+    assert (caught.value.code, caught.value.place) == ("plans/capacity", "sum_y")
+
+
+# --- rounding ---------------------------------------------------------------------------------------------------------
+
+
+ROUNDED = Obligations(entity="k", minimum_entities=2, minimum_members=2, rounding=10)
+FEW = [
+    {"member": bank, "k": f"{number:03d}", "c": country, "f": True, "x": x, "y": y}
+    for bank, number, country, x, y in (
+        ("bank-a", 1, "DE", -40, 7), ("bank-b", 2, "DE", 3, 8), ("bank-c", 3, "DE", None, 9),
+        ("bank-b", 4, "FR", -25, 60), ("bank-c", 5, "FR", 0, 1), ("bank-c", 6, "FR", 10, 60),
+        ("bank-b", 7, "NL", 5, 20), ("bank-c", 8, "NL", 0, 6),
+    )
+]  # fmt: skip
+
+
+def asked(tmp_path, sql: str, rules: Obligations = ROUNDED) -> list[tuple[Any, ...]]:
+    banks = Banks(tmp_path, *COLUMNS, max_rows=24)
+    registered(banks, FEW)
+    return banks.ask(sql, rules).rows()
+
+
+def test_the_first_cells_are_chosen_by_rounded_numbers(tmp_path) -> None:
+    # the exact sums are 24, 121 and 26: rounded, DE and NL are 20 and 30
+    sql = "SELECT c, SUM(y) AS s FROM t GROUP BY c ORDER BY s DESC LIMIT 2"
+    assert asked(tmp_path, sql) == [("FR", 120), ("NL", 30)]
+
+
+def test_an_average_is_made_of_rounded_numbers_and_null_if_its_count_is_rounded_to_zero(tmp_path) -> None:
+    sql = "SELECT c, AVG(y) AS a, SUM(x) AS s FROM t GROUP BY c"
+    # three rows each of DE and FR, two of NL: all counts are rounded to 0
+    assert asked(tmp_path, sql) == [
+        ("DE", None, -40, False), ("FR", None, -10, False), ("NL", None, 10, False), (None, None, None, True),
+    ]  # fmt: skip
+
+
+def test_a_distinct_count_an_extreme_and_a_negative_half_are_rounded_too(tmp_path) -> None:
+    sql = "SELECT COUNT(DISTINCT k) AS n, MAX(y) AS m, MIN(x) AS l, SUM(x) AS s FROM t"
+    assert asked(tmp_path, sql, ROUNDED.model_copy(update={"rounding": 50})) == [(0, 50, -50, -50, False)]
+
+
+def test_alerts_are_not_rounded(tmp_path) -> None:
+    banks = Banks(tmp_path, *COLUMNS, max_rows=24)
+    registered(banks, FEW)
+    found = banks.alerts("SELECT k, SUM(y) AS s FROM t WHERE k IS NOT NULL GROUP BY k", ROUNDED)
+    assert sorted(row[1] for row in found["bank-c"]) == [1, 6, 9, 60]

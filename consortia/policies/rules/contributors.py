@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from consortia.plans.expressions import Ref
-from consortia.plans.model import Aggregate, AggregateStep, Control, Plan, Project, Scan, Step
+from consortia.plans.model import Control, Scan
 from consortia.plans.rules import MinimumContributors
 from consortia.policies.flow.entities import identifying
+from consortia.policies.flow.opened import made_by
 from consortia.policies.lineage import Output
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, permit
 
@@ -68,8 +68,8 @@ def _counted(case: Case, output: Output) -> Iterator[Finding]:
         rules = step.rules if isinstance(step, Control) else ()
         for rule in (each for each in rules if isinstance(each, MinimumContributors)):
             rule_id = "minimum-entities" if rule.by == "entity" else "minimum-members"
-            made = _made(case.plan, step, rule, groups)
-            if made is None or set(made.excluding) != others:
+            made = made_by(case.plan, step, rule.column, groups)
+            if made is None or made.function != COUNTS[rule.by] or set(made.excluding) != others:
                 yield forbid(
                     rule_id, ("outputs", output.kind, rule_id), f"`{rule.column}` does not count what is opened, with"
                     " the recipient's own rows left out", "plan the query again", step=step.id,
@@ -83,20 +83,6 @@ def _counted(case: Case, output: Output) -> Iterator[Finding]:
 
 
 COUNTS = {"entity": "count-entities", "member": "count-members"}
-
-
-def _made(plan: Plan, control: Step, rule: MinimumContributors, groups: AggregateStep) -> Aggregate | None:
-    """The contributor count of ``groups`` that the rule compares, None if it compares something else."""
-    step, name = control, rule.column
-    for _ in plan.steps:  # a malformed plan may go round in circles
-        if step.id == groups.id or len(step.inputs) != 1:
-            break
-        if isinstance(step, Project):
-            read = next((each.expression for each in step.expressions if each.name == name), None)
-            name = read.column if isinstance(read, Ref) else ""
-        step = plan.step(step.inputs[0])
-    found = (made for made in groups.aggregates if step.id == groups.id and made.name == name)
-    return next((made for made in found if made.function == COUNTS[rule.by]), None)
 
 
 RULES = (Rule(("minimum-entities", "minimum-members"), contributors),)
