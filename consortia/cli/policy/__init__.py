@@ -6,10 +6,11 @@ A verb is a module of this package with ``command`` and EXAMPLES; adding one is 
 import typer
 
 from consortia.cli.output import examples
-from consortia.cli.policy import accept, approve, diff, explain, lint, new, show, simulate, test
+from consortia.cli.policy import accept, approve, diff, explain, fmt, lint, new, show, simulate, test
 
 VERBS = {
     "new": new,
+    "fmt": fmt,
     "lint": lint,
     "test": test,
     "explain": explain,

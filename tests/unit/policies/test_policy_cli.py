@@ -185,13 +185,28 @@ def test_a_draft_from_a_template_passes_its_examples_with_the_catalogue_beside_i
     assert error_of(wrong_day)["code"] == "cli/day"
 
 
+def test_fmt_writes_the_layout_checks_it_and_refuses_a_signed_file(file: Path, world: Consortium) -> None:
+    value("fmt", file)
+    tidy = file.read_text()
+    assert run("fmt", file, "--check").exit_code == 0
+    file.write_text(tidy.replace("  score: never", "  score:    never   # no scores"))
+    assert run("fmt", file, "--check").exit_code == 1
+    assert "   never" in file.read_text()
+    assert value("fmt", file)["changed"] is True
+    assert "  score: never" in file.read_text()
+    assert "# no scores" in file.read_text()
+    fingerprint = value("explain", file)["fingerprint"]
+    value("approve", file, "--fingerprint", fingerprint, "--profile", world.profile("petra@bank-a").path)
+    assert error_of(run("fmt", file, "--json"))["code"] == "policies/signed-file"
+
+
 def test_a_file_without_examples_does_not_pass(file: Path, world: Consortium) -> None:
     result = run("test", file, "--home", world.home("bank-a").path)
     assert result.exit_code == 1
     assert "nothing was tested" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["new", "lint", "test", "explain", "approve", "show", "accept"])
+@pytest.mark.parametrize("command", ["new", "fmt", "lint", "test", "explain", "approve", "show", "accept"])
 def test_every_command_has_examples_and_json(command: str) -> None:
     page = run(command, "--help").stdout
     assert "Examples:" in page
