@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 
 from consortia.cli.options import HomeOption, now, open_home
@@ -12,10 +13,12 @@ from consortia.cli.policy.arguments import FileArgument
 from consortia.cli.policy.comparing import believed, flips_text, flips_value
 from consortia.errors import RequestError
 from consortia.parties.past import past_questions
+from consortia.policies.accounting import NOTHING
 from consortia.policies.changes.flips import Comparison, asked_by, compare
 from consortia.policies.changes.replay import Outcome, compare_past
 from consortia.policies.changes.words import require_versions
 from consortia.policies.language.parse import LoadedPolicy, read_policy
+from consortia.policies.own.budget import shown
 from consortia.trust.folder import read_policy_file
 from consortia.trust.home import Home
 
@@ -90,12 +93,16 @@ def _value(held: LoadedPolicy, draft: LoadedPolicy, found: Comparison) -> dict[s
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
-    return {"permitted": outcome.permitted, "held": outcome.held}
+    spent = {unit: {"rho": charge.rho, "delta": charge.delta} for unit, charge in outcome.spent.items()}
+    return {"permitted": outcome.permitted, "held": outcome.held, "spent": spent}
 
 
-def _effect(before: Outcome, after: Outcome) -> Any:
+def _effect(before: Outcome, after: Outcome) -> Table:
     rows = [
         ("queries that pass", str(before.permitted), str(after.permitted)),
         ("of these, after a review", str(before.held), str(after.held)),
     ]
+    for unit in sorted(before.spent.keys() | after.spent.keys()):
+        old, new = (shown(outcome.spent.get(unit, NOTHING)) for outcome in (before, after))
+        rows.append((f"privacy loss of {unit}", old, new))
     return table(("", "in force", "draft"), rows)

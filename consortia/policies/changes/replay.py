@@ -11,10 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 from consortia.plans.concerned import outputs_of
 from consortia.plans.model import Plan
+from consortia.policies.accounting import Charge, total
 from consortia.policies.changes.flips import Asked, Comparison, Flip, Said, said, valid_time, with_policy
 from consortia.policies.history import ReleasedQuery
 from consortia.policies.language.parse import LoadedPolicy
 from consortia.policies.own import OwnCase, Standing, decide_own, tables_needed
+from consortia.policies.own.budget import charges_of
+from consortia.policies.own.case import PastCharge
 from consortia.policies.questions import Question, answer
 from consortia.policies.world import PolicyWorld
 from consortia.trust.sessions import SnapshotRoot
@@ -35,31 +38,40 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a version says to all past queries, in their order, and how many it lets pass, with or without a review."""
+    """What a version says to all past queries, in their order, and how many it lets pass, with or without a review.
+
+    ``spent`` is what those that pass cost in all, by privacy unit: empty if none costs anything.
+    """
 
     said: tuple[Said, ...]
     permitted: int
     held: int
+    spent: Mapping[str, Charge]
 
 
 def replayed(past: Sequence[Past], loaded: LoadedPolicy, world: PolicyWorld) -> Outcome:
     """``past``, in the order of time, under ``loaded`` beside the other owners' policies of ``world``."""
     beside = with_policy(world, loaded)
     remembered: list[ReleasedQuery] = []
+    charges: list[PastCharge] = []
     answers = []
     for one in past:
         given = answer(replace(one.question, at=valid_time(loaded, one.question.at)), beside)
         found = said(given, loaded)
         if found.all_permit and given.plan is not None and given.decision is not None:
-            case = _case(one, given.plan, loaded, world, remembered)
+            case = _case(one, given.plan, loaded, world, remembered, charges)
             own = decide_own(given.decision, case)
             if own.verdict != "permit":
                 found = Said(own.verdict, own.code, own.text, all_permit=own.verdict == "hold")
             if own.verdict != "deny":
                 remembered.append(_remembered(one, given.plan, case))
+                costs = charges_of(given.plan, case.owner, loaded.policy, world.catalogue)
+                charges += [PastCharge(one.at, unit, charge) for unit, charge in costs.items()]
         answers.append(found)
     held = sum(found.verdict == "hold" for found in answers)
-    return Outcome(tuple(answers), len(remembered), held)
+    units = sorted({each.unit for each in charges})
+    spent = {unit: total(each.charge for each in charges if each.unit == unit) for unit in units}
+    return Outcome(tuple(answers), len(remembered), held, spent)
 
 
 def compare_past(
@@ -78,7 +90,12 @@ def compare_past(
 
 
 def _case(
-    one: Past, plan: Plan, loaded: LoadedPolicy, world: PolicyWorld, remembered: Iterable[ReleasedQuery]
+    one: Past,
+    plan: Plan,
+    loaded: LoadedPolicy,
+    world: PolicyWorld,
+    remembered: Iterable[ReleasedQuery],
+    charges: Iterable[PastCharge],
 ) -> OwnCase:
     owner = loaded.policy.identity.owner
     tables = tables_needed(plan, owner, world.catalogue)
@@ -91,7 +108,7 @@ def _case(
         catalogue=world.catalogue,
         registered=registered,
         now=one.at,
-        standing=_standing(history, plan.submitter, loaded, one.at),
+        standing=replace(_quotas(history, plan.submitter, loaded, one.at), charges=tuple(charges)),
         history=history,
     )
 
@@ -102,7 +119,7 @@ def _remembered(one: Past, plan: Plan, case: OwnCase) -> ReleasedQuery:
     return ReleasedQuery(session=one.session, plan=plan, snapshots=snapshots, recipients=recipients, at=one.at)
 
 
-def _standing(history: Sequence[ReleasedQuery], submitter: str, loaded: LoadedPolicy, at: datetime) -> Standing:
+def _quotas(history: Sequence[ReleasedQuery], submitter: str, loaded: LoadedPolicy, at: datetime) -> Standing:
     """What earlier queries leave of the quotas; the period is as long as the policy is valid, and ends at ``at``."""
     dates = loaded.policy.validity
     begin = at - timedelta(days=(dates.not_after - dates.not_before).days + 1)

@@ -7,6 +7,8 @@ from consortia.policies.language.parse import LoadedPolicy
 from consortia.policies.questions import Question
 from tests.fixtures_catalogue import PURPOSE, STATISTICS, STRUCTURING
 from tests.policies_world import NOW, SCORE_QUERY, loaded, make_world
+from tests.unit.policies.test_policy_noise import QUERY as NOISY
+from tests.unit.policies.test_policy_noise import clip, noise, world_of
 
 ROOTS = {"accounts": "a" * 64, "transactions": "b" * 64}
 QUOTA = ("queries-per-analyst-and-day: off", "queries-per-analyst-and-day: 2")
@@ -59,6 +61,17 @@ def test_a_draft_that_asks_for_review_holds() -> None:
     found, before, after = compare_past(past(STRUCTURING, STATISTICS), loaded(), review, make_world())
     assert [(flip.before.verdict, flip.after.verdict) for flip in found.flips] == [("permit", "hold")]
     assert (before.held, after.held, after.permitted) == (0, 1, 2)
+
+
+def test_the_budget_is_spent_query_by_query() -> None:
+    world = world_of()
+    usual = next(each for each in world.policies if each.policy.identity.owner == "bank-a")
+    tight = loaded("bank-a", noise(rho_per_period="3/20"), clip(-100, 50_000))
+    found, before, after = compare_past(past(*[NOISY] * 3), usual, tight, world)
+    assert (before.permitted, after.permitted) == (3, 1)
+    assert [(flip.after.verdict, flip.after.rule) for flip in found.flips] == [("deny", "policies/budget")] * 2
+    assert before.spent["customer"].rho == 3 * after.spent["customer"].rho > 0
+    assert replayed(past(*[NOISY] * 3, apart=timedelta(days=91)), tight, world).permitted == 3
 
 
 def test_a_draft_that_is_valid_later_is_asked_as_if_it_were_valid_then() -> None:
