@@ -94,7 +94,7 @@ def test_the_reference_lists_every_function_of_fixed_point_numbers():
 
 def test_the_reference_lists_every_operation_on_graphs():
     listed = {operation.name for operation in OPERATIONS if operation.room == "Graphs"}
-    for module in ("network", "propagate", "weights"):
+    for module in ("expand", "network", "patterns", "propagate", "read", "weights"):
         assert public_functions(graph, module) <= listed, module
 
 
