@@ -43,9 +43,9 @@ def _dominance(cells: CellOutput) -> str:
     if limit == "off" or cells.noise != "off":
         return ""
     return (
-        f"A sum or a number of rows is suppressed if the {limit.n} largest of its contributors hold more than"
-        f" {limit.percent} % of it, those at the recipient's own member left out; likewise the {limit.n} largest"
-        " members, of which the recipient's counts as one."
+        f"A sum or number of rows is suppressed if its {limit.n} largest contributors at other members than the"
+        f" recipient's hold more than {limit.percent} % of it; likewise the {limit.n} largest members, the recipient's"
+        " counting as one."
     )
 
 
@@ -53,8 +53,8 @@ def _p_percent(cells: CellOutput) -> str:
     if cells.p_percent == "off" or cells.noise != "off":
         return ""
     return (
-        "It is suppressed, too, if the recipient together with the second largest contributor could estimate the"
-        f" largest one's part within {cells.p_percent} %, or the recipient alone the largest other member's."
+        "It is suppressed, too, if the recipient with the second largest contributor could estimate the largest one's"
+        f" part within {cells.p_percent} %, or alone the largest other member's."
     )
 
 
@@ -62,8 +62,7 @@ def _zeros_and_full_cells(cells: CellOutput) -> str:
     if cells.zeros_and_full_cells == "off" or cells.noise != "off":
         return ""
     return (
-        "A sum is suppressed if every contribution is zero, and a cell if all contributors of its row or column of the"
-        " result are in it."
+        "So are sums of nothing but zeros, and cells that hold all contributors of their row or column."
     )
 
 
