@@ -31,7 +31,7 @@ NOUNS = (
     "budget",
     "audit",
 )
-VERBS = ("init", "explain", "query", "run", "bench")
+VERBS = ("init", "explain", "query", "run", "bench", "emergency-stop")
 
 
 class _Group(typer.core.TyperGroup):

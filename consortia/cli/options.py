@@ -27,6 +27,10 @@ CoordinatorOption = Annotated[
 FolderArgument = Annotated[
     Path, typer.Argument(help="The folder that the members exchange.", metavar="FOLDER", show_default=False)
 ]
+ExchangeOption = Annotated[
+    Path | None,
+    typer.Option("--exchange", help="The folder that members exchange: put the notice there too.", metavar="FOLDER"),
+]
 PassphraseOption = Annotated[
     Path | None,
     typer.Option("--passphrase-file", help="A file of mode 0600 with the passphrase of the keys.", metavar="FILE"),
