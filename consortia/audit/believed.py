@@ -156,6 +156,7 @@ def compiled_again(opened: Opened, believed: Believed, submission: Submission) -
         estimate,
         believed.at,
         submission.circuits,
+        submission.errors,
     )
     made: tuple[tuple[str, Document | None, str], ...] = (
         ("plan", compiled.plan, submission.plan),

@@ -7,7 +7,7 @@ import typer
 
 from consortia.cli.options import ProfileOption
 from consortia.cli.output import JsonOption, emit, note
-from consortia.cli.queries import FileOption, LinkOption, PurposeOption, SqlArgument, sql_text
+from consortia.cli.queries import ErrorOption, FileOption, LinkOption, PurposeOption, SqlArgument, errors_of, sql_text
 from consortia.client.consortium import connect
 from consortia.client.explain import explanation_dict, explanation_text
 from consortia.client.saved_plan import write_plan
@@ -18,6 +18,7 @@ EXAMPLES = (
     'consortia explain "SELECT country, COUNT(*) AS n FROM deposits GROUP BY country" --purpose aml-detection',
     "consortia explain -f structuring.sql --purpose aml-detection --out q.plan",
     "consortia explain -f structuring.sql --purpose aml-detection --link continent",
+    "consortia explain -f by_country.sql --purpose aml-detection --error n=25 --error total=5000",
 )
 
 
@@ -27,6 +28,7 @@ def command(
     file: FileOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="Save the plan here, for `consortia run`.")] = None,
     link: LinkOption = USUAL_LINK,
+    error: ErrorOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -35,7 +37,7 @@ def command(
     Nothing is sent and no node needs to run. Exits with 3 if an owner denies.
     """
     consortium = connect(profile)
-    query = consortium.sql(sql_text(sql, file), purpose=purpose, link=link)
+    query = consortium.sql(sql_text(sql, file), purpose=purpose, link=link, errors=errors_of(error))
     belief = consortium.belief
     emit(
         explanation_dict(query.compiled, belief.world, belief.not_in_force),

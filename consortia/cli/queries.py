@@ -26,6 +26,30 @@ OutOption = Annotated[
     Path | None, typer.Option("--out", "-o", help="Write the result: .csv, .json, .parquet, .arrow or .md.")
 ]
 
+ErrorOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--error",
+        help="Where noise is obliged: an output and the error accepted of it, such as n=10 (half the 95 % interval)."
+        " Spends the least budget that keeps it. May be repeated.",
+        show_default=False,
+    ),
+]
+
+
+def errors_of(given: list[str] | None) -> dict[str, str]:
+    """The errors accepted, by output; RequestError ``cli/error`` for one without a name or a value, or a name twice."""
+    found: dict[str, str] = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not (name and equals and value) or name in found:
+            raise RequestError(
+                "cli/error", f"`{text}` says no error of an output, or one of an output named before",
+                remedy="write NAME=ERROR, such as --error n=10",
+            )  # fmt: skip
+        found[name] = value
+    return found
+
 
 def sql_text(sql: str | None, file: Path | None) -> str:
     """The query from argument, file or standard input.

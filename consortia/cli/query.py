@@ -9,7 +9,16 @@ from consortia.cli.following import following
 from consortia.cli.frames import print_results
 from consortia.cli.options import ProfileOption
 from consortia.cli.output import JsonOption, note
-from consortia.cli.queries import FileOption, LinkOption, OutOption, PurposeOption, SqlArgument, sql_text
+from consortia.cli.queries import (
+    ErrorOption,
+    FileOption,
+    LinkOption,
+    OutOption,
+    PurposeOption,
+    SqlArgument,
+    errors_of,
+    sql_text,
+)
 from consortia.cli.simulation import simulated
 from consortia.client.consortium import connect
 from consortia.plans.cost import USUAL_LINK
@@ -31,6 +40,7 @@ def command(
         typer.Option("--simulate", help="Run all parties in this process, on the members' homes in this folder."),
     ] = None,
     link: LinkOption = USUAL_LINK,
+    error: ErrorOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -40,7 +50,7 @@ def command(
     not sent: exit code 3, with the reason and the nearest query that passes.
     """
     consortium = connect(profile)
-    query = consortium.sql(sql_text(sql, file), purpose=purpose, link=link)
+    query = consortium.sql(sql_text(sql, file), purpose=purpose, link=link, errors=errors_of(error))
     saved = query.saved()
     if simulate is not None:
         simulated(saved.plan, simulate, out, json=json)

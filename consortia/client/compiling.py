@@ -11,6 +11,7 @@ from pathlib import Path
 from consortia.client.saved_plan import SavedPlan
 from consortia.errors import ConsortiaError, OperatorError, RequestError
 from consortia.execution.estimate import estimate
+from consortia.plans.accuracy import wanted_errors
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.cost import Link
 from consortia.plans.differ import first_difference
@@ -19,6 +20,7 @@ from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
 from consortia.trust.home import PROFILE_VARIABLE, Profile
 from consortia.trust.notices import standing
+from consortia.trust.sessions import WantedError
 from consortia.trust.trusted import TrustedSet
 
 
@@ -59,12 +61,24 @@ def believe(profile: Profile, now: datetime) -> Belief:
 
 
 def compile_query(
-    profile: Profile, belief: Belief, sql: str, purpose: str, as_of: datetime, now: datetime, link: Link
+    profile: Profile,
+    belief: Belief,
+    sql: str,
+    purpose: str,
+    as_of: datetime,
+    now: datetime,
+    link: Link,
+    errors: tuple[WantedError, ...] = (),
 ) -> Compiled:
-    """``sql`` for ``purpose`` as every party will compile it, with the circuits that are fastest over ``link``."""
+    """``sql`` for ``purpose`` as every party will compile it, with the circuits that are fastest over ``link``.
+
+    ``errors`` are those that the person accepts where noise is obliged.
+    """
     return fastest(
         link,
-        lambda circuits: compile_analysis(sql, purpose, profile.person, as_of, belief.world, estimate, now, circuits),
+        lambda circuits: compile_analysis(
+            sql, purpose, profile.person, as_of, belief.world, estimate, now, circuits, errors
+        ),
     )
 
 
@@ -78,7 +92,15 @@ def require_current(profile: Profile, belief: Belief, saved: SavedPlan, now: dat
             remedy="explain the query again with this profile",
         )
     compiled = compile_analysis(
-        saved.sql, plan.purpose, profile.person, plan.as_of, belief.world, estimate, now, plan.circuits
+        saved.sql,
+        plan.purpose,
+        profile.person,
+        plan.as_of,
+        belief.world,
+        estimate,
+        now,
+        plan.circuits,
+        wanted_errors(plan),
     )
     if compiled.permitted and compiled.plan == plan and compiled.leakage == saved.leakage:
         return

@@ -25,6 +25,7 @@ from consortia.client.saved_plan import SavedPlan
 from consortia.client.session import Desk, OnEvent, Outcome, silent
 from consortia.control.limits import ControlLimits
 from consortia.control.messages import HeldRun, SessionStatus
+from consortia.plans.accuracy import wanted_of
 from consortia.plans.cost import USUAL_LINK, link_named
 from consortia.plans.model import Plan, Release
 from consortia.policies.compiling import Compiled, refusal
@@ -59,14 +60,20 @@ class Consortium:
         self.belief: Belief = believe(profile, now())
         self.desk = Desk(profile, self.belief.trusted, limits, coordinator)
 
-    def sql(self, text: str, *, purpose: str, link: str = USUAL_LINK) -> "Query":
+    def sql(
+        self, text: str, *, purpose: str, link: str = USUAL_LINK, errors: Mapping[str, str] | None = None
+    ) -> "Query":
         """The query ``text``, compiled now under ``purpose``; raises RequestError if it can't be asked like this.
 
         ``link`` is the class of the network between the computers (``plans.cost.LINKS``): circuits are chosen for it.
+        ``errors`` are the errors accepted of outputs with noise, by name, as decimal text: half the 95 % interval.
         """
         now = self._now()
         as_of = now.replace(microsecond=0)
-        return Query(self, compile_query(self._profile, self.belief, text, purpose, as_of, now, link_named(link)))
+        wanted = wanted_of(errors or {})
+        return Query(
+            self, compile_query(self._profile, self.belief, text, purpose, as_of, now, link_named(link), wanted)
+        )
 
     def run(self, saved: SavedPlan, on_event: OnEvent = silent) -> Outcome:
         """Submit exactly the saved plan and wait for its end; raises RequestError ``client/stale``."""

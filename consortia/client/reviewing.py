@@ -122,7 +122,15 @@ def _compiled(desk: Desk, belief: Belief, session: str, run: HeldRun, now: datet
     key = desk.trusted.person_key(claimed.submitter, now, "analyst")
     asked = verify_by_one(run.submission, Submission, claimed.submitter, key)
     compiled = compile_analysis(
-        asked.sql, asked.purpose, asked.submitter, asked.as_of, belief.world, estimate, now, asked.circuits
+        asked.sql,
+        asked.purpose,
+        asked.submitter,
+        asked.as_of,
+        belief.world,
+        estimate,
+        now,
+        asked.circuits,
+        asked.errors,
     )
     leakage = compiled.leakage.digest() if compiled.leakage is not None else ""
     if run.submission.digest()[:32] != session or (compiled.plan.digest(), leakage) != (asked.plan, asked.leakage):

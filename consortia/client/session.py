@@ -40,6 +40,7 @@ from consortia.control.parts import PartCollector
 from consortia.control.phases import Phase
 from consortia.errors import ConsortiaError, PolicyRefusal, ProtocolAbort, RequestError
 from consortia.execution.decode import decode as decode_result
+from consortia.plans.accuracy import wanted_errors
 from consortia.plans.model import Plan, Release
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.envelope import seal_document
@@ -104,6 +105,7 @@ def submit(desk: Desk, saved: SavedPlan) -> str:
         catalogue=plan.catalogue,
         as_of=plan.as_of,
         circuits=plan.circuits,
+        errors=wanted_errors(plan),
         nonce=secrets.token_hex(32),
         result_key=private.public,
     )

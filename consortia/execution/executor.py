@@ -53,8 +53,9 @@ def run_shared(
     schedule: Schedule = in_turn,
     draws: Draws = NO_DRAWS,
 ) -> tuple[ReleasedTable, ...]:
-    """Run all shared steps of ``plan`` on this party's engine; ``begin`` is told each step's id as it starts. ``draws`` are
-    this party's noise (``execution.noise``), needed where the plan has a noise step and this party computes.
+    """Run all shared steps of ``plan`` on this party's engine; ``begin`` is told each step's id as it starts.
+
+    ``draws`` are this party's noise (``execution.noise``), needed where it computes a plan with a noise step.
 
     Returns one table for each release step and recipient, in plan order. InternalError if plan and shares misfit.
     """

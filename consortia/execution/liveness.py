@@ -63,7 +63,9 @@ def live_aggregates(step: AggregateStep, live: frozenset[str]) -> tuple[Aggregat
     return tuple(aggregate for aggregate in step.aggregates if aggregate.name in live)
 
 
-def _reads(step: Step, live: set[str], place: int, given: set[str]) -> set[str]:
+def _reads(  # noqa: C901 - one case for each kind of a closed set
+    step: Step, live: set[str], place: int, given: set[str]
+) -> set[str]:
     """Of ``given``, the columns of input ``place``, those that ``step`` needs if ``live`` of its result are read."""
     match step:
         case Release():
@@ -78,10 +80,10 @@ def _reads(step: Step, live: set[str], place: int, given: set[str]) -> set[str]:
             # names of the two sides differ, but for keys of the second that are not taken
             own = live & given
             return own | {key.left if place == 0 else key.right for key in step.on}
-        case Bound():
-            return live | {*step.keys, step.entity}
-        case Noise():
-            return live | set(step.keys)
+        case Bound(keys=keys, entity=entity):
+            return live | {*keys, entity}
+        case Noise(keys=keys):
+            return live | set(keys)
         case Sort():
             return live | {key.column for key in step.keys}
         case Window():

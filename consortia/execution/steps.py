@@ -60,7 +60,9 @@ class Steps:
         members = {name: plane for name, plane in table.members.items() if name in self._marked[step.id]}
         return replace(table.only(self._live[step.id]), members=members)
 
-    def result(self, step: Step, engine: Engine, sources: Sequence[SharedTable]) -> SharedTable:
+    def result(  # noqa: C901 - one case for each kind of a closed set
+        self, step: Step, engine: Engine, sources: Sequence[SharedTable]
+    ) -> SharedTable:
         """What ``step`` makes of its inputs; InternalError ``execution/unsupported`` if it can't run on shares."""
         live = self._live[step.id]
         match step:
@@ -98,7 +100,7 @@ class Steps:
         raise InternalError("execution/unsupported", f"a {step.kind} step can't run on shares", place=step.id)
 
     def check_control(self, release: Release) -> None:
-        """InternalError ``execution/uncontrolled`` unless it follows a control; only sort, limit and noise stand between."""
+        """InternalError ``execution/uncontrolled`` unless it follows a control, but for sort, limit and noise."""
         step = self._plan.step(release.inputs[0])
         while isinstance(step, Sort | Limit | Noise):
             step = self._plan.step(step.inputs[0])

@@ -88,6 +88,7 @@ class Workshop:
             estimate,
             self._clock(),
             submission.circuits,
+            submission.errors,
         )
         documents = self._documents(trusted, world, compiled.plan.owners(), submission.purpose)
         if compiled.leakage is None:

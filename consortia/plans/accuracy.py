@@ -7,10 +7,15 @@ there is what the bounds leave out (rows, cells and amounts beyond them), which 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
+from fractions import Fraction
 
+from pydantic import ValidationError
+
+from consortia.errors import RequestError
 from consortia.plans.expressions import Ref, columns_of
 from consortia.plans.model import Bound, Clip, Column, Noise, Noised, Plan, Project
 from consortia.plans.wording import decimal_text
+from consortia.trust.sessions import WantedError
 
 _DIGITS = Context(prec=3, rounding=ROUND_CEILING)
 _ENOUGH = Context(prec=40)
@@ -34,6 +39,31 @@ class Accuracy:
 def error_95(variance: int, scale: int = 0) -> Decimal:
     """Half the length of the 95 % interval of a number with noise of ``variance`` s^2 and so many decimal places."""
     return _DIGITS.plus(_ENOUGH.multiply(_NORMAL_95, _deviation(variance, scale)))
+
+
+def wanted_of(errors: Mapping[str, str]) -> tuple[WantedError, ...]:
+    """Errors wanted, by output; RequestError ``plans/wanted-error`` for one that is no positive decimal number."""
+    found = []
+    for output, error in errors.items():
+        try:
+            found.append(WantedError(output=output, error=error))
+        except ValidationError as failed:
+            raise RequestError(
+                "plans/wanted-error", f"`{error}` is no error that can be wanted of `{output}`",
+                remedy="write the output's name and a positive decimal number, such as n=10 or total=2.5",
+            ) from failed  # fmt: skip
+    return tuple(found)
+
+
+def wanted_errors(plan: Plan) -> tuple[WantedError, ...]:
+    """The errors with which ``plan`` was asked."""
+    return next((step.wanted for step in plan.steps if isinstance(step, Noise)), ())
+
+
+def largest_variance(error: Decimal, scale: int) -> int:
+    """The largest s^2 whose error bar, before it is rounded, is at most ``error``."""
+    carried = Fraction(error) * 10**scale / Fraction(_NORMAL_95)
+    return int(carried * carried * 2 / 3)
 
 
 def accuracies(plan: Plan) -> tuple[Accuracy, ...]:

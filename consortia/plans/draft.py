@@ -16,6 +16,7 @@ from consortia.plans.obligations import Obligations
 from consortia.plans.query import Query, QueryAggregate
 from consortia.plans.tables import column_types, find_table, table_columns
 from consortia.plans.types import ColumnType
+from consortia.trust.sessions import WantedError
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Environment:
 
     ``manifest`` and ``catalogue_digest`` are digests of the documents in force; ``computers`` in order of rank;
     ``members`` all member ids. From the policies: ``entities`` gives the privacy unit's column of each table,
-    ``collusion`` how many computers may collude, by owner (1 where none is named).
+    ``collusion`` how many computers may collude, by owner (1 where none is named). ``errors`` are those that the
+    submitter accepts where noise is obliged.
     """
 
     manifest: str
@@ -37,6 +39,7 @@ class Environment:
     submitter: str
     entities: Mapping[str, str] = field(default_factory=dict)
     collusion: Mapping[str, int] = field(default_factory=dict)
+    errors: tuple[WantedError, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from consortia.plans.expressions import Expr
 from consortia.plans.rules import Rule
 from consortia.plans.types import Bounds, ColumnType
 from consortia.trust.documents import Digest, Document, Frozen, Instant, Integer, Name, Person
+from consortia.trust.sessions import WantedError
 
 Domain = Literal["clear", "arithmetic", "boolean", "wide"]
 
@@ -290,11 +291,13 @@ class Noise(_Step):
 
     kind: Literal["noise"] = "noise"
     keys: tuple[str, ...]
+    ``wanted`` are the errors that the submitter asked for.
     noised: tuple[Noised, ...]
 
 
 class Recipient(Frozen):
     """Who receives: a member's node, or a person with the one-time key of the submission (``person`` set)."""
+    wanted: tuple[WantedError, ...] = ()
 
     member: Name
     person: Person | None = None

@@ -5,7 +5,7 @@ that it keeps what was promised -> estimate, leakage report. Pure: equal argumen
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from consortia.errors import InternalError, PolicyRefusal, RequestError
@@ -21,6 +21,7 @@ from consortia.policies.rules.base import TOLERANCE
 from consortia.policies.suggest import suggest
 from consortia.policies.verdicts import Decision, Reason
 from consortia.policies.world import PolicyWorld
+from consortia.trust.sessions import WantedError
 
 OLDEST = timedelta(days=7)
 """An ``as_of`` older than this is refused: relative dates of row scopes would reach back."""
@@ -57,19 +58,27 @@ def compile_analysis(
     estimate: Estimator,
     now: datetime,
     circuits: Circuits = "few-rounds",
+    errors: tuple[WantedError, ...] = (),
 ) -> Compiled:
     """Compile ``sql`` of ``submitter`` for ``purpose``, relative dates counting from ``as_of``, with these circuits.
 
-    A denial is a result, not an error. Raises RequestError ``policies/as-of`` and as ``plans.sql.bind`` and
-    ``plans.build.build_plan`` do.
+    ``errors`` are those that the submitter accepts where noise is obliged: the release costs no more than they take.
+
+    A denial is a result, not an error. Raises RequestError ``policies/as-of``, ``plans/wanted-error`` and as
+    ``plans.sql.bind`` and ``plans.build.build_plan`` do.
     """
     _check_as_of(as_of, now)
-    environment = environment_of(purpose, submitter, as_of, world)
+    environment = replace(environment_of(purpose, submitter, as_of, world), errors=errors)
     query = bind(sql, world.catalogue, as_of)
     draft = build_plan(query, environment)
     decision = decide(draft, world, now)
     if not decision.permitted:
         return Compiled(sql, draft, decision, suggestion=suggest(sql, decision, environment, world, now))
+    if errors and decision.obligations.noise is None:
+        raise RequestError(
+            "plans/wanted-error", "an error is wanted of a result whose numbers are exact", place=errors[0].output,
+            remedy="leave the wanted error out",
+        )  # fmt: skip
     plan = build_plan(query, environment, decision.obligations).model_copy(update={"circuits": circuits})
     final = decide(plan, world, now)
     require_kept(plan, decision.obligations)

@@ -4,16 +4,26 @@ submission (analyst) -> verdict (each party) -> approval (each party) -> hello, 
 Every one travels in a DSSE envelope; the coordinator carries them and can change none.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from consortia.trust.documents import Digest, Document, Frozen, Hex, Instant, Integer, Name, Person, Session
+
+
+class WantedError(Frozen):
+    """An output and the error that the analyst accepts: half the 95 % interval of its noise, a positive decimal."""
+
+    output: Name
+    error: Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?$")]
 
 
 class Submission(Document):
     """What an analyst asks to run: exactly one plan, under these versions, with a one-time key for the result.
 
     ``sql`` is the text that every party compiles itself; ``plan`` the digest it must arrive at; ``circuits`` what the
-    submitter's client chose for the link between the computers, a matter of time alone. ``result_key`` is an
+    submitter's client chose for the link between the computers, a matter of time alone. ``errors`` are those that the
+    submitter accepts where noise is obliged; what is not named gets as little noise as is left. ``result_key`` is an
     HPKE public key (ML-KEM-768 with X25519) made for this submission alone. The session id is the first 16 bytes of
     SHA-256 over the signed envelope's bytes.
     """
@@ -29,6 +39,7 @@ class Submission(Document):
     catalogue: Digest
     as_of: Instant
     circuits: Literal["few-rounds", "few-bytes"] = "few-rounds"
+    errors: tuple[WantedError, ...] = ()
     nonce: Hex
     result_key: Hex
 

@@ -2,7 +2,8 @@
 
 With the bounds in the plan the sensitivity follows from it: an entity counts in at most ``cells`` cells and changes a
 cell's number by at most the larger end of its clip (by 1 where entities are counted), so D^2 = cells * end^2. The cost
-that the owners allow is shared evenly by the numbers that are opened, and each gets the least variance for its share.
+that the owners allow is shared evenly by the numbers that are opened, and each gets the least variance for its share;
+numbers of which the submitter accepts an error get the largest variance that keeps it, and cost less.
 
 Cells are the values of the keys' public domain, all of them, whether any row is there or not: which cells are released
 tells nothing. For the same reason sums are of known values or zero, never NULL.
@@ -10,9 +11,11 @@ tells nothing. For the same reason sums are of known values or zero, never NULL.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from math import isqrt, prod
 
 from consortia.errors import RequestError
+from consortia.plans.accuracy import largest_variance
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref
 from consortia.plans.local import has_noise
@@ -35,7 +38,8 @@ from consortia.plans.query import QueryAggregate
 from consortia.plans.ranges import infer, magnitude, summed
 from consortia.plans.types import WIDE_FROM, Bounds
 from consortia.plans.variants import with_column, with_columns
-from consortia.plans.zcdp import least_variance
+from consortia.plans.zcdp import LEAST_VARIANCE, RHO_PARTS, cost, least_variance
+from consortia.plans.zcdp import Release as Priced
 
 MOST_CELLS = 10_000
 """The largest public domain over which cells are released."""
@@ -145,27 +149,71 @@ class _Noisy:
         if cells > MOST_CELLS:
             raise unprotected(f"a result of {cells} cells, more than {MOST_CELLS},")
         opened = [c.name for c in release.columns if c.name not in aggregation.keys]
-        noised = tuple(self._noised(name, cells, len(opened)) for name in opened)
+        noised = self._noised(opened, cells)
         by_name = {each.column: each for each in noised}
         columns = [column for column in control.columns if column.name in (*aggregation.keys, *opened)]
         return Noise(
             id="noise", inputs=(control.id,), at="shared", rows=cells, keys=aggregation.keys, noised=noised,
+            wanted=self.draft.environment.errors,
             columns=tuple(_widened(column, by_name.get(column.name)) for column in columns),
         )  # fmt: skip
 
-    def _noised(self, name: str, cells: int, numbers: int) -> Noised:
+    def _noised(self, names: Sequence[str], cells: int) -> tuple[Noised, ...]:
+        """What is wanted first, at the least cost; the other numbers share evenly what the release may cost beside."""
+        sensitivity = {name: self._sensitivity(name, cells) for name in names}
+        variance = {
+            name: max(LEAST_VARIANCE, largest_variance(error, scale))
+            for name, (error, scale) in self._wanted(names).items()
+        }
+        spent = sum(cost(Priced(sensitivity[name], variance[name], cells)) for name in variance)
+        if spent > self.terms.rho:
+            raise self._too_dear(spent)
+        others = [name for name in names if name not in variance]
+        for name in others:
+            least = least_variance(sensitivity[name], cells, (self.terms.rho - spent) // len(others))
+            if least is None:
+                raise unprotected(f"a result of {len(names)} numbers within a budget of so little")
+            variance[name] = least
+        return tuple(Noised(column=n, sensitivity=sensitivity[n], variance=variance[n]) for n in names)
+
+    def _wanted(self, names: Sequence[str]) -> Mapping[str, tuple[Decimal, int]]:
+        """The errors wanted, with the decimal places of the number, by column."""
+        columns = {
+            output.name: output.expression.column
+            for output in self.draft.query.outputs
+            if isinstance(output.expression, Ref)
+        }
+        types = self.draft.group_types
+        found = {}
+        for wanted in self.draft.environment.errors:
+            column = columns.get(wanted.output, "")
+            if column not in names or column in found or not Decimal(wanted.error):
+                raise RequestError(
+                    "plans/wanted-error",
+                    f"`{wanted.output}` is no output with noise of its own, is named twice, or nothing is wanted of it",
+                    remedy="name sums and counts of the select list, each once; averages follow from these",
+                )
+            found[column] = Decimal(wanted.error), types[column].scale
+        return found
+
+    def _too_dear(self, spent: int) -> RequestError:
+        factor = (Decimal(spent) / self.terms.rho).sqrt()
+        return RequestError(
+            "plans/wanted-error",
+            f"the errors wanted cost rho {Decimal(spent) / RHO_PARTS:f}, and a release may cost"
+            f" {Decimal(self.terms.rho) / RHO_PARTS:f}",
+            remedy=f"ask for errors {factor:.3f} times as large, or for fewer numbers",
+        )
+
+    def _sensitivity(self, name: str, cells: int) -> int:
+        """By how much one entity changes the column, squared."""
         aggregate = next(made for made in self.draft.query.aggregates if made.name == name)
-        end = 1
-        if aggregate.function in PARTS:
-            clip = self._clip(aggregate)
-            end = max(abs(clip.lo), abs(clip.hi))
-        elif aggregate.function != "count-entities":
+        if aggregate.function == "count-entities":
+            return min(self.terms.cells, cells)
+        if aggregate.function not in PARTS:
             raise unprotected(f"{aggregate.function.upper()}")
-        sensitivity = min(self.terms.cells, cells) * end * end
-        variance = least_variance(sensitivity, cells, self.terms.rho // numbers)
-        if variance is None:
-            raise unprotected(f"a result of {numbers} numbers within a budget of so little")
-        return Noised(column=name, sensitivity=sensitivity, variance=variance)
+        clip = self._clip(aggregate)
+        return min(self.terms.cells, cells) * max(abs(clip.lo), abs(clip.hi)) ** 2
 
 
 def domain_cells(keys: Sequence[Column]) -> int | None:
