@@ -1,6 +1,7 @@
 """Writes the reference pages that follow from the code: ``python docs/generate.py``. A test compares them with it.
 
-docs/reference/cli.md comes from the commands' own help, docs/reference/costs.md from the declared costs.
+docs/reference/cli.md comes from the commands' own help, docs/reference/costs.md from the declared costs,
+docs/reference/policy.schema.json and the table of fields in docs/reference/policy.md from the language of policies.
 """
 
 import sys
@@ -12,6 +13,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from consortia.cli.main import app
+from consortia.policies.language import schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `benchmarks` is no part of the installed package
 
@@ -53,7 +55,17 @@ def reference() -> str:
     return "\n".join(pages)
 
 
-PAGES = {"cli.md": reference, "costs.md": costs.page}
+def policy_reference() -> str:
+    """The page on the language of policies: written by hand but for its table of fields."""
+    return schema.with_field_table((REFERENCE / "policy.md").read_text(encoding="utf-8"))
+
+
+PAGES = {
+    "cli.md": reference,
+    "costs.md": costs.page,
+    "policy.md": policy_reference,
+    "policy.schema.json": schema.schema_text,
+}
 
 
 if __name__ == "__main__":

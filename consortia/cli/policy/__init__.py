@@ -6,7 +6,7 @@ A verb is a module of this package with ``command`` and EXAMPLES; adding one is 
 import typer
 
 from consortia.cli.output import examples
-from consortia.cli.policy import accept, approve, diff, explain, fmt, lint, new, revoke, show, simulate, test
+from consortia.cli.policy import accept, approve, diff, explain, fmt, lint, new, revoke, schema, show, simulate, test
 
 VERBS = {
     "new": new,
@@ -19,6 +19,7 @@ VERBS = {
     "approve": approve,
     "show": show,
     "accept": accept,
+    "schema": schema,
     "revoke": revoke,
 }
 

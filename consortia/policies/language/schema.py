@@ -1,9 +1,11 @@
 """The published JSON schema of the language, and the table of its fields for the reference page.
 
-Both are made from the model; tests compare ``policy.schema.json`` and ``docs/reference/policy.md`` with them.
+Both are made from the model; ``python docs/generate.py`` writes ``policy.schema.json`` and the table in ``policy.md``
+(docs/reference), and a test compares them.
 """
 
 import json
+from itertools import takewhile
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,12 +15,16 @@ from consortia.policies.language.enforcement import TREATMENTS, Enforced, OffOnl
 from consortia.policies.language.model import Policy
 from consortia.policies.language.values import Section, sections_in
 
-SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+TABLE_HEAD = "| field | if not written | what becomes of it |\n"
 
 
 def schema_text() -> str:
-    """The JSON schema as it stands in ``policy.schema.json``. It says nothing of what is enforced (lint does)."""
-    schema: dict[str, Any] = {"$schema": SCHEMA_ID, **Policy.model_json_schema(by_alias=True)}
+    """The JSON schema: keys, types, words and ranges of every field, for editors that complete and check while typing.
+
+    It can't say what fields mean together (dates, the operations of a class) nor what is enforced: lint does.
+    """
+    schema: dict[str, Any] = {"$schema": DRAFT, **Policy.model_json_schema(by_alias=True)}
     _without_null(schema)
     return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -37,9 +43,17 @@ def _without_null(node: Any) -> None:
             _without_null(entry)
 
 
+def with_field_table(page: str) -> str:
+    """The reference page with the table of all fields as the language has it now."""
+    lines = page.splitlines(keepends=True)
+    begin = lines.index(TABLE_HEAD)
+    rows = takewhile(lambda line: line.startswith("|"), lines[begin:])
+    return "".join((*lines[:begin], field_table(), *lines[begin + len(list(rows)) :]))
+
+
 def field_table() -> str:
     """A Markdown table of all fields: path, default, and what becomes of it."""
-    lines = ["| field | if not written | what becomes of it |", "|---|---|---|"]
+    lines = [TABLE_HEAD.rstrip(), "|---|---|---|"]
     for path in model_fields():
         treatment = TREATMENTS.get(path)
         if treatment is None:

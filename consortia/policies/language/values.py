@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from consortia.ids import DIGEST_PATTERN, NAME_PATTERN, PERSON_PATTERN
 
-_DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
 MISFIT = "policy_misfit"
@@ -23,7 +23,7 @@ def misfit(reason: str, expected: str, *at: str | int) -> PydanticCustomError:
 
 def _date(value: Any) -> dt.date:
     expected = "expected a date, YEAR-MONTH-DAY, such as 2026-11-01"
-    if not (isinstance(value, str) and _DATE.match(value)):
+    if not (isinstance(value, str) and re.match(DATE_PATTERN, value)):
         raise misfit(f"`{value}` is no date", expected)
     try:
         return dt.date.fromisoformat(value)
@@ -51,7 +51,7 @@ Who = Annotated[str, Field(pattern=WHO_PATTERN)]
 """A member (any analyst of it), or one person as ``name@member``."""
 Day = Annotated[
     dt.date,
-    BeforeValidator(_date, json_schema_input_type=str),
+    BeforeValidator(_date, json_schema_input_type=Annotated[str, Field(pattern=DATE_PATTERN)]),
     PlainSerializer(lambda day: day.isoformat(), return_type=str),
 ]
 Previous = Annotated[str, Field(pattern=rf"{DIGEST_PATTERN}|^none$")]

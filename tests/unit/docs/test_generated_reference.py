@@ -1,4 +1,4 @@
-"""The generated reference pages are what the code says now: of its commands, and of its declared costs."""
+"""The generated reference pages are what the code says now: of its commands, its costs, the language of policies."""
 
 import importlib.util
 from pathlib import Path
@@ -18,7 +18,15 @@ def generator() -> ModuleType:
     return generate
 
 
-@pytest.mark.parametrize(("name", "lines"), [("cli.md", "\n## consortia "), ("costs.md", "\n| `")])
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("cli.md", "\n## consortia "),
+        ("costs.md", "\n| `"),
+        ("policy.md", "\n| `outputs."),
+        ("policy.schema.json", '"type":'),
+    ],
+)
 def test_the_page_equals_what_the_code_says(name: str, lines: str) -> None:
     page = (DOCS / "reference" / name).read_text()
     assert page == generator().PAGES[name](), "run python docs/generate.py"
