@@ -37,8 +37,9 @@ class Run:
 
 
 def approvals_of(opened: Opened, believed: Believed, compiled: Compiled, submission: Submission) -> dict[str, Approval]:
-    """All parties' approvals, by party: each signed by its node, each of exactly what the pack's documents say, every
-    owner with a reservation of what the plan costs it.
+    """All parties' approvals, by party: each signed by its node, each of exactly what the pack's documents say.
+
+    Every owner's states the reservation of what the plan costs it.
 
     Raises ProtocolAbort ``audit/approval`` and as ``verify_approvals`` and ``check_reservations`` do.
     """

@@ -30,7 +30,7 @@ def check_own_heads(me: str, hellos: Mapping[str, Hello], own: Callable[[int], T
                     "and the journal here is not the one that it was signed over",
                     place=f"log {entry.head.log}",
                     remedy="an older copy of node.sqlite was put back: reconcile the ledger with the others first, "
-                    "then begin a new log",
+                    "then `consortia audit new-log`",
                 )
 
 
@@ -90,7 +90,7 @@ def split_view(member: str, what: str) -> ProtocolAbort:
         "evidence/split-view",
         f"`{member}` shows different journals: {what}",
         place=member,
-        remedy=f"keep both heads and ask `{member}`; sessions with it are refused until its case is settled",
+        remedy=f"keep both heads (`consortia audit heads`) and ask `{member}`; sessions with it are refused until then",
     )
 
 

@@ -32,7 +32,7 @@ class Heads:
         )
 
     def see(self, transaction: Connection, seen: MemberHead, continues: tuple[MemberHead, ...]) -> None:
-        """Hold ``seen`` instead of those that it ``continues``.
+        """Hold ``seen`` instead of those that it ``continues``, and of those of a log that the member has left.
 
         Raises ProtocolAbort ``evidence/split-view`` if another head of that size is held.
         """
@@ -42,7 +42,8 @@ class Heads:
             if same and entry.head != seen.head:
                 raise split_view(seen.member, f"two of {seen.head.size} entries")
         columns = self._seen.c
-        for entry in (*continues, seen):
+        left = [entry for entry in held if entry.member == seen.member and entry.head.log != seen.head.log]
+        for entry in (*continues, *left, seen):
             head = entry.head
             transaction.execute(
                 delete(self._seen).where(
@@ -54,7 +55,7 @@ class Heads:
 
     def mark_split(self, transaction: Connection, member: str, why: str) -> None:
         """Remember that ``member`` showed two journals."""
-        self.clear_split(transaction, member)
+        transaction.execute(delete(self._split).where(self._split.c.member == member))
         transaction.execute(insert(self._split).values(member=member, why=why))
 
     def splits(self, transaction: Connection) -> dict[str, str]:
@@ -62,11 +63,7 @@ class Heads:
         rows = transaction.execute(select(self._split))
         return {row.member: row.why for row in rows}
 
-    def clear_split(self, transaction: Connection, member: str) -> None:
-        """Forget it, after people have settled it, with the heads held of that member."""
-        transaction.execute(delete(self._split).where(self._split.c.member == member))
-
     def forget(self, transaction: Connection, member: str) -> None:
-        """Hold no head of ``member`` any more: its next one is taken as it comes."""
-        self.clear_split(transaction, member)
+        """Hold nothing of or against ``member`` any more: its next head is taken as it comes."""
+        transaction.execute(delete(self._split).where(self._split.c.member == member))
         transaction.execute(delete(self._seen).where(self._seen.c.member == member))

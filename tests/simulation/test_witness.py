@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+from click.testing import Result
 from sqlalchemy import text
+from typer.testing import CliRunner
 
+from consortia.cli.main import app
 from consortia.control.messages import End
 from consortia.control.phases import Phase
 from consortia.parties.store import Store
@@ -74,8 +77,9 @@ def test_a_member_caught_once_is_refused_until_its_case_is_settled(tmp_path: Pat
         _, end = run(world, client)
         assert end.fault is not None
         assert (end.fault.code, end.fault.party, end.fault.place) == ("evidence/split-view", "bank-a", "bank-c")
-        with store.begin() as transaction:
-            store.heads.forget(transaction, "bank-c")
+        assert "SPLIT VIEW of bank-c: two journals" in command(world, "bank-a", "heads").stderr
+        command(world, "bank-a", "heads", "--settle", "bank-c")
+        command(world, "bank-a", "heads", "--settle", "bank-c", code=2)
         _, end = run(world, client)
         assert end.phase is Phase.SEALED
 
@@ -101,11 +105,22 @@ def test_an_older_copy_of_a_database_is_noticed_by_what_others_hold(tmp_path: Pa
         assert end.fault is not None
         assert (end.fault.code, end.fault.party) == ("evidence/behind", "bank-b")
         world.wait_phases(third, Phase.ABORTED)
-        store = world.nodes["bank-b"]._store
-        with store.begin() as transaction:
-            store.journal.begin_log(transaction)
-        _, end = run(world, client)
+        answer = json.loads(command(world, "bank-b", "new-log", "--reason", "backup put back", "--json").stdout)
+        assert answer["before"]["log"] != answer["after"]["log"]
+        fourth, end = run(world, client)
         assert end.phase is Phase.SEALED
+        world.wait_phases(fourth, Phase.SEALED)
+        shown = json.loads(command(world, "bank-a", "heads", "--json").stdout)
+        logs = {entry["member"]: entry["head"]["log"] for entry in shown["heads"]}
+        assert logs["bank-b"] == answer["after"]["log"]
+        assert shown["split_views"] == {}
+
+
+def command(world: SessionWorld, member: str, *arguments: str, code: int = 0) -> Result:
+    home = str(world.consortium.home(member).path)
+    result = CliRunner().invoke(app, ["audit", *arguments], env={"CONSORTIA_HOME": home})
+    assert result.exit_code == code, result.output
+    return result
 
 
 def history(world: SessionWorld, member: str, session: str) -> list[tuple[str, Phase, str]]:
