@@ -47,7 +47,7 @@ def noisy(engine: Engine, step: Noise, table: SharedTable, computers: Sequence[s
     """
     names = [each.column for each in step.noised]
     if step.keys:
-        domains = [_domain(_column(step, key)) for key in step.keys]
+        domains = [domain_of(_column(step, key)) for key in step.keys]
         table = completed(engine.narrow("domain"), table, domains, names)
     shapes = [shape_of(_column(step, name)) for name in names]
     columns = dict(table.columns)
@@ -71,7 +71,8 @@ def _sum(x: object, y: object) -> Arithmetic | Wide:
     raise InternalError("execution/shape", "noise is added to numbers of its own domain")
 
 
-def _domain(column: Column) -> Domain:
+def domain_of(column: Column) -> Domain:
+    """All values of a key that everybody can list, by its bounds."""
     bounds = bounds_of(column)
     return Domain(column.name, bounds.lo, bounds.hi, column.nullable)
 

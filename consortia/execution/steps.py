@@ -11,7 +11,7 @@ from consortia.errors import InternalError
 from consortia.execution.aggregate import aggregated
 from consortia.execution.fit import fitted
 from consortia.execution.liveness import holdings, live_columns, marked_members, owners_below
-from consortia.execution.noise import NO_DRAWS, Draws, noisy
+from consortia.execution.noise import NO_DRAWS, Draws, domain_of, noisy
 from consortia.execution.project import projected, within_capacity
 from consortia.execution.round import rounded
 from consortia.execution.translate import translated
@@ -93,7 +93,9 @@ class Steps:
             case Control():
                 margins = [rule.margin() for rule in step.rules]
                 bars = [Bar(margin.terms, margin.minimum) for margin in margins]
-                table = control(engine, sources[0], bars, sorted(live))
+                columns = {column.name: column for column in step.columns}
+                domains = [domain_of(columns[key]) for key in step.complementary or ()]
+                table = control(engine, sources[0], bars, sorted(live), domains)
                 table = rounded(engine, step, table)
                 # a sort moves rows together anyway; rows for their owners are moved once for each of them
                 return first(engine, table, table.valid) if self._is_opened_whole(step) else table

@@ -8,7 +8,7 @@ from typing import Literal
 
 from consortia.plans.cost import Estimate, Opening
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import AggregateStep, Join, Limit, Noise, Plan, Project, Release, Share, Sort, Step
+from consortia.plans.model import AggregateStep, Control, Join, Limit, Noise, Plan, Project, Release, Share, Sort, Step
 from consortia.plans.wording import listed, order_text
 from consortia.trust.documents import Digest, Document, Frozen, Integer
 
@@ -16,6 +16,9 @@ MASKED = "of masked or shuffled values, which tell nothing of the data"
 REFUSED = (
     "a fact about the joined rows as they stand; if one does, the run ends with `relational/many-to-many`, everybody"
     " learns that, and nothing is released"
+)
+HIDDEN = (
+    "; by the pattern, and the public order of values, cells that are hidden for others' sake can be told from these"
 )
 COORDINATOR = "coordinator"
 NETWORK = "network"
@@ -155,10 +158,14 @@ def _results(plan: Plan, release: Release) -> list[LeakageEntry]:
             LeakageEntry(
                 kind="suppression", step=release.id, who=whom,
                 what=f"which values of {keys} are suppressed or absent" if keys else "whether the cell is suppressed",
-                detail="suppressed and absent cells are not told apart",
+                detail="suppressed and absent cells are not told apart" + (HIDDEN if _hides(plan) else ""),
             )
         )  # fmt: skip
     return entries
+
+
+def _hides(plan: Plan) -> bool:
+    return any(isinstance(step, Control) and step.complementary for step in plan.steps)
 
 
 def _noised(plan: Plan) -> tuple[str, ...]:

@@ -244,10 +244,14 @@ class Control(_Step):
 
     Without rules the valid rows are moved together, so that the place of a released row tells nothing. Then columns
     are rounded, before anybody opens, orders or counts by them.
+
+    ``complementary`` are keys of public domains: of their cells further ones are hidden, so that none that fails
+    follows from sums of others; () is the one cell of a query without keys, None hides no further cell.
     """
 
     kind: Literal["control"] = "control"
     rules: tuple[Rule, ...]
+    complementary: tuple[str, ...] | None = None
     rounding: tuple[Rounded, ...] = ()
 
 
@@ -282,22 +286,34 @@ class Noised(Frozen):
     variance: Integer
 
 
+class Selection(Frozen):
+    """Rows whose noisy number of entities, ``column``, is below ``minimum`` are not opened; it costs ``delta`` parts."""
+
+    column: str
+    minimum: Integer
+    delta: Integer
+
+
 class Noise(_Step):
     """One row for each value of the public domain of ``keys``, zeros where there is no group; noise on each number.
 
     Every computer adds to each number of ``noised`` a discrete Gaussian of variance s^2 / 2, drawn before the secure
     stage: whoever knows one of the parts still faces s^2. Without keys there is the one group. All rows are valid.
+    ``wanted`` are the errors that the submitter asked for.
+
+    With ``selection`` the keys' values are not known beforehand: there are the input's groups, and of them those that
+    the selection shows, in front of the others.
     """
 
     kind: Literal["noise"] = "noise"
     keys: tuple[str, ...]
-    ``wanted`` are the errors that the submitter asked for.
     noised: tuple[Noised, ...]
+    wanted: tuple[WantedError, ...] = ()
+    selection: Selection | None = None
 
 
 class Recipient(Frozen):
     """Who receives: a member's node, or a person with the one-time key of the submission (``person`` set)."""
-    wanted: tuple[WantedError, ...] = ()
 
     member: Name
     person: Person | None = None

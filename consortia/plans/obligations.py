@@ -58,6 +58,8 @@ class Obligations(Frozen):
     ``excluding`` lists, one tuple a recipient, the members whose own rows do not count (the recipient's member);
     the least count over all of them decides. ``pre_aggregate`` is False where a policy needs single rows.
 
+    ``complementary``: where cells can be listed, further ones are hidden, so that none follows from totals.
+
     The rules on what contributors hold: every limit of ``dominance`` holds; ``p_percent`` is the largest percentage
     asked for; ``rounding`` the largest base, in whole units of the number that is opened; None, or () or False, where
     no owner obliges.
@@ -73,6 +75,7 @@ class Obligations(Frozen):
     dominance: tuple[DominanceLimit, ...] = ()
     p_percent: int | None = None
     zeros_and_full_cells: bool = False
+    complementary: bool = False
     rounding: int | None = None
     noise: NoiseTerms | None = None
     pre_aggregate: bool = True

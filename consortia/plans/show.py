@@ -135,6 +135,8 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
             rules = " and ".join(margin_text(rule.margin()) for rule in step.rules)
             rounded = ", ".join(f"{each.column} to a multiple of {each.base}" for each in step.rounding)
             text = f"release only where {rules}" if rules else "move what is released together"
+            if step.complementary:
+                text += f", and hide cells by {', '.join(step.complementary)}, so that none follows from totals"
             return f"{text}, with {rounded}" if rounded else text
         case Bound():
             clips = ", ".join(f"{clip.column} to {clip.lo}..{clip.hi}" for clip in step.clips)

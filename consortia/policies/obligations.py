@@ -6,6 +6,7 @@ from consortia.plans.obligations import ClipBounds, NoiseTerms, Obligations, Row
 from consortia.plans.rules import MinimumContributors
 from consortia.policies.accounting import grant_of
 from consortia.policies.rules.base import Case
+from consortia.policies.rules.complementary import lost_suppression
 from consortia.policies.rules.magnitudes import lost_rules, magnitude_obligations
 from consortia.policies.rules.noise import clip_of
 from consortia.policies.rules.tables import bound_scope
@@ -17,6 +18,7 @@ def merged(cases: tuple[Case, ...]) -> Obligations:
     units: set[str] = set()
     held = magnitude_obligations(cases)
     minimum_entities = minimum_members = 0
+    complementary = False
     for case in sorted(cases, key=lambda case: case.owner):
         for name in case.tables():
             predicate = bound_scope(case, name)
@@ -30,6 +32,7 @@ def merged(cases: tuple[Case, ...]) -> Obligations:
             if section is not None:
                 minimum_entities = max(minimum_entities, section.minimum_entities)
                 minimum_members = max(minimum_members, section.minimum_members)
+                complementary = complementary or section.complementary_suppression != "off"
     noise = noise_terms(cases)
     if noise is not None:
         minimum_entities = minimum_members = 0  # which cells are released must not depend on exact counts
@@ -44,6 +47,7 @@ def merged(cases: tuple[Case, ...]) -> Obligations:
         p_percent=held.p_percent,
         zeros_and_full_cells=held.zeros_and_full_cells,
         rounding=held.rounding,
+        complementary=noise is None and complementary,
         noise=noise,
     )
 
@@ -95,6 +99,8 @@ def require_kept(plan: Plan, obligations: Obligations) -> None:
     # The recipient's member counts always, so the plan looks for one fewer among the others.
     if obligations.minimum_members and min(by_member, default=0) < obligations.minimum_members - 1:
         raise _lost("the minimum of members")
+    if obligations.complementary and lost_suppression(plan):
+        raise _lost("the complementary suppression")
     lost = lost_rules(plan, obligations)
     if lost:
         raise _lost(lost)

@@ -93,7 +93,7 @@ def no_zero_share(ctx: Context) -> tuple[Zeros, Zeros]:
     return Zeros(), Zeros()
 
 
-def control_bit_ignored(engine: Any, table: Any, rules: Any, keep: Any) -> Any:
+def control_bit_ignored(engine: Any, table: Any, rules: Any, keep: Any, domains: Any) -> Any:
     return table.only(keep)
 
 

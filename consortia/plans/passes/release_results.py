@@ -49,7 +49,9 @@ def release_results(draft: Draft) -> Draft:
     rules = control_rules(draft, aggregation) if has_rules(draft) else ()
     checked = frozenset().union(*(rule.margin().columns() for rule in rules))
     columns = tuple(column for column in columns if column.name not in checked)
-    control = {"columns": columns, "rules": rules, "rounding": _rounding(draft, columns)}
+    domain = _complete_domain(draft)
+    hidden = domain if draft.obligations.complementary else None
+    control = {"columns": columns, "rules": rules, "complementary": hidden, "rounding": _rounding(draft, columns)}
     steps.append(Control.model_validate({**place("shared"), **control}))
     if draft.query.limit is not None:
         order = {"columns": columns, "keys": top_order(draft.query)}
@@ -65,7 +67,7 @@ def release_results(draft: Draft) -> Draft:
     rest = tuple(SortKey(column=column.name) for column in outputs if column.name not in given)
     keys = (*draft.query.order_by, *rest)
     steps.append(Sort.model_validate({**place("recipient"), "columns": outputs, "keys": keys}))
-    return replace(with_steps(draft, *steps), complete_domain=_complete_domain(draft))
+    return replace(with_steps(draft, *steps), complete_domain=domain)
 
 
 def _rounding(draft: Draft, columns: tuple[Column, ...]) -> tuple[Rounded, ...]:

@@ -72,6 +72,12 @@ def _rounding(cells: CellOutput) -> str:
     return f"Numbers are rounded to multiples of {cells.rounding}, or of a larger base, before they are opened."
 
 
+def _complementary(cells: CellOutput) -> str:
+    if cells.complementary_suppression == "off":
+        return ""
+    return "No suppressed cell follows from totals: others are hidden with it."
+
+
 def _differencing(cells: CellOutput) -> str:
     if cells.differencing == "off" or cells.noise != "off":
         return ""
@@ -119,6 +125,7 @@ CELLS: tuple[tuple[str, Callable[[CellOutput], str]], ...] = (
     ("p-percent", _p_percent),
     ("zeros-and-full-cells", _zeros_and_full_cells),
     ("rounding", _rounding),
+    ("complementary-suppression", _complementary),
     ("differencing", _differencing),
 )
 """Rules on each cell of a count or aggregate."""

@@ -14,6 +14,7 @@ from consortia.plans.expressions import Call, Expr, Ref
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
+    Control,
     Filter,
     Join,
     Limit,
@@ -51,7 +52,8 @@ class Cells:
     """One release: the rows under it, the keys that part them into cells, and what is opened of each.
 
     ``source`` names the rows before ``conditions``, which are by their text; ``keys`` are texts of expressions over the
-    rows; ``functions`` are those of the opened numbers.
+    rows; ``functions`` are those of the opened numbers, none of which is below 0 if ``is_positive``. ``hides``: no
+    failing cell follows from margins (complementary suppression).
     """
 
     release: Release
@@ -59,6 +61,8 @@ class Cells:
     conditions: Mapping[str, Expr]
     keys: frozenset[str]
     functions: frozenset[str]
+    is_positive: bool
+    hides: bool
 
     @property
     def is_additive(self) -> bool:
@@ -114,7 +118,7 @@ def cells_of(plan: Plan) -> tuple[Cells, ...]:
         if len(inputs) != len(step.inputs):
             continue  # it stands after a last aggregation
         if isinstance(step, AggregateStep) and step.id in last:
-            found.append(_released(step, inputs[0], last[step.id]))
+            found.append(_released(plan, step, inputs[0], last[step.id]))
         else:
             known[step.id] = _step(plan, step, inputs)
     return tuple(found)
@@ -138,12 +142,20 @@ def named(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _released(step: AggregateStep, rows: _Rows, release: Release) -> Cells:
+def _released(plan: Plan, step: AggregateStep, rows: _Rows, release: Release) -> Cells:
     names = {column.name for column in release.columns}
     opened = [each for each in step.aggregates if each.name in names]  # the others are read by HAVING and control
     read = _readable(step, opened, rows)
     keys = frozenset(text_of(read.columns[key]) for key in step.keys)
-    return Cells(release, read.source, read.conditions, keys, frozenset(_made(each, read).function for each in opened))
+    functions = frozenset(_made(each, read).function for each in opened)
+    bounds = {column.name: column.bounds for column in release.columns}
+    is_positive = all((found := bounds[each.name]) is not None and found.lo >= 0 for each in opened)
+    return Cells(release, read.source, read.conditions, keys, functions, is_positive, _hides(plan, release))
+
+
+def _hides(plan: Plan, release: Release) -> bool:
+    before = plan.step(release.inputs[0])
+    return isinstance(before, Control) and before.complementary is not None
 
 
 def _step(plan: Plan, step: Step, inputs: Sequence[_Rows]) -> _Rows:

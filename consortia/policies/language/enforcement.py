@@ -69,9 +69,7 @@ _CELLS: dict[str, Treatment] = {
     "dominance.percent": Enforced("dominance"),
     "p-percent": Enforced("p-percent"),
     "zeros-and-full-cells": Enforced("zeros-and-full-cells"),
-    "complementary-suppression": OffOnly(
-        "complementary-suppression", "further cells are suppressed, so that none follows from totals"
-    ),
+    "complementary-suppression": Enforced("complementary-suppression"),
     "rounding": Enforced("rounding"),
     "noise": Enforced("noise"),
     **{

@@ -4,13 +4,17 @@ Decided from plans alone, so that a denial tells nothing of data (simulatable au
 PODS 2005). Two releases of exact cells over the same snapshots are *compatible* if
 
 1. they are of disjoint rows: the same source under conditions that no row meets together, or
-2. they are of the same rows, in the same cells.
+2. they are of the same rows, in the same cells, both or neither with complementary suppression, or
+3. they are of the same rows, both with complementary suppression, the cells of one part those of the other, and all
+   their numbers are sums of values that are not negative.
 
 A plan is permitted if it is compatible with every release that this owner remembers over one of its snapshots, and its
-own releases with each other. Theorem: then any two cells that are ever opened are of the same rows or of disjoint ones.
-So no difference of cells leaves a part of a cell, every combination of numbers of one kind is made of whole cells, and
-each of those passed the minima of contributors. Everything else is denied, also where it would have done no harm: what
-two queries have in common is not found out from data.
+own releases with each other. Theorem: no difference of opened cells then leaves so few contributors that it would have
+been suppressed. Rows of releases that are compatible are disjoint or the same. Of the same rows there is either one
+partition into cells, whose combinations are made of whole cells that passed each; or a chain of finer and finer tables
+with complementary suppression, of which ``protocols.relational.complementary`` proves that no failing cell follows.
+Everything else is denied, also where it would have done no harm: what queries have in common is not found out from
+data. (A cell is said to fail if it fails for every recipient: what one member may see, others may learn from it.)
 
 Over newer snapshots of a table the same query is a new one, whose difference from the old is what has changed since.
 How much that is must not be decided from data; the policy says how many days must lie between (``new-data-days``).
@@ -85,9 +89,18 @@ def _conflict(new: Cells, old: Cells) -> str | None:
         return (
             "it is of other rows than an earlier answer, which overlap with them, so a few could be left between both"
         )
-    if new.keys == old.keys:
+    if new.hides != old.hides:
+        return "it is of the same rows as an earlier answer, and one of both hides cells that the other may show"
+    if new.keys == old.keys or _in_chain(new, old):
         return None
     return "it parts the rows of an earlier answer into other cells, and a suppressed cell could follow from both"
+
+
+def _in_chain(one: Cells, other: Cells) -> bool:
+    """Whether cells of one table part those of the other, and what both hide was chosen so that none follows."""
+    nested = one.keys <= other.keys or other.keys <= one.keys
+    sums = all(cells.is_additive and cells.is_positive for cells in (one, other))
+    return one.hides and other.hides and nested and sums
 
 
 def _denied(text: str) -> OwnFinding:

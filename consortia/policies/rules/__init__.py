@@ -1,6 +1,7 @@
 """The rules, one kind a module; ``ALL`` is every rule, and all of them must permit."""
 
 from consortia.policies.rules import (
+    complementary,
     contributors,
     leaks,
     magnitudes,
@@ -21,6 +22,7 @@ ALL: tuple[Rule, ...] = (
     *operations.RULES,
     *contributors.RULES,
     *magnitudes.RULES,
+    *complementary.RULES,
     *noise.RULES,
     *leaks.RULES,
 )

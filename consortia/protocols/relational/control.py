@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.comparisons import fill, is_negative, signed_bits
+from consortia.protocols.relational.complementary import still_shown
+from consortia.protocols.relational.complete import Domain
 from consortia.protocols.relational.table import SharedColumn, SharedTable, cleared, joined, split
 from consortia.protocols.shares import Arithmetic, Boolean
 
@@ -35,13 +37,16 @@ def at_least(column: str, minimum: int) -> Bar:
     return Bar(((column, 1),), minimum)
 
 
-def control(engine: Engine, table: SharedTable, bars: Sequence[Bar], keep: Sequence[str]) -> SharedTable:
+def control(
+    engine: Engine, table: SharedTable, bars: Sequence[Bar], keep: Sequence[str], domains: Sequence[Domain] = ()
+) -> SharedTable:
     """Rows that miss a bar become invalid and zero; ``filter.first`` moves the others together.
 
+    With ``domains`` of all keys, rows that ``complementary`` hides do so too.
     The release bit is valid AND all bars; it becomes the valid bit. ``keep`` names the columns that go on (what the
     bars read usually does not). InternalError ``relational/control`` if a bar reads anything but plain numbers.
     """
-    bit = passing(engine, table, bars)
+    bit = still_shown(engine.narrow("complementary"), table, domains, passing(engine, table, bars))
     return table.only(keep) if bit is table.valid else cleared(engine.narrow("clear"), table.only(keep), bit)
 
 

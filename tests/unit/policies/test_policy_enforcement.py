@@ -45,7 +45,6 @@ IN_EFFECT: dict[str, Any] = {
     "retention-days": 30,
     "onward-sharing": "forbidden",
     "contributors": "lower-bound",
-    "complementary-suppression": "required",
     "model": {"recipients": ["bank-a"]},
     "sizes": "open",
     "group-count": "open",
@@ -330,6 +329,11 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
     },
     "outputs.count.minimum-entities": (lambda: minimum("count", COUNT_QUERY), "obligation"),
     "outputs.aggregate.minimum-entities": (lambda: minimum("aggregate", STATISTICS), "obligation"),
+    "outputs.count.complementary-suppression": (
+        lambda: under("outputs.count.complementary-suppression", "required", COUNT_QUERY), "complementary=True"),
+    "outputs.aggregate.complementary-suppression": (
+        lambda: under("outputs.aggregate.complementary-suppression", "required", f"{STATISTICS} LIMIT 2"),
+        "complementary-suppression"),
     "outputs.count.minimum-members": (
         lambda: under("outputs.count.minimum-members", 4, COUNT_QUERY), "minimum-members"),
     "outputs.aggregate.minimum-members": (
@@ -425,7 +429,7 @@ def test_a_policy_in_which_an_unenforced_rule_is_in_effect_by_its_text_is_refuse
 
 ON_BY_DEFAULT = (
     "retention-days", "onward-sharing",
-    "complementary-suppression", "noise",
+    "noise",
 )  # fmt: skip
 
 
