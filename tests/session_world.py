@@ -31,6 +31,7 @@ from consortia.coordinator.live import LiveDirectory
 from consortia.coordinator.service import CoordinatorService, RunningServer, serve
 from consortia.coordinator.store import Store
 from consortia.errors import ConsortiaError
+from consortia.evidence.basis import Kept
 from consortia.parties.agreement import session_of
 from consortia.parties.config import PartyConfig, PartyLimits
 from consortia.parties.node import PartyNode
@@ -145,8 +146,9 @@ class TokenWork:
 
     def review(self, submission: Submission) -> Review:
         documents = self.documents(submission.purpose, self.plan.owners())
+        basis = (Kept("plan", "", self.plan.canonical()),)
         free = dict[str, dict[str, Charge]]((owner, {}) for owner in self.plan.owners())
-        review = Review(documents, self.plan, LEAKAGE, tables=self._tables(), own=self.own, charges=free)
+        review = Review(documents, self.plan, LEAKAGE, tables=self._tables(), own=self.own, charges=free, basis=basis)
         return self.script.review(review)
 
     def _tables(self) -> dict[str, tuple[str, ...]]:
@@ -307,7 +309,7 @@ class SessionWorld:
                 raise TimeoutError(f"not all {wanted}: {self.phases(session)}")
             time.sleep(0.02)
 
-    def start_node(self, member: str, **settings) -> PartyNode:
+    def start_node(self, member: str, *, mailbox: bool = False, **settings) -> PartyNode:
         home = self.consortium.home(member)
         endpoint = home.trusted().cards[member].endpoint
         config = PartyConfig(
@@ -317,7 +319,8 @@ class SessionWorld:
             **settings,
         )
         own = own_part(self.plan, member, *self.edits) if member in self.plan.owners() else None
-        node = PartyNode(config, home, TokenWork(home, self.plan, self.scripts[member], own))
+        work = TokenWork(home, self.plan, self.scripts[member], own)
+        node = PartyNode(config, home, work, new_mailbox=mailbox)
         node.start()
         self.nodes[member] = node
         return node

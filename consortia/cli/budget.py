@@ -1,4 +1,4 @@
-"""``consortia budget``: what the node's ledger says of quotas and privacy budgets. Nothing here leaves this machine."""
+"""``consortia budget``: what the node's ledger says of quotas and privacy budgets, and how it is reconciled."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from consortia.cli.audit.home_store import node_store
-from consortia.cli.options import HomeOption, now, open_home
-from consortia.cli.output import JsonOption, emit, examples, table
+from consortia.cli.options import HomeOption, PassphraseOption, now, open_home
+from consortia.cli.output import JsonOption, emit, examples, note, table
 from consortia.client.saved_plan import read_plan
 from consortia.errors import RequestError
 from consortia.parties.account import Account, Budget, WhatIf, account_of, what_if
+from consortia.parties.reconcile import copies_for, read_copies, require_holders, verified_copies
+from consortia.parties.reconcile import reconcile as raise_ledger
 from consortia.plans.catalogue import Catalogue
 from consortia.policies.accounting import Charge
 from consortia.policies.language.parse import LoadedPolicy
@@ -19,17 +21,13 @@ from consortia.policies.own.budget import shown
 from consortia.policies.signed import world_of
 from consortia.trust.documents import instant_text
 from consortia.trust.home import Home
+from consortia.trust.keyfiles import write_new
 
 app = typer.Typer(
     help="Quotas and privacy budgets of this member's policies, from its node's ledger.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-
-@app.callback()
-def _root() -> None:
-    pass
 
 
 @app.command(
@@ -72,6 +70,71 @@ def show(
         value["plan"] = _what_if_dict(found)
         lines += _what_if_rows(found)
     emit(value, table(("purpose", "what", "used", "limit", "left", "room again"), lines), json=json)
+
+
+@app.command(
+    epilog=examples(
+        "consortia budget copies bank-a --out bank-b.copies --home ./bank-b",
+        "consortia budget copies bank-a --out bank-b.copies --home ./bank-b --json",
+    )
+)
+def copies(
+    owner: Annotated[str, typer.Argument(help="The member whose ledger is behind.", metavar="OWNER")],
+    out: Annotated[Path, typer.Option("--out", help="Write the copies to this new file.", metavar="FILE")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write what this node has seen OWNER reserve, signed, for OWNER's operator to reconcile its ledger with.
+
+    The file holds OWNER's own approvals and the plans that it approved; no values and no results.
+    """
+    member = open_home(home, passphrase_file)
+    consortium = member.trusted().manifest.consortium
+    with node_store(home) as store:
+        file = copies_for(store, owner, member.member, consortium, member.node_key(), now())
+    write_new(out, file.to_bytes(), 0o644)
+    emit(
+        {"owner": owner, "holder": member.member, "sessions": len(file.approvals), "file": str(out)},
+        f"{len(file.approvals)} reservations of {owner} as {member.member} has seen them: {out}",
+        json=json,
+    )
+    note(f"next: {owner} runs consortia budget reconcile with the files of all other computers")
+
+
+@app.command(
+    epilog=examples(
+        "consortia budget reconcile bank-b.copies bank-c.copies --home ./bank-a",
+        "consortia budget reconcile bank-b.copies bank-c.copies --home ./bank-a --json",
+    )
+)
+def reconcile(
+    files: Annotated[list[Path], typer.Argument(help="The copies, one file a member.", metavar="FILE...")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Raise the ledger to what the other members' copies prove; stop the node first.
+
+    After an older node.sqlite was put back the node approves nothing until this was done. Nothing is ever given back
+    by it.
+    """
+    member = open_home(home)
+    trusted = member.trusted()
+    with node_store(home) as store:
+        with store.begin() as transaction:
+            found = store.behind.found(transaction)
+        checked = [
+            verified_copies(read_copies(file), member.member, trusted, now(), None if found is None else found[0])
+            for file in files
+        ]
+        require_holders([holder for holder, _ in checked], member.member, trusted.manifest.computers)
+        outcome = raise_ledger(store, dict(checked), now())
+    emit(
+        {"added": list(outcome.added), "raised": list(outcome.raised)},
+        f"{len(outcome.added)} sessions put back, {len(outcome.raised)} counted as spent again",
+        json=json,
+    )
+    note("next: consortia audit new-log, since the journal is as old; then start the node again")
 
 
 def _policies(member: Home) -> tuple[Catalogue, list[LoadedPolicy]]:

@@ -23,7 +23,7 @@ from consortia.parties.transport.key_schedule import (
 from consortia.trust.envelope import Envelope, Signer, seal_document
 from consortia.trust.hpke import KemPrivateKey
 from consortia.trust.keys import PublicKey
-from consortia.trust.sessions import Approval, Hello, MemberHead, PairKeys, Submission
+from consortia.trust.sessions import Approval, Hello, MemberHead, MemberSession, PairKeys, Submission
 from consortia.trust.trusted import TrustedSet
 from consortia.trust.verify import verify_by_one
 
@@ -77,12 +77,13 @@ def greet(
     attempt: int,
     software: str,
     heads: tuple[MemberHead, ...],
+    reserved: tuple[MemberSession, ...],
     signer: Signer,
     random_bytes: Callable[[int], bytes],
 ) -> Greeting:
     """The signed hello for the run that ``own`` approves; ``approvals`` are all parties' envelopes, verified.
 
-    ``heads`` are those that this party has seen of the others' journals.
+    ``heads`` are those that this party has seen of the others' journals, ``reserved`` their last reservations.
     """
     private = KemPrivateKey.generate()
     digest = digest_of_envelopes(
@@ -103,6 +104,7 @@ def greet(
         nonce=random_bytes(32).hex(),
         kem_key=private.public,
         heads=heads,
+        reserved=reserved,
     )
     return Greeting(hello, seal_document(hello, (signer,)), private)
 

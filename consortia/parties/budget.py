@@ -1,16 +1,18 @@
 """Room in the owner's ledger for a session: reserved with the approval, committed before the last word.
 
 Both are one transaction each. The own part of the verdict is decided in the transaction of the reservation, on what
-the ledger says there: of two queries for the last room, one gets it, whatever their order and timing.
+the ledger says there: of two queries for the last room, one gets it, whatever their order and timing. A node whose
+ledger is behind (``behind``) approves nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection
 
+from consortia.parties.behind import missing_session, read_only
 from consortia.parties.checks import Refused
 from consortia.parties.history import released
 from consortia.parties.store import Store
@@ -19,7 +21,8 @@ from consortia.policies.accounting import total
 from consortia.policies.own import OwnCase, OwnVerdict, decide_own, tables_needed
 from consortia.policies.own.budget import charges_of
 from consortia.policies.rules.standing import interval
-from consortia.trust.sessions import Reservation, SnapshotRoot, UnitCharge
+from consortia.trust.envelope import Envelope
+from consortia.trust.sessions import Hello, MemberSession, Reservation, SnapshotRoot, UnitCharge
 
 _LOG = structlog.get_logger("consortia.parties")
 
@@ -44,6 +47,9 @@ def reserve(
     None if this member owns no data of it.
     Raises ``Refused`` as ``require_undenied`` does.
     """
+    found = store.behind.found(transaction)
+    if found is not None:
+        raise read_only(found[1])
     if review.own is None:
         return None
     roots = {root.table: root.root for root in snapshots}
@@ -71,6 +77,55 @@ def reserve(
             for unit in sorted(charges)
         ),
     )
+
+
+def commit(store: Store, session: str) -> None:
+    """Spend what is reserved for ``session``, before this party's last word."""
+    with store.begin() as transaction:
+        store.ledger.commit(transaction, session)
+        store.releases.commit(transaction, session)
+    write_mark(store)
+
+
+def write_mark(store: Store) -> None:
+    """Count beside the database what it holds now."""
+    with store.begin() as transaction:
+        version = store.ledger.version(transaction)
+    store.mark.write(version)
+
+
+def check_mark(store: Store, now: datetime) -> None:
+    """At the start of a node: whether its database is the one that it left; if not, it is read-only from now on."""
+    with store.begin() as transaction:
+        version, mark = store.ledger.version(transaction), store.mark.read()
+        if mark is not None and version < mark:
+            store.behind.note(transaction, f"the ledger counts {version} steps, and it had counted {mark}", now)
+        elif mark is None and version:
+            store.behind.note(transaction, "the ledger has lost the mark that stands beside it", now)
+        found = store.behind.found(transaction)
+    if found is not None:
+        _LOG.error("read-only", **read_only(found[1]).as_dict())
+
+
+def reserved_by(store: Store, parties: Collection[str], me: str) -> tuple[MemberSession, ...]:
+    """The last reservations of the other ``parties`` that this node has seen, for its hello."""
+    with store.begin() as transaction:
+        return store.behind.seen(transaction, set(parties) - {me})
+
+
+def check_remembered(store: Store, me: str, hellos: Sequence[Envelope], now: datetime) -> None:
+    """Every session for which the others have seen this party reserve stands in its ledger.
+
+    ``hellos`` are verified. Raises OperatorError ``parties/ledger-behind``, and from then on nothing is approved.
+    """
+    parsed = [Hello.parse(envelope.payload_bytes()) for envelope in hellos]
+    with store.begin() as transaction:
+        missing = missing_session(me, parsed, store.ledger.states(transaction))
+        if missing is None:
+            return
+        why = f"`{missing[0]}` has seen it reserve for the session {missing[1]}, of which the ledger knows nothing"
+        store.behind.note(transaction, why, now)
+    raise read_only(why)
 
 
 def require_undenied(verdict: OwnVerdict, session: str) -> None:

@@ -94,8 +94,14 @@ class Ledger:
         return int(key[0])
 
     def commit(self, transaction: Connection, session: str) -> None:
-        """What was reserved for ``session`` is spent from now on."""
+        """What was reserved for ``session`` is spent from now on; nothing is there of one that needs no data of here.
+
+        Raises InternalError ``parties/ledger`` if its reservation was given back.
+        """
         self._settle(transaction, session, Entry.COMMITTED)
+        query = select(self._rows.c.state).where(self._rows.c.session == session)
+        if transaction.execute(query).scalar_one_or_none() == Entry.REFUNDED:
+            raise InternalError("parties/ledger", f"the reservation of the session {session} was given back")
 
     def close(self, transaction: Connection, session: str) -> None:
         """The session has ended here: a reservation that was not committed is given back."""
@@ -114,6 +120,34 @@ class Ledger:
             period=self._count(transaction, purpose, since),
             charges=self._past_charges(transaction, purpose, now - LONGEST_PERIOD),
         )
+
+    def restore(
+        self,
+        transaction: Connection,
+        session: str,
+        purpose: str,
+        analyst: str,
+        charges: Mapping[str, Charge],
+        at: datetime,
+    ) -> bool:
+        """Count ``session`` as spent, whatever is known of it here; whether that changed anything."""
+        state = self.states(transaction).get(session)
+        if state is None:
+            self.reserve(transaction, session, purpose, analyst, charges, at)
+        changed = update(self._rows).where(self._rows.c.session == session).values(state=Entry.COMMITTED)
+        transaction.execute(changed)
+        return state is not Entry.COMMITTED
+
+    def states(self, transaction: Connection) -> dict[str, Entry]:
+        """What became of every session in the ledger."""
+        columns = self._rows.c
+        return {session: Entry(state) for session, state in transaction.execute(select(columns.session, columns.state))}
+
+    def version(self, transaction: Connection) -> int:
+        """A number that grows with every reservation and every commit, and never falls."""
+        committed = func.count().filter(self._rows.c.state == Entry.COMMITTED)
+        reserved, spent = transaction.execute(select(func.count(), committed).select_from(self._rows)).one()
+        return int(reserved) + int(spent)
 
     def rows(self, transaction: Connection) -> Sequence[LedgerRow]:
         """The whole ledger, by number."""

@@ -24,6 +24,7 @@ from consortia.control.messages import Fault, Kind, Noted, ResultsAnswer
 from consortia.control.phases import ENDS, Phase
 from consortia.errors import ConsortiaError, OperatorError, PeerError, RequestError
 from consortia.ids import SESSION_PATTERN
+from consortia.parties.budget import check_mark
 from consortia.parties.config import PartyConfig
 from consortia.parties.holding import held_runs, overdue
 from consortia.parties.memory import keep_memory, return_memory
@@ -347,6 +348,7 @@ class PartyNode:
 
     def _recover(self) -> None:
         now = self._clock()
+        check_mark(self._store, now)
         with self._store.begin() as transaction:
             for session, phase in sorted(self._store.running(transaction).items()):
                 if phase in (Phase.PROPOSED, Phase.HELD, Phase.RELEASING):

@@ -31,7 +31,7 @@ from consortia.parties.agreement import agree, greet, offer, verified_submission
 from consortia.parties.approval import Terms, build_approval, check_reservations, check_unexpired, verify_approvals
 from consortia.parties.assent import exchange_assent
 from consortia.parties.basis import keep_basis
-from consortia.parties.budget import reserve
+from consortia.parties.budget import check_remembered, commit, reserve, reserved_by, write_mark
 from consortia.parties.checks import (
     Agreed,
     Refused,
@@ -228,6 +228,7 @@ class SessionRunner:
             keep_basis(tools.store, transaction, self._session, review.basis, now)
             tools.store.move(transaction, self._session, Phase.APPROVED, "approval signed", now)
             tools.control.post(transaction, Kind.APPROVAL, signed, self._session)
+        write_mark(tools.store)
         tools.control.flush()
         self._phase = Phase.APPROVED
         self._log.info("session", phase=self._phase, plan=own.plan)
@@ -260,18 +261,23 @@ class SessionRunner:
             attempt=ATTEMPT,
             software=tools.software,
             heads=heads_of(tools, agreed.keys),
+            reserved=reserved_by(tools.store, agreed.keys, tools.member),
             signer=tools.signer,
             random_bytes=secrets.token_bytes,
         )
         tools.control.send(Kind.HELLO, greeting.envelope, self._session)
         hellos = decode(Collected, self._inbox.take(Kind.HELLOS, self._phase).body, Kind.HELLOS, COORDINATOR)
         own = offer(greeting, hellos.documents, agreed.keys, tools.signer, secrets.token_bytes)
+        check_remembered(tools.store, tools.member, hellos.documents, tools.clock())
         witness_hellos(tools, self._session, hellos.documents)
         tools.control.send(Kind.PAIR_KEYS, own.envelope, self._session)
         pair_keys = decode(
             Collected, self._inbox.take(Kind.PAIR_KEYS_SET, self._phase).body, Kind.PAIR_KEYS_SET, COORDINATOR
         )
-        return agree(greeting, own, pair_keys.documents, agreed.keys)
+        transcript, keys = agree(greeting, own, pair_keys.documents, agreed.keys)
+        with tools.store.begin() as transaction:
+            tools.store.behind.see(transaction, self._session, agreed.approvals.values())
+        return transcript, keys
 
     def _compute(self, agreed: Agreed, keys: dict[str, LinkKeys]) -> Computed:
         plan = agreed.plan
@@ -368,9 +374,7 @@ class SessionRunner:
             self._inbox.check()
             check_unexpired(agreed.approvals, tools.clock())
             check_unchanged(agreed, tools.work.documents(plan.purpose, plan.owners()), tools.clock())
-            with tools.store.begin() as transaction:
-                tools.store.ledger.commit(transaction, self._session)
-                tools.store.releases.commit(transaction, self._session)
+            commit(tools.store, self._session)
 
         peers = Run(self._session, ATTEMPT, parties_of(plan), plan.computers).peers(tools.member)
         with self._lock:

@@ -18,10 +18,12 @@ from consortia.control.transitions import Transitions
 from consortia.errors import InternalError, ProtocolAbort
 from consortia.evidence.basis import Archive
 from consortia.evidence.journal import Journal, JournalTables
+from consortia.parties.behind import Behind
 from consortia.parties.heads import Heads
 from consortia.parties.history import Releases
 from consortia.parties.holds import Holds
 from consortia.parties.ledger import Ledger
+from consortia.parties.mark import Mark
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.documents import Digest, Frozen, Name, Session
 from consortia.trust.sessions import StepTraffic
@@ -41,6 +43,7 @@ _SESSIONS = Table(
 _TRANSITIONS = Transitions(_METADATA)
 _HOLDS = Holds(_METADATA)
 _LEDGER = Ledger(_METADATA)
+_BEHIND = Behind(_METADATA)
 _RELEASES = Releases(_METADATA)
 _INBOX = Table(
     "inbox",
@@ -87,11 +90,15 @@ class Store:
         self.ledger = _LEDGER
         self.releases = _RELEASES
         self.heads = _HEADS
+        self.behind = _BEHIND
+        self.mark = Mark(None if path is None else path.with_name("ledger.mark"))
         self.archive = _ARCHIVE
         with self.begin() as transaction:
             row = transaction.execute(select(_INSTANCE.c.instance)).first()
             instance = secrets.token_hex(16) if row is None else str(row[0])
             if row is None:
+                if self.mark.read() is None:
+                    self.mark.write(0)  # before the file counts as begun: from now on it has its mark
                 transaction.execute(insert(_INSTANCE).values(instance=instance))
         self.mailbox = Mailbox(_MAIL, COORDINATOR, instance)
 

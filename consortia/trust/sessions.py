@@ -62,6 +62,13 @@ class MemberHead(Frozen):
     head: TreeHead
 
 
+class MemberSession(Frozen):
+    """The last session for which ``member`` was seen to reserve room in its ledger."""
+
+    member: Name
+    session: Session
+
+
 class Consistency(Frozen):
     """The proof that a journal's first ``size`` entries begin the journal of the head beside it."""
 
@@ -147,6 +154,8 @@ class Hello(Document):
 
     ``heads`` are the latest heads of the other parties' journals that this party has seen, sorted by member: by
     signing it, it cosigns them, and two parties that were shown different journals find out before anything is shared.
+    ``reserved`` names their last reservations that it has seen, so that a ledger of which an older copy was put back
+    finds out too.
     """
 
     type: Literal["consortia/hello/v1"] = "consortia/hello/v1"
@@ -166,6 +175,7 @@ class Hello(Document):
     nonce: Hex
     kem_key: Hex
     heads: tuple[MemberHead, ...] = ()
+    reserved: tuple[MemberSession, ...] = ()
 
 
 class SealedPair(Frozen):

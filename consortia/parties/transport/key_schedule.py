@@ -27,7 +27,7 @@ from consortia.errors import ProtocolAbort
 from consortia.trust import hpke
 from consortia.trust.sessions import Hello, PairKeys, SealedPair
 
-_HELLO_OWN = frozenset(("party", "nonce", "kem_key", "heads"))
+_HELLO_OWN = frozenset(("party", "nonce", "kem_key", "heads", "reserved"))
 
 
 @dataclass(frozen=True, slots=True)
