@@ -108,6 +108,9 @@ def test_two_officers_approve_and_all_members_accept(file: Path, world: Consorti
     assert value("approve", file, "--fingerprint", fingerprint, "--profile", petra)["missing"] == 1
     state = value("show", file, "--home", world.home("bank-b").path)
     assert (state["in_force"], state["missing"], state["may_sign"]) == (False, 1, ["otto@bank-a"])
+    plain = run("show", file, "--home", world.home("bank-b").path, "--plain").stdout
+    assert run("explain", file).stdout.strip() in plain
+    assert "still needed  1 of otto@bank-a" in plain
     again = error_of(run("approve", file, "--fingerprint", fingerprint, "--profile", petra, "--json"))
     assert again["code"] == "trust/envelope"
     assert value("approve", file, "--fingerprint", fingerprint[:16], "--profile", otto)["missing"] == 0

@@ -1,8 +1,11 @@
 """Example decisions of a policy, and the consortium that is supposed where there is no home."""
 
+from pathlib import Path
+
 import pytest
 
 from consortia.errors import RequestError
+from consortia.plans.catalogue_file import read_catalogue
 from consortia.policies.coverage import coverage, percent
 from consortia.policies.examples import Decided, decide_examples
 from consortia.policies.language.parse import LoadedPolicy, parse_policy
@@ -160,3 +163,14 @@ def test_a_rule_that_nothing_can_break_is_not_counted() -> None:
     assert "maximum-rows" not in covered(without_maximum)
     assert "recipients" not in covered(without_maximum)
     assert "recipients" in covered(with_examples(("submit: [bank-a, bank-b]", "submit: [bank-a, bank-b, ben@bank-b]")))
+
+
+@pytest.mark.parametrize("owner", ["bank-a", "bank-b", "bank-c"])
+def test_the_policies_of_the_aml_example_pass_their_own_examples(owner: str) -> None:
+    folder = Path(__file__).parents[3] / "examples/aml"
+    loaded = parse_policy((folder / f"policies/{owner}.aml-detection.yaml").read_bytes())
+    catalogue = read_catalogue((folder / "catalogue.yaml").read_text(), keyless=True)
+    world = supposed([loaded.policy], catalogue, [example.submitter for example in loaded.policy.examples])
+    results = decide_examples(loaded, world)
+    assert [(one.example.name, one.said) for one in results if not one.passed] == []
+    assert percent(coverage(loaded, results, world)) >= 60

@@ -97,3 +97,36 @@ def test_a_rule_in_effect_that_nothing_enforces_is_named_on_the_page() -> None:
     page = explain(read_policy(policy_text("bank-a", edit).encode()))
     assert "can't be put in force" in page
     assert "`outputs.alert.onward-sharing` is in effect" in page
+
+
+QUESTIONS = {
+    "what for": ("code: aml-detection", "code: statistics", "used for statistics, and for nothing else"),
+    "on what ground": ("[AMLR Article 75]", "[GDPR Article 6]", "relies on: GDPR Article 6."),
+    "how long": ("not-after: 2027-01-15", "not-after: 2027-01-10", "to the end of 10 January 2027"),
+    "who signs": ("author: dora@bank-a", "author: eva@bank-a", "eva@bank-a wrote it; two officers of bank-a"),
+    "who may ask": ("submit: [bank-a, bank-b]", "submit: [ana@bank-a]", "may be asked by ana@bank-a."),
+    "who computes": ("[bank-a, bank-b, bank-c]", "[bank-a, bank-c, bank-d]", "may run at bank-a, bank-c and bank-d."),
+    "which rows": ("rows: all", "rows: country = 'DE'", "Only rows take part where: country = 'DE'."),
+    "what is never used": ("{class: quasi, operations: [filter]}", "{class: quasi, operations: []}", "Never used: ts."),
+    "who learns what": ("recipients: [bank-a, bank-b]", "recipients: [bank-b]", "if that is analysts of bank-b;"),
+    "smallest group": ("minimum-entities: 10", "minimum-entities: 25", "at least 25 contributors"),
+    "how many members": ("minimum-members: 3", "minimum-members: 4", "At least 4 members must have contributed"),
+    "how much": ("maximum-rows: 1000", "maximum-rows: 12", "at most 12 rows"),
+    "what stops it": ("queries-per-day: off", "queries-per-day: 7", "7 of all analysts on a day"),
+    "what is never permitted": ("score: never", "score: {recipients: owner-of-row}",
+                                "as outputs: counts over all rows, fitted models."),
+}  # fmt: skip
+"""What an officer is asked about a policy: an edit of the file, and the words with which the page then answers."""
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_page_answers_from_the_policy_itself(question: str) -> None:
+    old, new, says = QUESTIONS[question]
+    assert says not in " ".join(explain(loaded("bank-a")).split())
+    page = " ".join(explain(read_policy(policy_text("bank-a", (old, new)).encode())).split())
+    assert says in page
+
+
+def test_every_sentence_but_the_ground_and_the_review_has_a_rule() -> None:
+    without = [one.text for one in sentences(loaded("bank-a", *GENEROUS)) if not one.rule]
+    assert [text.split()[:3] for text in without] == [["The", "owner", "relies"], ["The", "owner", "reviews"]]
