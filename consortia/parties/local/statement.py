@@ -14,13 +14,25 @@ from sqlglot import exp
 from consortia.errors import InternalError
 from consortia.execution.carried import fits_int64
 from consortia.parties.local.definitions import local_relation
-from consortia.parties.local.scalars import DATABASE_TYPES, INTEGER, Renderer, Sql, cast, integer, label, name
+from consortia.parties.local.scalars import (
+    DATABASE_TYPES,
+    INTEGER,
+    Renderer,
+    Sql,
+    cast,
+    function,
+    integer,
+    label,
+    name,
+)
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Aggregate, AggregateStep, Column, Filter, Plan, Project, Scan, Share, Step
 from consortia.plans.tables import find_table
 from consortia.plans.types import ColumnType
 
 Select = exp.Select
+_SUBJECT = "the subject"
+"""A column beside those of a plan, whose names have no space."""
 
 
 def share_step(plan: Plan, step_id: str) -> Share:
@@ -68,6 +80,37 @@ def local_statement(plan: Plan, step_id: str, catalogue: Catalogue) -> str:
         types = {column.name: column.type for column in step.columns}
     outputs = [_alias(_physical(column), column.name) for column in share.columns] or [_placeholder()]
     return str(statement.select(*outputs).from_(_table(before)).sql(dialect="duckdb"))
+
+
+def subject_statement(plan: Plan, step_id: str, catalogue: Catalogue, columns: Sequence[str], key: bytes) -> str:
+    """One row and column: how many rows with ``key`` in one of the key ``columns`` reach the share step's aggregation.
+
+    The rows are those of the scan that pass every filter of the owner's chain (row scope and query) up to its first
+    aggregation, or to the share step. Raises as ``local_statement`` does.
+    """
+    share = share_step(plan, step_id)
+    statement = exp.Select()
+    types: Mapping[str, ColumnType] = {}
+    before = ""
+    for step in chain_of(plan, step_id):
+        if isinstance(step, AggregateStep):
+            break
+        if isinstance(step, Scan):
+            table = find_table(catalogue, step.table)
+            if table.definition:
+                statement = _with(statement, table.name, local_relation(table, catalogue, share.owner))
+            before = step.table
+            wanted = function("unhex", exp.Literal.string(key.hex()))
+            marks = [exp.NullSafeEQ(this=name(column), expression=wanted.copy()) for column in columns]
+            mark: Sql = exp.or_(*marks, copy=False)
+        else:
+            mark = name(_SUBJECT)
+        query = _step(step, _Below(before, types), share.owner).select(_alias(mark, _SUBJECT))
+        before = f"{step.id} {step.kind}"
+        statement = _with(statement, before, query)
+        types = {column.name: column.type for column in step.columns}
+    counted = _alias(exp.Count(this=exp.Star()), "rows")
+    return str(statement.select(counted).from_(_table(before)).where(name(_SUBJECT)).sql(dialect="duckdb"))
 
 
 class _Below:

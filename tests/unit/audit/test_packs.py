@@ -22,11 +22,12 @@ from tests.e2e_cluster import Cluster
 from tests.packs import SQL, pack_of, sealed_sessions
 
 SECOND = "SELECT flag, SUM(amount) AS total FROM visits GROUP BY flag"
+POSITIVE = "SELECT country, SUM(amount) AS total FROM visits WHERE amount > 0 GROUP BY country"
 
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cluster, list[str]]:
-    return sealed_sessions(tmp_path_factory.mktemp("evidence"), (SQL, SECOND))
+    return sealed_sessions(tmp_path_factory.mktemp("evidence"), (SQL, SECOND, POSITIVE))
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +288,7 @@ def test_many_packs_are_verified_on_all_processors_with_a_line_each(
         for member in cluster.world.members:
             (tmp_path / f"{member}-{session}.pack").write_bytes(pack_of(cluster, member, session))
     answer = json.loads(run("verify", str(tmp_path), "--fingerprint", fingerprint(cluster), "--json").stdout)
-    assert (answer["packs"], answer["verified"]) == (6, 6)
+    assert (answer["packs"], answer["verified"]) == (9, 9)
     assert {(one["session"], one["member"]) for one in answer["outcomes"]} == {
         (session, member) for session in sessions for member in cluster.world.members
     }
@@ -295,7 +296,7 @@ def test_many_packs_are_verified_on_all_processors_with_a_line_each(
     broken.write_bytes(flipped(broken.read_bytes(), 2000))
     result = run("verify", str(tmp_path), str(broken), "--json", code=1)
     answer = json.loads(result.stdout)
-    assert (answer["packs"], answer["verified"]) == (7, 5)
+    assert (answer["packs"], answer["verified"]) == (10, 8)
     assert {one["file"] for one in answer["outcomes"] if not one["verified"]} == {str(broken)}
     assert run("verify", str(tmp_path), "--html", str(tmp_path / "page.html"), code=2)
 
@@ -310,6 +311,29 @@ def test_the_log_lists_entries_and_checks_every_hash(
     assert kinds.count("verified-seal") == 2
     assert {leaf["session"] for leaf in found["entries"]} == {sessions[0]}
     assert "every hash is right" in run("log", "--check").stderr
+
+
+def test_an_owner_learns_in_which_sessions_a_customers_rows_were_used(
+    evidence: tuple[Cluster, list[str]], run: Callable[..., Any]
+) -> None:
+    cluster, sessions = evidence
+    amounts: dict[str, list[int]] = {}
+    for person, amount, *_ in cluster.rows["bank-b"]:
+        amounts.setdefault(person, []).append(amount)
+    both = next(person for person, all_ in amounts.items() if any(x > 0 for x in all_) and any(x <= 0 for x in all_))
+    none = next(person for person, all_ in amounts.items() if all(x <= 0 for x in all_))
+
+    def uses(person: str) -> dict[str, int]:
+        found = json.loads(run("subject", person, "--domain", "person", "--json").stdout)["uses"]
+        assert {(use["table"], use["phase"], use["submitter"]) for use in found} == {("visits", "sealed", "ana@bank-a")}
+        return {use["session"]: use["rows"] for use in found}
+
+    positive = sum(amount > 0 for amount in amounts[both])
+    assert uses(both) == dict(zip(sessions, (len(amounts[both]), len(amounts[both]), positive), strict=True))
+    assert uses(none) == dict.fromkeys(sessions[:2], len(amounts[none]))
+    answer = run("subject", "nobody", "--domain", "person", "--json")
+    assert json.loads(answer.stdout) == {"uses": []}
+    assert "parties/domain" in run("subject", "x", "--domain", "nothing", code=2).stderr
 
 
 def test_what_was_never_sealed_has_no_pack(run: Callable[..., Any]) -> None:
