@@ -34,13 +34,18 @@ JOIN = (
 )
 
 
-def plan_of(sql: str, submitter: str = "ana@bank-a") -> Plan:
-    obligations = NO_OBLIGATIONS if sql == ACCOUNTS else OBLIGED  # which counts a column of `numbers`
+HIDING = OBLIGED.model_copy(update={"complementary": True})
+
+
+def plan_of(sql: str, submitter: str = "ana@bank-a", obliged: Obligations = OBLIGED) -> Plan:
+    obligations = NO_OBLIGATIONS if sql == ACCOUNTS else obliged  # which counts a column of `numbers`
     return build_plan(bind(sql, CATALOGUE, AS_OF), environment(submitter=submitter), obligations)
 
 
-def remembered(sql: str, number: int = 1, *, root: str = ROOT, days: int = 0) -> ReleasedQuery:
-    plan = plan_of(sql)
+def remembered(
+    sql: str, number: int = 1, *, root: str = ROOT, days: int = 0, obliged: Obligations = OBLIGED
+) -> ReleasedQuery:
+    plan = plan_of(sql, obliged=obliged)
     tables = sorted({step.table for step in plan.steps if step.kind == "scan"})
     roots = tuple(SnapshotRoot(table=table, root=root) for table in tables)
     at = NOW - timedelta(days=days)
@@ -53,10 +58,13 @@ def verdict(
     policy: LoadedPolicy = GUARDED,
     root: str = ROOT,
     submitter: str = "ana@bank-a",
+    obliged: Obligations = OBLIGED,
 ) -> str:
     earlier = [remembered(each, place) if isinstance(each, str) else each for place, each in enumerate(history)]
     registered = dict.fromkeys(("numbers", "accounts"), root)
-    case = OwnCase("bank-a", policy, plan_of(sql, submitter), CATALOGUE, registered, NOW, history=tuple(earlier))
+    case = OwnCase(
+        "bank-a", policy, plan_of(sql, submitter, obliged), CATALOGUE, registered, NOW, history=tuple(earlier)
+    )
     found = differencing(case)
     if found is None:
         return "permit"
@@ -150,3 +158,50 @@ def test_a_table_that_did_not_change_keeps_a_join_with_a_newer_one_guarded() -> 
 
 def test_without_the_guard_nothing_is_denied() -> None:
     assert verdict(WITHOUT_ONE, MEAN, policy=loaded("bank-a", *GENEROUS)) == "permit"
+
+
+# --- with complementary suppression -----------------------------------------------------------------------------------
+
+
+WHOLE = "SELECT COUNT(*) AS n, SUM(c) AS s FROM numbers"
+FINER = "SELECT country, flag, COUNT(*) AS n FROM numbers GROUP BY country, flag"
+MEDIANS = "SELECT country, flag, MEDIAN(c) AS m FROM numbers GROUP BY country, flag"
+SIGNED = "SELECT country, flag, SUM(a) AS s FROM numbers WHERE a IS NOT NULL GROUP BY country, flag"
+
+
+def hidden(sql: str, *history: str) -> str:
+    earlier = [remembered(each, place, obliged=HIDING) for place, each in enumerate(history)]
+    return verdict(sql, *earlier, obliged=HIDING)
+
+
+def test_coarser_and_finer_tables_of_the_same_rows_are_permitted_where_cells_are_hidden_together() -> None:
+    tables = (WHOLE, TABLE.format(""), FINER)
+    for place, asked in enumerate(tables):
+        assert hidden(asked, *tables[:place], *tables[place + 1 :]) == "permit"
+        others = [each for each in tables if each != asked]
+        assert verdict(asked, *others) != "permit"  # not where only failing cells are
+
+
+def test_tables_that_do_not_part_each_others_cells_are_denied() -> None:
+    other = "SELECT flag, COUNT(*) AS n FROM numbers GROUP BY flag"
+    assert hidden(other, TABLE.format("")) != "permit"
+    assert hidden(other, FINER) == "permit"
+    assert hidden(other, FINER, TABLE.format("")) != "permit"
+
+
+def test_numbers_that_do_not_add_up_or_may_be_negative_have_no_coarser_tables() -> None:
+    assert hidden(MEDIANS, FINER) == "permit"
+    assert hidden(MEDIANS, TABLE.format("")) != "permit"
+    assert hidden(SIGNED.replace("country, flag", "country"), SIGNED) != "permit"
+    assert hidden(SIGNED, SIGNED) == "permit"
+
+
+def test_the_same_cells_must_hide_the_same_way() -> None:
+    shows_all = remembered(TABLE.format(""))
+    assert verdict(TABLE.format(""), shows_all, obliged=HIDING) != "permit"
+    assert verdict(TABLE.format(""), remembered(TABLE.format(""), obliged=HIDING)) != "permit"
+
+
+def test_a_having_hides_nothing_further_so_it_is_no_table_of_a_chain() -> None:
+    assert hidden(f"{TABLE.format('')} HAVING SUM(c) > 5", FINER) != "permit"
+    assert hidden(f"{TABLE.format('')} HAVING SUM(c) > 5", TABLE.format("")) != "permit"
