@@ -4,7 +4,7 @@
 an officer's edits.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 
 from consortia.plans.build import build_plan
@@ -12,6 +12,7 @@ from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan
 from consortia.plans.sql import bind
 from consortia.policies.decide import decide
+from consortia.policies.drafting import Facts
 from consortia.policies.language.parse import LoadedPolicy, parse_policy
 from consortia.policies.verdicts import Decision
 from consortia.policies.world import PolicyWorld
@@ -129,6 +130,18 @@ GENEROUS = (
     ("maximum-rows: 1000", "maximum-rows: off"),
 )  # fmt: skip
 """Edits that permit every operation that the columns' classes allow, and every kind of output."""
+
+
+DRAFT_FACTS = Facts(
+    owner="north",
+    consortium="trial",
+    members=("north", "south", "east", "west"),
+    purpose="a-purpose",
+    author="dora@north",
+    analyst="ana@north",
+    begin=date(2027, 3, 1),
+)
+"""What is put into a template of a policy."""
 
 
 def policy_text(owner: str = "bank-a", *edits: tuple[str, str]) -> str:

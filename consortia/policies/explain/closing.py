@@ -24,7 +24,9 @@ OFF_WORDS: Mapping[str, str] = {
     "queries-per-period": "queries in the whole time are not limited",
 }
 """What it means that a rule is off. A test compares the keys with the fields of the language."""
-EXACT = frozenset(("dominance", "p-percent", "zeros-and-full-cells", "complementary-suppression", "rounding"))
+EXACT = frozenset(
+    ("dominance", "p-percent", "zeros-and-full-cells", "complementary-suppression", "rounding", "differencing")
+)
 """Rules that have no place beside noise."""
 
 

@@ -61,9 +61,7 @@ def _p_percent(cells: CellOutput) -> str:
 def _zeros_and_full_cells(cells: CellOutput) -> str:
     if cells.zeros_and_full_cells == "off" or cells.noise != "off":
         return ""
-    return (
-        "So are sums of nothing but zeros, and cells that hold all contributors of their row or column."
-    )
+    return "So are sums of nothing but zeros, and cells that hold all contributors of their row or column."
 
 
 def _rounding(cells: CellOutput) -> str:

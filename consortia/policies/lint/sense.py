@@ -82,6 +82,11 @@ def _noise(loaded: LoadedPolicy) -> Iterator[Problem]:
                 f"one release may spend {noise.rho_per_release}, more than the whole period's {noise.rho_per_period}",
                 f"at most {noise.rho_per_period}",
             )  # fmt: skip
+        if cells.rounding != "off":
+            yield error(
+                loaded, (*path, "rounding"), "noise-and-exact",
+                "numbers with noise are not rounded, so that every query would be denied", "`rounding: off`",
+            )  # fmt: skip
         written = cells.model_dump(by_alias=True)
         exact = [rule for rule in EXACT_RULES if written[rule] != "off"]
         if exact:

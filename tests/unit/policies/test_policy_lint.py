@@ -178,6 +178,11 @@ def test_with_noise_lint_says_which_exact_rules_do_not_apply() -> None:
     assert not [found for found in linted(("p-percent: off", "p-percent: 10")) if found.check == "noise-and-exact"]
 
 
+def test_rounding_beside_noise_is_an_error_since_nothing_would_be_permitted() -> None:
+    found = one("noise-and-exact", ("noise: off", NOISE), ("rounding: off", "rounding: 5"))
+    assert (found.path, found.severity) == ("outputs.aggregate.rounding", "error")
+
+
 def test_a_release_that_may_spend_more_than_the_period_has_is_an_error() -> None:
     found = one("budget", ("noise: off", "noise: {rho-per-release: 1/2, rho-per-period: 1/10}"))
     assert found.path == "outputs.aggregate.noise.rho-per-release"

@@ -17,8 +17,7 @@ from consortia.policies.language.parse import read_leniently
 from consortia.policies.language.reader import read_yaml
 from consortia.policies.language.schema import schema_text
 from consortia.policies.language.values import MISFIT
-from tests.policies_world import GENEROUS, policy_text
-from tests.unit.policies.test_policy_templates import FACTS
+from tests.policies_world import DRAFT_FACTS, GENEROUS, policy_text
 
 ROOT = Path(__file__).parents[3]
 VALIDATOR = Draft202012Validator(json.loads(schema_text()))
@@ -40,7 +39,7 @@ def test_the_schema_is_one_and_is_as_published() -> None:
 
 FILES = {
     **{path.name: path.read_text() for path in sorted((ROOT / "examples/aml/policies").glob("*.yaml"))},
-    **{name: draft(template_text(name), FACTS) for name in TEMPLATES},
+    **{name: draft(template_text(name), DRAFT_FACTS) for name in TEMPLATES},
     "standard": policy_text(),
     "generous": policy_text("bank-a", *GENEROUS),
 }

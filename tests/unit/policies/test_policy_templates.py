@@ -1,6 +1,6 @@
 """Every template lints, is explained on one page and passes its own examples, for any owner and any members."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 
 import pytest
 
@@ -17,23 +17,15 @@ from consortia.policies.language.parse import LoadedPolicy, parse_policy, read_p
 from consortia.policies.lint import lint
 from consortia.policies.questions import supposed
 from consortia.policies.world import PolicyWorld
+from tests.policies_world import DRAFT_FACTS
 
-FACTS = Facts(
-    owner="north",
-    consortium="trial",
-    members=("north", "south", "east", "west"),
-    purpose="a-purpose",
-    author="dora@north",
-    analyst="ana@north",
-    begin=date(2027, 3, 1),
-)
 COVERED = 75
 """Percent of the rules and grants of a template that its examples exercise."""
 
 
 def made(name: str) -> tuple[LoadedPolicy, Catalogue]:
-    catalogue = read_catalogue(filled(template_text(f"{name}.catalogue"), FACTS), keyless=True)
-    return parse_policy(draft(template_text(name), FACTS).encode()), catalogue
+    catalogue = read_catalogue(filled(template_text(f"{name}.catalogue"), DRAFT_FACTS), keyless=True)
+    return parse_policy(draft(template_text(name), DRAFT_FACTS).encode()), catalogue
 
 
 def world_of(loaded: LoadedPolicy, catalogue: Catalogue) -> PolicyWorld:
@@ -43,9 +35,9 @@ def world_of(loaded: LoadedPolicy, catalogue: Catalogue) -> PolicyWorld:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_lint_finds_nothing_in_a_template_but_what_is_to_be_written(name: str) -> None:
     loaded, catalogue = made(name)
-    at = datetime.combine(FACTS.begin, time(12), tzinfo=UTC)
+    at = datetime.combine(DRAFT_FACTS.begin, time(12), tzinfo=UTC)
     manifest = world_of(loaded, catalogue).manifest
-    problems = lint(draft(template_text(name), FACTS).encode(), at, (manifest, catalogue))
+    problems = lint(draft(template_text(name), DRAFT_FACTS).encode(), at, (manifest, catalogue))
     assert [(found.check, found.path) for found in problems] == [
         ("blank", "purpose.dpia"),
         ("blank", "purpose.register-entry"),
@@ -71,11 +63,11 @@ def test_a_template_passes_its_own_examples_which_cover_most_of_it(name: str) ->
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_what_is_not_enforced_is_off_with_a_remark_and_everything_else_as_in_the_template(name: str) -> None:
-    text = draft(template_text(name), FACTS)
-    as_written = read_policy(filled(template_text(name), FACTS).encode())
+    text = draft(template_text(name), DRAFT_FACTS)
+    as_written = read_policy(filled(template_text(name), DRAFT_FACTS).encode())
     remarked = text.count(REMARK)
     kept = [line for line in text.splitlines() if REMARK not in line]
-    assert set(kept) <= set(filled(template_text(name), FACTS).splitlines())
+    assert set(kept) <= set(filled(template_text(name), DRAFT_FACTS).splitlines())
     assert remarked == sum(not rule.accepted for rule in off_rules(as_written.policy))
 
 
@@ -91,6 +83,6 @@ def test_what_is_not_enforced_is_off_with_a_remark_and_everything_else_as_in_the
     ],
 )
 def test_facts_that_make_no_consortium_are_refused(change: dict[str, object], says: str) -> None:
-    facts = Facts(**{**{name: getattr(FACTS, name) for name in FACTS.__slots__}, **change})  # type: ignore[arg-type] # the test breaks them
+    facts = Facts(**{**{name: getattr(DRAFT_FACTS, name) for name in DRAFT_FACTS.__slots__}, **change})  # type: ignore[arg-type] # the test breaks them
     with pytest.raises(ConsortiaError, match=says):
         filled(template_text("us-314b"), facts)
