@@ -111,9 +111,9 @@ def environment_of(purpose: str, submitter: str, as_of: datetime, world: PolicyW
     """The surroundings of a plan as the documents in force give them."""
     manifest = world.manifest
     return Environment(
-        manifest=manifest.digest(),
+        manifest=world.manifest_digest,
         catalogue=world.catalogue,
-        catalogue_digest=world.catalogue.digest(),
+        catalogue_digest=world.catalogue_digest,
         computers=manifest.computers,
         members=tuple(member.id for member in manifest.members),
         purpose=purpose,

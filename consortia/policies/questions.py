@@ -13,6 +13,7 @@ from consortia.ids import member_of
 from consortia.plans.build import build_plan
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan
+from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
 from consortia.plans.sql import bind
 from consortia.policies.compiling import environment_of
 from consortia.policies.decide import decide
@@ -20,8 +21,15 @@ from consortia.policies.language.model import Policy
 from consortia.policies.language.parse import LoadedPolicy
 from consortia.policies.verdicts import Decision
 from consortia.policies.world import PolicyWorld
-from consortia.trust.manifest import FEWEST_COMPUTERS, MOST_COMPUTERS, Card, CoordinatorEntry, Manifest, Member
-from consortia.trust.manifest import PersonEntry as Person
+from consortia.trust.manifest import (
+    FEWEST_COMPUTERS,
+    MOST_COMPUTERS,
+    Card,
+    CoordinatorEntry,
+    Manifest,
+    Member,
+    PersonEntry,
+)
 
 NO_DIGEST = "0" * 64
 
@@ -60,14 +68,21 @@ class Answer:
 
 def answer(question: Question, world: PolicyWorld) -> Answer:
     """Plan and decide ``question`` under the policies of ``world``. Total: what can't be planned is a fault."""
+    found = verdict_on(question, world)
+    if found.decision is None or not found.permitted:
+        return found
+    return _planned(question, world, found.decision.obligations)
+
+
+def verdict_on(question: Question, world: PolicyWorld) -> Answer:
+    """The same verdicts and obligations, of the draft alone: half the work where the final plan is not looked at."""
+    return _planned(question, world, NO_OBLIGATIONS)
+
+
+def _planned(question: Question, world: PolicyWorld, obligations: Obligations) -> Answer:
     environment = environment_of(question.purpose, question.submitter, question.at, world)
     try:
-        query = bind(question.sql, world.catalogue, question.at)
-        draft = build_plan(query, environment)
-        decision = decide(draft, world, question.at)
-        if not decision.permitted:
-            return Answer(draft, decision)
-        plan = build_plan(query, environment, decision.obligations)
+        plan = build_plan(bind(question.sql, world.catalogue, question.at), environment, obligations)
     except (RequestError, PolicyRefusal) as error:
         return Answer(None, None, str(error))
     return Answer(plan, decide(plan, world, question.at))
@@ -135,7 +150,7 @@ def _card(member: str, people: list[str], consortium: str, suite: str) -> Card:
         version=1,
         not_after=datetime.max.replace(microsecond=0, tzinfo=UTC),
         people=tuple(
-            Person(id=who, roles=("analyst",), suite=suite, key="") for who in people if member_of(who) == member
+            PersonEntry(id=who, roles=("analyst",), suite=suite, key="") for who in people if member_of(who) == member
         ),
         node_suite=suite,
         node_key="",

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from consortia.plans.catalogue import Catalogue
 from consortia.policies.language.parse import LoadedPolicy
 from consortia.trust.manifest import Card, Manifest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PolicyWorld:
     """Manifest, catalogue, the members' cards by member id, and the policies in force.
 
@@ -20,6 +21,16 @@ class PolicyWorld:
     catalogue: Catalogue
     cards: Mapping[str, Card]
     policies: tuple[LoadedPolicy, ...]
+
+    @cached_property
+    def manifest_digest(self) -> str:
+        """The manifest's digest; kept, since every rule of every decision may ask for it."""
+        return self.manifest.digest()
+
+    @cached_property
+    def catalogue_digest(self) -> str:
+        """The catalogue's digest, kept alike."""
+        return self.catalogue.digest()
 
     def policies_of(self, owner: str, purpose: str) -> tuple[LoadedPolicy, ...]:
         """The policies of ``owner`` for ``purpose``; exactly one is as it must be."""

@@ -13,7 +13,7 @@ from typing import Literal
 from consortia.policies.changes.generated import generated
 from consortia.policies.examples import questions as example_questions
 from consortia.policies.language.parse import LoadedPolicy
-from consortia.policies.questions import Answer, Question, answer
+from consortia.policies.questions import Answer, Question, verdict_on
 from consortia.policies.rules.standing import interval
 from consortia.policies.world import PolicyWorld
 
@@ -132,7 +132,7 @@ def valid_time(loaded: LoadedPolicy, at: datetime) -> datetime:
 
 
 def _answer(question: Question, loaded: LoadedPolicy, world: PolicyWorld) -> Answer:
-    return answer(replace(question, at=valid_time(loaded, question.at)), world)
+    return verdict_on(replace(question, at=valid_time(loaded, question.at)), world)
 
 
 def _obliged(given: Answer) -> object:

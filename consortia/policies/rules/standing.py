@@ -29,8 +29,8 @@ def ownership(case: Case) -> Iterator[Finding]:
     stale = [
         name
         for name, planned, held in (
-            ("manifest", case.plan.manifest, manifest.digest()),
-            ("catalogue", case.plan.catalogue, case.world.catalogue.digest()),
+            ("manifest", case.plan.manifest, case.world.manifest_digest),
+            ("catalogue", case.plan.catalogue, case.world.catalogue_digest),
         )
         if planned != held
     ]
