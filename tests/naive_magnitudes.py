@@ -14,22 +14,28 @@ def members_of(tag: str) -> frozenset[str]:
 
 
 def held(made: Aggregate, step: AggregateStep, group: Sequence[Tagged], *, mixed: bool) -> int:
-    """A ``largest`` or ``magnitude``; with ``mixed``, a row is a part of each of its members and counts once in all."""
+    """A ``largest`` or ``magnitude``; with ``mixed``, a row is a part of each of its members and counts once in all.
+
+    A row of an excluded and another member counts, as an absolute value, in the largest alone.
+    """
     of = next(each for each in step.aggregates if each.name == made.of)
     sums: dict[Any, int] = defaultdict(int)
+    more: dict[Any, int] = defaultdict(int)
     whole = 0
     for tag, row in group:
-        members = members_of(tag)
-        if members & set(made.excluding):
-            continue
+        members = members_of(tag) - set(made.excluding)
         value = row[of.column] if of.function == "sum" else of.function == "count-rows" or row[of.column] is not None
-        whole += int(value or 0)
-        for contributor in [row[step.entity]] if made.by == "entity" else members:
-            sums[contributor] += int(value or 0)
-    sizes = sorted((abs(each) for each in sums.values()), reverse=True)
+        alone = members == members_of(tag)
+        whole += int(value or 0) if alone else 0
+        for contributor in [row[step.entity]] if made.by == "entity" and members else members:
+            if alone:
+                sums[contributor] += int(value or 0)
+            else:
+                more[contributor] += abs(int(value or 0))
     if made.function == "largest":
+        sizes = sorted((abs(sums[each]) + more[each] for each in {*sums, *more}), reverse=True)
         return sum(sizes[: made.count])
-    return abs(whole) if mixed and made.by == "member" else sum(sizes)
+    return abs(whole) if mixed and made.by == "member" else sum(map(abs, sums.values()))
 
 
 def with_beside(step: AggregateStep, rows: Sequence[Tagged]) -> list[Tagged]:

@@ -82,8 +82,8 @@ def _reads(  # noqa: C901 - one case for each kind of a closed set
             return own | {key.left if place == 0 else key.right for key in step.on}
         case Bound(keys=keys, entity=entity):
             return live | {*keys, entity}
-        case Noise(keys=keys):
-            return live | set(keys)
+        case Noise(keys=keys, selection=selection):
+            return live | set(keys) | ({selection.column} if selection else set())
         case Sort():
             return live | {key.column for key in step.keys}
         case Window():
@@ -153,8 +153,10 @@ def _tells_apart(step: AggregateStep, aggregate: Aggregate, owners: tuple[str, .
             return set(owners)
         case "count-members" if holds == "any" or (step.entity and step.entity not in step.keys):
             return set(owners) - set(aggregate.excluding)
+        case "largest" | "magnitude" if holds == "mixed":
+            return set(owners)
         case "largest" | "magnitude" if aggregate.by == "member":
-            return set(owners) if holds == "mixed" else set(owners) - set(aggregate.excluding)
+            return set(owners) - set(aggregate.excluding)
         case "count-members" | "count-entities" | "largest" | "magnitude" | "count-beside":
             return set(aggregate.excluding)
         case _:

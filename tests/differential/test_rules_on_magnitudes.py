@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from consortia.errors import RequestError
+from consortia.parties.simulation import run_clear
 from consortia.plans.obligations import DominanceLimit, Obligations
 from tests.fixtures_catalogue import BANKS, BOOL, CUSTOMER, INT, column
 from tests.fixtures_catalogue import ColumnType as Type
@@ -119,6 +120,25 @@ def test_cells_that_miss_a_rule_are_suppressed_and_all_others_shown(tmp_path, se
     for question in QUESTIONS:
         rules = drawn_rules(draw)
         assert answered(banks, question, rules) == wanted(rows, question, rules), (question.sql, rules)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_that_the_recipient_puts_in_opens_or_closes_a_cell(tmp_path, seed: int) -> None:
+    draw = random.Random(f"own rows {seed}")
+    others = [row for bank in BANKS[1:] for row in drawn_rows(draw, bank, 20)]
+    asked = [(question, drawn_rules(draw)) for question in QUESTIONS]
+    opened = []
+    for number in range(3):
+        banks = Banks(tmp_path / f"{number}", *COLUMNS, max_rows=24)
+        registered(banks, [*drawn_rows(draw, "bank-a", (0, 24, 24)[number]), *others])
+        plans = [banks.plan(question.sql, rules) for question, rules in asked]
+        results = [next(iter(run_clear(plan, banks.frames(plan)).values())) for plan in plans]
+        keys = [len(question.keys) for question, _ in asked]
+        opened.append(
+            [{row[:n] for row in frame.rows() if not row[-1]} for n, frame in zip(keys, results, strict=True)]
+        )
+    assert opened[0] == opened[1] == opened[2]
+    assert any(opened[0])
 
 
 # --- large bounds ----------------------------------------------------------------------------------------------------

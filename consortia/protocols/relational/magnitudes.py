@@ -2,9 +2,13 @@
 
 Functionality: the rows of a group, but for those of excluded members, add up to one contribution of each entity (rows
 with one value of the entity column; those with NULL are one entity) and of each member. Of each group come out the sum
-of the absolute values of the contributions, and that of the ``count`` largest. A row that holds data of several members
-is a contribution of each of them and counts once in the sum of all, which then is the absolute value of the signed
-sum: with values of one sign nobody's share comes out smaller than it is.
+of the absolute values of the contributions, and that of the ``count`` largest.
+
+A row of a join can hold data of several members. It is a contribution of each of them, and counts once in the sum of
+all, which by member is the absolute value of the signed sum then. A row that holds data of an excluded and of another
+member may show what the other holds, and may have been made by the excluded one to weigh in: so it counts in none of
+the sums of all, and with its absolute value in the largest. With values of one sign nobody's share comes out smaller
+than it is, whatever excluded members add.
 
 Entities: rows are grouped by (keys, entity), contributions sorted downwards in each group; the first ``count`` rows of
 a group are marked by its boundaries and summed. Members: running sums of each one's rows, and of a group's few numbers
@@ -60,8 +64,14 @@ class Apart:
     excluding: tuple[str, ...]
     mixed: bool
 
+    def others(self) -> tuple[str, ...]:
+        """The members whose contributions count."""
+        return tuple(member for member in self.members if member not in self.excluding)
+
 
 Made = dict[str, SharedColumn]
+_SHARED = "+"
+"""Marks contributions of rows that hold data of excluded members, too: for the largest alone."""
 
 
 def by_entity(
@@ -76,12 +86,14 @@ def by_entity(
     if not grouping.entity:
         raise InternalError("relational/entity", "contributors can't be told apart in a table that names none")
     others = apart(engine.narrow("apart"), table, who.excluding, mixed=who.mixed) if who.excluding else None
-    values = _contributed(engine.narrow("of"), table, contributions, {"": others})
+    marks: dict[str, Boolean | None] = {"": others}
+    if who.mixed and others is not None:
+        marks[_SHARED] = _of_anyone_else(engine.narrow("anyone"), table, who) ^ others
     keys = grouping.keys if grouping.entity in grouping.keys else (*grouping.keys, grouping.entity)
-    rows = replace(table, columns={**_only(table, keys), **_columns(contributions, values, "")}, members={})
-    entities = group(engine.narrow("entities"), rows, _sums(contributions, keys, table.length, keep=grouping.keys))
-    entities = _absolute(engine.narrow("absolute"), entities, contributions)
-    sums = [each for each in contributions if any(want.of == each.name and not want.count for want in wanted)]
+    rows, columns = _contributed(engine.narrow("of"), table, keys, contributions, marks)
+    entities = group(engine.narrow("entities"), rows, _sums(columns, keys, table.length, keep=grouping.keys))
+    entities = _absolute(engine.narrow("absolute"), entities, columns)
+    sums = {_of(each.name): each for each in contributions if any((w.of, w.count) == (each.name, 0) for w in wanted)}
     found: Made = {}
     if sums:
         totals = group(engine.narrow("all"), entities, _sums(sums, grouping.keys, grouping.rows))
@@ -102,31 +114,53 @@ def by_member(
     who: Apart,
 ) -> Made:
     """The columns of ``wanted`` for the groups of ``grouping``, whose table is sorted by the keys."""
-    members = [member for member in who.members if member not in who.excluding]
-    marks: dict[str, Boolean | None] = {member: member_plane(table, member) for member in members}
-    if who.mixed:
-        others = apart(engine.narrow("apart"), table, who.excluding, mixed=True) if who.excluding else None
-        marks = {member: both(engine.narrow(f"and-{member}"), mark, others) for member, mark in marks.items()}
-        marks[""] = others
-    values = _contributed(engine.narrow("of"), table, contributions, marks)
-    columns = dict(_only(table, grouping.keys))
-    for member in marks:
-        columns.update(_columns(contributions, values, member))
-    rows = replace(table, columns=columns, members={})
-    of_members = [replace(each, name=_of(each.name, member)) for member in marks for each in contributions]
-    groups = group(engine.narrow("members"), rows, _sums(of_members, grouping.keys, grouping.rows, prefix=False))
-    groups = _absolute(engine.narrow("absolute"), groups, of_members, prefix=False)
+    members = who.others()
+    rows, columns = _contributed(
+        engine.narrow("of"), table, grouping.keys, contributions, _member_marks(engine.narrow("marks"), table, who)
+    )
+    groups = group(engine.narrow("members"), rows, _sums(columns, grouping.keys, grouping.rows))
+    groups = _absolute(engine.narrow("absolute"), groups, columns)
     found: Made = {}
     for each in contributions:
         ranked = [want for want in wanted if want.of == each.name]
-        parts = [_number(groups.column(_of(each.name, member))) for member in members]
-        whole = _number(groups.column(_of(each.name, ""))) if who.mixed else _added(engine, groups.length, parts)
+        parts = [_size(groups, each.name, member) for member in members]
+        whole = _number(groups.column(_of(each.name))) if who.mixed else _added(engine, groups.length, parts)
         step = engine.narrow(f"largest-{each.name}")
         largest = _largest_of(step, parts, each.reach, max((want.count for want in ranked), default=0))
         for want in ranked:
             value = _added(engine, groups.length, largest[: want.count]) if want.count else whole
             found[want.name] = SharedColumn(value, 0, each.reach * max(want.count, 1))
     return found
+
+
+def _member_marks(engine: Engine, table: SharedTable, who: Apart) -> dict[str, Boolean | None]:
+    """Whose rows are whose; with rows of several members also all rows that count at all, once."""
+    planes = {member: member_plane(table, member) for member in who.others()}
+    if not who.mixed:
+        return dict(planes)
+    others = apart(engine.narrow("apart"), table, who.excluding, mixed=True) if who.excluding else None
+    marks: dict[str, Boolean | None] = {"": others}
+    for member, plane in planes.items():
+        alone = both(engine.narrow(member), plane, others)
+        marks[member] = alone
+        if others is not None and alone is not None:
+            marks[f"{member}{_SHARED}"] = plane ^ alone
+    return marks
+
+
+def _of_anyone_else(engine: Engine, table: SharedTable, who: Apart) -> Boolean:
+    """One plane: the row holds data of a member that is not excluded."""
+    nobody: Boolean | None = None
+    for member in who.others():
+        nobody = both(engine.narrow(member), nobody, engine.invert(member_plane(table, member)))
+    return engine.invert(nobody) if nobody is not None else table.valid ^ table.valid
+
+
+def _size(table: SharedTable, name: str, member: str = "") -> Arithmetic:
+    """What a contributor holds, for the largest."""
+    size = _number(table.column(_of(name, member)))
+    more = table.columns.get(_of(name, f"{member}{_SHARED}"))
+    return size if more is None else size + _number(more)
 
 
 # --- what each row adds -----------------------------------------------------------------------------------------------
@@ -141,54 +175,55 @@ def _only(table: SharedTable, keys: Sequence[str]) -> Mapping[str, SharedColumn]
     return {key: table.column(key) for key in keys}
 
 
-def _columns(contributions: Sequence[Contribution], values: Mapping[tuple[str, str], Arithmetic], member: str) -> Made:
-    return {
-        _of(each.name, member): SharedColumn(values[each.name, member], -each.reach, each.reach)
-        for each in contributions
-    }
+Columns = Mapping[str, Contribution]
+"""Contributions by the column that holds them."""
 
 
-def _sums(
-    contributions: Sequence[Contribution],
-    keys: tuple[str, ...],
-    rows: int,
-    *,
-    keep: tuple[str, ...] = (),
-    prefix: bool = True,
-) -> Grouping:
-    names = [(_of(each.name) if prefix else each.name, each) for each in contributions]
-    measures = tuple(Measure(name, "sum", -each.reach, each.reach, column=name) for name, each in names)
+def _sums(columns: Columns, keys: tuple[str, ...], rows: int, *, keep: tuple[str, ...] = ()) -> Grouping:
+    measures = tuple(Measure(name, "sum", -each.reach, each.reach, column=name) for name, each in columns.items())
     return Grouping(keys, measures, rows, keep)
 
 
 def _contributed(
-    engine: Engine, table: SharedTable, contributions: Sequence[Contribution], marks: Mapping[str, Boolean | None]
-) -> dict[tuple[str, str], Arithmetic]:
-    """What each row adds, by aggregate and mark; None marks all valid rows. One batch of bits and one of products."""
-    bits: dict[tuple[str, str], Boolean] = {}
-    found: dict[tuple[str, str], Arithmetic] = {}
-    factors: dict[tuple[str, str], Arithmetic] = {}
+    engine: Engine,
+    table: SharedTable,
+    keys: Sequence[str],
+    contributions: Sequence[Contribution],
+    marks: Mapping[str, Boolean | None],
+) -> tuple[SharedTable, Columns]:
+    """The keys, and what each row adds, by aggregate and mark; None marks all valid rows.
+
+    One batch of bits and one of products; absolute values where rows hold data of excluded members, too.
+    """
+    bits: dict[str, Boolean] = {}
+    found: dict[str, Arithmetic] = {}
+    factors: dict[str, Arithmetic] = {}
     for mark, plane in marks.items():
         for each in contributions:
+            name = _of(each.name, mark)
             match each.function:
                 case "sum" if plane is None:
-                    found[each.name, mark] = _number(table.column(each.column))
+                    found[name] = _number(table.column(each.column))
                 case "sum" if plane is not None:
-                    factors[each.name, mark] = _number(table.column(each.column))
-                    bits["", mark] = plane
+                    factors[name] = _number(table.column(each.column))
+                    bits[mark] = plane
                 case "count":
                     known = table.column(each.column).validity
-                    bits[each.name, mark] = _valid(table, both(engine.narrow(f"{each.name}-{mark}"), plane, known))
+                    bits[name] = _valid(table, both(engine.narrow(f"{each.name}-{mark}"), plane, known))
                 case _:
-                    bits[each.name, mark] = _valid(table, plane)
+                    bits[name] = _valid(table, plane)
     if bits:
         ones = engine.narrow("bits").bit_to_arithmetic(joined(list(bits.values())))
         found |= zip(bits, split(ones, [table.length] * len(bits)), strict=True)
     if factors:
-        chosen = joined([found["", mark] for _, mark in factors])
+        chosen = joined([found[name.split("/")[0]] for name in factors])
         product = engine.narrow("values").multiply(chosen, joined(list(factors.values())))
         found |= zip(factors, split(product, [table.length] * len(factors)), strict=True)
-    return found
+    columns = {_of(each.name, mark): each for mark in marks for each in contributions}
+    held = {name: SharedColumn(found[name], -each.reach, each.reach) for name, each in columns.items()}
+    shared = {name: each for name, each in columns.items() if name.split("/")[0].endswith(_SHARED)}
+    rows = _absolute(engine.narrow("shared"), replace(table, columns=held), shared)
+    return replace(rows, columns={**_only(table, keys), **rows.columns}, members={}), columns
 
 
 def _valid(table: SharedTable, plane: Boolean | None) -> Boolean:
@@ -204,21 +239,18 @@ def _number(column: SharedColumn) -> Arithmetic:
 # --- magnitudes -------------------------------------------------------------------------------------------------------
 
 
-def _absolute(
-    engine: Engine, table: SharedTable, contributions: Sequence[Contribution], *, prefix: bool = True
-) -> SharedTable:
-    """The table with the absolute values of sums; counts are none. One batch."""
-    named = {(_of(each.name) if prefix else each.name): each for each in contributions}
-    signed = [name for name, each in named.items() if each.function == "sum"]
-    columns = {name: replace(column, lo=0) if name in named else column for name, column in table.columns.items()}
+def _absolute(engine: Engine, table: SharedTable, columns: Columns) -> SharedTable:
+    """The table with the absolute values of ``columns`` that are sums; counts are none. One batch."""
+    changed = {name: replace(column, lo=0) if name in columns else column for name, column in table.columns.items()}
+    signed = [name for name, each in columns.items() if each.function == "sum"]
     if signed:
         values = joined([_number(table.column(name)) for name in signed])
-        reach = max(named[name].reach for name in signed)
+        reach = max(columns[name].reach for name in signed)
         below = engine.narrow("bit").bit_to_arithmetic(is_negative(engine, values, signed_bits(-reach, reach)))
         positive = values - engine.narrow("turned").multiply(below, values).scaled(2)
         for name, value in zip(signed, split(positive, [table.length] * len(signed)), strict=True):
-            columns[name] = replace(columns[name], value=value)
-    return replace(table, columns=columns)
+            changed[name] = replace(changed[name], value=value)
+    return replace(table, columns=changed)
 
 
 def _largest_rows(
@@ -226,7 +258,7 @@ def _largest_rows(
 ) -> Made:
     """The sums of the first rows of each group, in the order of magnitudes downwards."""
     keys = grouping.keys
-    size = entities.column(_of(each.name))
+    size = SharedColumn(_size(entities, each.name), 0, each.reach)
     near = replace(entities, columns={**_only(entities, keys), "size": size, "order": size})
     near = as_keys(engine, near, ["order"])
     by = (*entities.order[: len(set(keys))], Ordering("order", descending=True))

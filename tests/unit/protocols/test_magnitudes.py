@@ -76,14 +76,18 @@ def plain(
             ("rows", lambda _: 1),
         ):
             sums: dict[Any, int] = defaultdict(int)
-            others = [(members, row) for members, row in rows if not members & set(excluding)]
-            for members, row in others:
-                for contributor in [row["e"]] if who == "entity" else members:
-                    sums[contributor] += value(row)
-            sizes = sorted(map(abs, sums.values()), reverse=True)
+            more: dict[Any, int] = defaultdict(int)
+            for members, row in rows:
+                others = members - set(excluding)
+                for contributor in [row["e"]] if who == "entity" and others else others:
+                    if others == members:
+                        sums[contributor] += value(row)
+                    else:
+                        more[contributor] += abs(value(row))
+            sizes = sorted((abs(sums[each]) + more[each] for each in {*sums, *more}), reverse=True)
             made |= {f"{name}{count}": sum(sizes[:count]) for count in COUNTS if count}
-            whole = abs(sum(value(row) for _, row in others))
-            made[f"{name}0"] = whole if mixed and who == "member" else sum(sizes)
+            whole = abs(sum(value(row) for members, row in rows if not members & set(excluding)))
+            made[f"{name}0"] = whole if mixed and who == "member" else sum(map(abs, sums.values()))
         found.append(made)
     return found
 
@@ -96,6 +100,7 @@ def plain(
         (("h", "g"), (), False, 5),
         ((), ("beta",), False, 4),
         (("g",), ("alpha",), True, 6),
+        (("h",), ("gamma",), True, 5),
         (("h",), ("alpha", "gamma"), True, 4),
         (("e",), ("beta",), False, 4),
     ],
