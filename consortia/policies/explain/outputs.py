@@ -4,11 +4,11 @@
 where it is off (``closing.py`` says so). A rule that comes to be enforced gets its function here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from consortia.policies.accounting import READERS_DELTA, epsilon, grant_of
-from consortia.policies.explain.page import KINDS, Sentence, people
+from consortia.policies.explain.page import KINDS, Sentence, listed, people
 from consortia.policies.language.model import CellOutput, Handling, Policy
 from consortia.trust.keys import short
 
@@ -143,7 +143,7 @@ EVERY: tuple[tuple[str, Callable[[Handling], str]], ...] = (("human-review", _hu
 
 
 def of_outputs(policy: Policy) -> Iterator[Sentence]:
-    """A paragraph for each kind that is permitted; kinds with the same words share one."""
+    """Who receives each kind that is permitted, and under which rules; what several kinds share is said once."""
     for kind, words in ROWS.items():
         rows = policy.row_output(kind)
         if rows is not None:
@@ -152,12 +152,12 @@ def of_outputs(policy: Policy) -> Iterator[Sentence]:
                 f" there is no smallest group{_maximum(rows)}."
             )
             yield Sentence(SECTION, text, "recipients", _topic([kind]))
-            yield from _stated(EVERY, rows, [kind])
-    for kinds, cells in _alike(policy):
-        text = f"Opened to the person who asks, if that is {people(cells.recipients)}{_maximum(cells)}."
-        yield Sentence(SECTION, text, "recipients", _topic(kinds))
-        yield from _stated(CELLS, cells, kinds)
-        yield from _stated(EVERY, cells, kinds)
+    cells = {kind: found for kind in ("count", "aggregate") if (found := policy.cell_output(kind)) is not None}
+    yield from _stated((("recipients", _opened), *CELLS), cells)
+    every: dict[str, Handling] = {
+        kind: each for kind in KINDS if (each := policy.row_output(kind) or policy.cell_output(kind)) is not None
+    }
+    yield from _stated(EVERY, every)
     yield from _templates(policy)
     yield Sentence(
         SECTION,
@@ -168,30 +168,25 @@ def of_outputs(policy: Policy) -> Iterator[Sentence]:
     )
 
 
-def _alike(policy: Policy) -> list[tuple[list[str], CellOutput]]:
-    """The kinds of cells that are permitted, together where their sections are the same."""
-    found: list[tuple[list[str], CellOutput]] = []
-    for kind in ("count", "aggregate"):
-        cells = policy.cell_output(kind)
-        same = next((kinds for kinds, known in found if known == cells), None)
-        if same is not None:
-            same.append(kind)
-        elif cells is not None:
-            found.append(([kind], cells))
-    return found
+def _opened(cells: CellOutput) -> str:
+    return f"Opened to the person who asks, if that is {people(cells.recipients)}{_maximum(cells)}."
 
 
 def _stated(
-    rules: tuple[tuple[str, Callable[[OutputT], str]], ...], output: OutputT, kinds: list[str]
+    rules: tuple[tuple[str, Callable[[OutputT], str]], ...], outputs: Mapping[str, OutputT]
 ) -> Iterator[Sentence]:
+    """What ``rules`` say of ``outputs`` by kind: a paragraph for what several kinds share, and one for each kind."""
+    paragraphs: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for rule, words in rules:
-        text = words(output)
-        if text:
-            yield Sentence(SECTION, text, rule, _topic(kinds))
+        said = {kind: words(output) for kind, output in outputs.items()}
+        for text in dict.fromkeys(filter(None, said.values())):
+            paragraphs.setdefault(tuple(kind for kind in said if said[kind] == text), []).append((text, rule))
+    for kinds in sorted(paragraphs, key=len, reverse=True):
+        yield from (Sentence(SECTION, text, rule, _topic(kinds)) for text, rule in paragraphs[kinds])
 
 
-def _topic(kinds: list[str]) -> str:
-    words = " and ".join(KINDS[kind] for kind in kinds)
+def _topic(kinds: Iterable[str]) -> str:
+    words = listed(KINDS[kind] for kind in kinds)
     return f"{words[0].upper()}{words[1:]}"
 
 

@@ -1,6 +1,7 @@
 """The page that an officer reads."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,27 @@ def test_the_page_of_an_example_is_one_page(owner: str) -> None:
     assert max(map(len, text.splitlines())) <= WIDTH
     assert len(text.splitlines()) <= PAGE
     assert text.endswith("]\n")
+
+
+EVERYTHING_ON = {
+    "human-review": "required", "dominance": "{n: 2, percent: 90}", "p-percent": "10", "rounding": "5",
+    "zeros-and-full-cells": "suppressed", "complementary-suppression": "required",
+    "differencing": "{new-data-days: 7}", "queries-per-analyst-and-day": "20", "queries-per-day": "50",
+    "queries-per-period": "1000",
+}  # fmt: skip
+
+
+def test_with_every_rule_on_it_is_one_page_too() -> None:
+    text = (ROOT / "examples/aml/policies/bank-a.aml-detection.yaml").read_text()
+    for key, value in EVERYTHING_ON.items():
+        text, changed = re.subn(rf"(?m)^( +{key}: )off.*$", rf"\g<1>{value}", text)
+        assert changed
+    loaded_policy = parse_policy(text.encode())
+    lines = explain(loaded_policy).splitlines()
+    assert len(lines) <= PAGE
+    assert max(map(len, lines)) <= WIDTH
+    off = {one.rule for one in sentences(loaded_policy) if "OFF" in one.section}
+    assert off <= {"noise", "retention", "onward-sharing"}
 
 
 def test_everything_that_can_be_off_has_words_and_is_told_where_it_is_off() -> None:
