@@ -279,7 +279,7 @@ def prepare(
     rows = rows or make_rows(everybody, count)
     (folder / "schema.yaml").write_text(SCHEMA)
     for owner in everybody:
-        _register(world, owner, rows[owner], folder)
+        register_rows(world, owner, rows[owner], folder)
         _sign_policy(world, owner, members, everybody, minimum, collusion, guard, edits)
         settings = {"home": ".", "listen": f"127.0.0.1:{ports[owner]}", "limits": {"silence_seconds": 20}}
         (world.home(owner).path / "party.yaml").write_text(yaml.safe_dump(settings))
@@ -299,7 +299,8 @@ def running(cluster: Cluster, *, without: Sequence[str] = ()) -> Iterator[Cluste
         cluster.stop()
 
 
-def _register(world: Consortium, owner: str, rows: list[Row], folder: Path) -> None:
+def register_rows(world: Consortium, owner: str, rows: list[Row], folder: Path) -> None:
+    """Write the rows of ``owner`` into a file and register it."""
     file = folder / f"{owner}.csv"
     words = {True: "yes", False: "no", None: ""}
     with file.open("w", newline="") as handle:

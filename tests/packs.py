@@ -9,7 +9,7 @@ from consortia.parties.config import PartyConfig, PartyLimits
 from consortia.parties.node import PartyNode
 from consortia.parties.store import Store
 from consortia.parties.workshop import Workshop
-from tests.e2e_cluster import PURPOSE, Cluster, prepare
+from tests.e2e_cluster import PURPOSE, Cluster, prepare, register_rows
 from tests.session_world import LIMITS, start_coordinator
 
 SQL = "SELECT country, COUNT(*) AS n, SUM(amount) AS total FROM visits GROUP BY country"
@@ -37,12 +37,21 @@ def nodes(cluster: Cluster) -> Iterator[dict[str, PartyNode]]:
         server.stop(0.2)
 
 
-def sealed_sessions(folder: Path, queries: Sequence[str] = (SQL,), *, count: int = 40) -> tuple[Cluster, list[str]]:
-    """A consortium in ``folder`` whose nodes ran ``queries`` one after the other and were stopped; their sessions."""
+def sealed_sessions(
+    folder: Path, queries: Sequence[str] = (SQL,), *, count: int = 40, changing: str = ""
+) -> tuple[Cluster, list[str]]:
+    """A consortium in ``folder`` whose nodes ran ``queries`` one after the other and were stopped; their sessions.
+
+    The member ``changing`` registers its rows without the last one before the last query.
+    """
     cluster = prepare(folder, count=count)
     with nodes(cluster):
         analyst = cluster.client()
-        sessions = [analyst.run(analyst.sql(query, purpose=PURPOSE).saved()).session for query in queries]
+        sessions = []
+        for number, query in enumerate(queries, 1):
+            if changing and number == len(queries):
+                register_rows(cluster.world, changing, cluster.rows[changing][:-1], folder)
+            sessions.append(analyst.run(analyst.sql(query, purpose=PURPOSE).saved()).session)
     return cluster, sessions
 
 

@@ -5,10 +5,18 @@ A verb is a module of this package with ``command`` and EXAMPLES; adding one is 
 
 import typer
 
-from consortia.cli.audit import export, heads, log, new_log, subject, verify
+from consortia.cli.audit import compare, export, heads, log, new_log, subject, verify
 from consortia.cli.output import examples
 
-VERBS = {"log": log, "export": export, "verify": verify, "subject": subject, "heads": heads, "new-log": new_log}
+VERBS = {
+    "log": log,
+    "export": export,
+    "verify": verify,
+    "compare": compare,
+    "subject": subject,
+    "heads": heads,
+    "new-log": new_log,
+}
 
 app = typer.Typer(
     help="Evidence: what a node's journal holds, packs of single sessions, and verifying them offline.",

@@ -27,7 +27,8 @@ POSITIVE = "SELECT country, SUM(amount) AS total FROM visits WHERE amount > 0 GR
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cluster, list[str]]:
-    return sealed_sessions(tmp_path_factory.mktemp("evidence"), (SQL, SECOND, POSITIVE))
+    """Three sessions; before the last one bank-c registers other data."""
+    return sealed_sessions(tmp_path_factory.mktemp("evidence"), (SQL, SECOND, POSITIVE), changing="bank-c")
 
 
 @pytest.fixture(scope="module")
@@ -311,6 +312,24 @@ def test_the_log_lists_entries_and_checks_every_hash(
     assert kinds.count("verified-seal") == 2
     assert {leaf["session"] for leaf in found["entries"]} == {sessions[0]}
     assert "every hash is right" in run("log", "--check").stderr
+
+
+def test_data_that_a_member_changed_between_two_runs_shows_in_both_packs(
+    evidence: tuple[Cluster, list[str]], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    cluster, sessions = evidence
+    files = [tmp_path / f"{number}.pack" for number in range(3)]
+    for file, member, session in zip(files, ("bank-a", "bank-b", "bank-a"), sessions, strict=True):
+        file.write_bytes(pack_of(cluster, member, session))
+
+    def changed(first: Path, second: Path) -> set[tuple[str, str]]:
+        found = json.loads(run("compare", str(first), str(second), "--json").stdout)["compared"]
+        return {(one["part"], one["of"]) for one in found if one["changed"]}
+
+    assert changed(files[0], files[1]) == {("run", "query")}
+    assert changed(files[1], files[2]) == {("run", "query"), ("data", "bank-c, visits")}
+    text = run("compare", str(files[2]), str(files[0]), "--fingerprint", fingerprint(cluster)).stdout
+    assert "BOTH VERIFIED. Data registered anew in between: bank-c, visits" in text
 
 
 def test_an_owner_learns_in_which_sessions_a_customers_rows_were_used(
