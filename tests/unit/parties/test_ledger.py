@@ -12,13 +12,14 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import IntegrityError
 
 from consortia.control.phases import Phase
+from consortia.errors import InternalError
 from consortia.parties import budget
 from consortia.parties.checks import Refused
 from consortia.parties.ledger import Entry, Ledger
 from consortia.parties.store import Store
 from consortia.parties.work import Documents, OwnPart, Review
 from consortia.plans.model import Noise as NoiseStep
-from consortia.plans.model import Noised
+from consortia.plans.noised import Noised
 from consortia.policies.accounting import Charge
 from consortia.policies.language.parse import read_policy
 from consortia.policies.own import PastCharge, Standing
@@ -92,7 +93,9 @@ def test_a_refunded_query_no_longer_counts_and_a_committed_one_stays(tmp_path: P
         store.ledger.commit(transaction, "1")
         store.ledger.close(transaction, "1")  # an end after the commit gives nothing back
         store.ledger.close(transaction, "2")
-        store.ledger.commit(transaction, "2")  # what was given back is not spent afterwards
+        with pytest.raises(InternalError):  # what was given back must never be opened afterwards
+            store.ledger.commit(transaction, "2")
+        store.ledger.commit(transaction, "9")  # a computer without data of the plan has no row
     assert states(store) == {"1": Entry.COMMITTED, "2": Entry.REFUNDED, "3": Entry.RESERVED}
     assert standing(store).today == 2
 
