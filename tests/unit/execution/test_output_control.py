@@ -17,6 +17,7 @@ from consortia.plans.model import Control, Plan, Share
 from consortia.protocols.clear.engine import ClearEngine
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational import group
+from consortia.protocols.relational.complete import Domain
 from consortia.protocols.relational.control import Bar
 from consortia.protocols.relational.table import SharedTable
 from consortia.protocols.sharing.opening import RECIPIENT
@@ -66,7 +67,7 @@ def test_rows_of_a_null_measure_are_counted_as_rows_and_not_as_values() -> None:
 
 
 def released_without_control(
-    engine: Engine, table: SharedTable, rules: Sequence[Bar], keep: Sequence[str]
+    engine: Engine, table: SharedTable, rules: Sequence[Bar], keep: Sequence[str], public: Sequence[Domain]
 ) -> SharedTable:
     return table.only(keep)
 
