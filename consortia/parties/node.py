@@ -26,6 +26,7 @@ from consortia.errors import ConsortiaError, OperatorError, PeerError, RequestEr
 from consortia.ids import SESSION_PATTERN
 from consortia.parties.budget import check_mark
 from consortia.parties.config import PartyConfig
+from consortia.parties.expiry import ExpiryWatch
 from consortia.parties.holding import held_runs, overdue
 from consortia.parties.memory import keep_memory, return_memory
 from consortia.parties.results import check_request, decrypt, results_key
@@ -92,6 +93,7 @@ class PartyNode:
             results_key=key,
             software=__version__,
         )
+        self._expiry = ExpiryWatch(home.trust, self.member)
         self._bulletin = Bulletin(home.trust, self._store, clock)
         self._most_sessions = config.most_sessions
         self._runners: dict[str, tuple[SessionRunner, threading.Thread]] = {}
@@ -133,7 +135,11 @@ class PartyNode:
             return lambda: float(sum(phase in wanted for phase in self.phases().values()))
 
         sessions = {f"sessions_{name}": count(wanted) for name, wanted in counted.items()}
-        return {"coordinator_connected": lambda: float(self.connected), **sessions}
+        return {
+            "coordinator_connected": lambda: float(self.connected),
+            "own_policies_days_left": lambda: self._expiry.days_left(self._clock()),
+            **sessions,
+        }
 
     def start(self) -> None:
         """Clear up after a crash, then connect; returns at once."""
@@ -386,6 +392,7 @@ class PartyNode:
                 self._heed()
             except ConsortiaError as error:  # without this thread nobody would hear of a session's progress
                 _LOG.error("notices-unreadable", **error.as_dict())
+            self._expiry.look(self._clock())
             for session, ending in overdue(self._store, self._clock()).items():
                 self._wake(session, ending)
 

@@ -1,5 +1,7 @@
 """A policy in force: exact bytes, signed by two officers of the owner, neither of them its author, and valid now.
 
+Where it demands so, an officer of each of some other members has countersigned it, over the same bytes.
+
 The signatures stand over the file's bytes (DSSE, type ``consortia/policy/v1``), so one changed byte voids them.
 """
 
@@ -31,10 +33,15 @@ NOT_REVOKED: Mapping[str, Revocation] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class SignatureState:
-    """Who has signed a policy so far (sorted), and who may still sign."""
+    """Who has signed a policy so far (sorted), and who may still sign.
+
+    ``countersigned`` are officers of other members, ``uncountersigned`` the members whose officers it still needs.
+    """
 
     signed: tuple[str, ...]
     may_sign: tuple[str, ...]
+    countersigned: tuple[str, ...] = ()
+    uncountersigned: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -47,10 +54,10 @@ def policy_in_force(
 ) -> LoadedPolicy:
     """The policy in ``envelope``, if all that makes it one in force holds at ``at``; ``revoked`` as notices say.
 
-    Raises PolicyRefusal ``policies/revoked``; PolicyRefusal ``policies/unsigned`` (fewer than two officers), ``policies/altered`` (a signature does not
-    fit the bytes), ``policies/four-eyes`` (the author signed), ``policies/signer`` (signed by somebody else than an
-    officer of the owner), ``policies/consortium``, ``policies/not-yet-valid``, ``policies/expired``; and as
-    ``parse_policy`` does.
+    Raises PolicyRefusal ``policies/revoked``, ``policies/unsigned`` (fewer than two officers),
+    ``policies/uncountersigned`` (a member that it names has not signed), ``policies/altered`` (a signature does not fit
+    the bytes), ``policies/four-eyes`` (the author signed), ``policies/signer`` (somebody signed who must not),
+    ``policies/consortium``, ``policies/not-yet-valid``, ``policies/expired``; and as ``parse_policy`` does.
     """
     loaded = read_policy(envelope.payload_bytes())
     require_not_revoked(loaded.digest, revoked)
@@ -63,6 +70,13 @@ def policy_in_force(
             place=loaded.policy.identity.id,
             remedy="an officer who may still sign runs `consortia policy approve`: "
             + (", ".join(state.may_sign) or "nobody may; the owner's card lists no other officer"),
+        )
+    if state.uncountersigned:
+        raise PolicyRefusal(
+            "policies/uncountersigned",
+            f"an officer each of {', '.join(state.uncountersigned)} must countersign the policy",
+            place=loaded.place(("parties", "countersign")),
+            remedy="an officer of each runs `consortia policy approve`",
         )
     require_enforced(loaded)
     _require_valid(loaded, at)
@@ -91,14 +105,22 @@ def signatures_of(envelope: Envelope, loaded: LoadedPolicy, trusted: TrustedSet,
             place=loaded.place(("identity", "consortium")),
             remedy="use a policy that names this consortium",
         )
-    officers = trusted.people("officer", at, (identity.owner,))
+    needed = set(loaded.policy.parties.countersign) - {identity.owner}
+    officers = trusted.people("officer", at, (identity.owner, *needed))
     allowed = _distinct({person: key for person, key in officers.items() if person != identity.author})
     _refuse_author(envelope, loaded, trusted, at)
     try:
         signers = verify(envelope, POLICY_TYPE, allowed).signers if envelope.signatures else ()
     except ProtocolAbort as error:
         raise _explained(error, loaded) from error
-    return SignatureState(signers, tuple(sorted(allowed.keys() - set(signers))))
+    own = tuple(person for person in signers if member_of(person) == identity.owner)
+    others = tuple(person for person in signers if member_of(person) != identity.owner)
+    return SignatureState(
+        own,
+        tuple(sorted(person for person in allowed.keys() - set(signers) if member_of(person) == identity.owner)),
+        others,
+        tuple(sorted(needed - {member_of(person) for person in others})),
+    )
 
 
 def require_may_sign(loaded: LoadedPolicy, person: str, trusted: TrustedSet, at: datetime) -> None:
@@ -106,12 +128,13 @@ def require_may_sign(loaded: LoadedPolicy, person: str, trusted: TrustedSet, at:
     identity = loaded.policy.identity
     if person == identity.author:
         raise _author_signed(loaded)
-    if person not in trusted.people("officer", at, (identity.owner,)):
+    signing = sorted({identity.owner, *loaded.policy.parties.countersign})
+    if person not in trusted.people("officer", at, signing):
         raise PolicyRefusal(
             "policies/signer",
-            f"`{person}` is not an officer of `{identity.owner}`",
+            f"`{person}` is not an officer of {' or '.join(f'`{member}`' for member in signing)}",
             place=identity.id,
-            remedy="roles stand in the owner's card; an officer of the owner signs",
+            remedy="roles stand in the member's card; an officer of the owner signs, or of a member that countersigns",
         )
 
 
@@ -260,7 +283,8 @@ def _explained(error: ProtocolAbort, loaded: LoadedPolicy) -> ConsortiaError:
     if error.code in ("trust/unknown-key", "trust/wrong-suite"):
         return PolicyRefusal(
             "policies/signer",
-            f"somebody signed who is not an officer of `{member_of(loaded.policy.identity.author)}`: {error.message}",
+            f"somebody signed who is not an officer of `{loaded.policy.identity.owner}` or of a member that"
+            f" countersigns: {error.message}",
             place=place,
             remedy=error.remedy,
         )
@@ -275,9 +299,9 @@ __all__ = [
     "check_succession",
     "owner_and_purpose",
     "policy_in_force",
-    "require_not_revoked",
     "require_fingerprint",
     "require_may_sign",
+    "require_not_revoked",
     "signatures_of",
     "world_of",
 ]

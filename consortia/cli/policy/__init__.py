@@ -6,7 +6,22 @@ A verb is a module of this package with ``command`` and EXAMPLES; adding one is 
 import typer
 
 from consortia.cli.output import examples
-from consortia.cli.policy import accept, approve, diff, explain, fmt, lint, new, revoke, schema, show, simulate, test
+from consortia.cli.policy import (
+    accept,
+    amend,
+    approve,
+    diff,
+    explain,
+    fmt,
+    lint,
+    new,
+    revoke,
+    schema,
+    show,
+    simulate,
+    status,
+    test,
+)
 
 VERBS = {
     "new": new,
@@ -18,6 +33,8 @@ VERBS = {
     "simulate": simulate,
     "approve": approve,
     "show": show,
+    "status": status,
+    "amend": amend,
     "accept": accept,
     "schema": schema,
     "revoke": revoke,

@@ -34,6 +34,8 @@ def command(
 ) -> None:
     """Add your signature as an officer. Two officers sign, neither of them the author; the file itself stays as it is.
 
+    An officer of another member countersigns in the same way, where the policy demands it under `parties.countersign`.
+
     The signatures lie beside the file, in NAME.signatures.json. You approve a fingerprint, not a name.
     """
     signer = open_profile(profile, home, passphrase_file)
@@ -52,13 +54,16 @@ def command(
             "fingerprint": loaded.digest,
             "signed_by": list(state.signed),
             "missing": state.missing,
+            "countersigned_by": list(state.countersigned),
+            "uncountersigned": list(state.uncountersigned),
             "signatures": str(place),
         },
-        f"{loaded.policy.identity.id}: signed by {', '.join(state.signed)}",
+        f"{loaded.policy.identity.id}: signed by {', '.join((*state.signed, *state.countersigned))}",
         json=json,
     )
-    note(
-        f"next: one of {', '.join(state.may_sign)} signs too"
-        if state.missing
-        else f"next: consortia policy show {file}"
-    )
+    if state.missing:
+        note(f"next: one of {', '.join(state.may_sign)} signs too")
+    elif state.uncountersigned:
+        note(f"next: an officer each of {', '.join(state.uncountersigned)} countersigns, by the same command")
+    else:
+        note(f"next: consortia policy show {file}")

@@ -102,6 +102,11 @@ def _granted(before: object, after: object) -> Effect:
     return "widened" if _as_set(after) - _as_set(before) else "narrowed"
 
 
+def _demanded(before: object, after: object) -> Effect:
+    """A set of which every element is one more condition."""
+    return _granted(after, before)
+
+
 def _people(before: object, after: object) -> Effect:
     """Members and persons; a member's own person adds nothing to the member."""
     old, new = _as_set(before), _as_set(after)
@@ -266,6 +271,9 @@ ORDERS: Mapping[str, Order] = {
     "parties.threat-model": Order(_scale("malicious", "semi-honest"), "computers are trusted more", "less trust"),
     "parties.collusion": Order(_less_is_wider, "fewer may pool what they see", "more may pool what they see"),
     "parties.signatures": Order(_scale("post-quantum", "classical"), "weaker signatures count", "stronger ones only"),
+    "parties.countersign": Order(
+        _demanded, "fewer members must countersign", "more members must countersign", elements=True
+    ),
     "parties.submit": Order(_people, "more may ask", "fewer may ask", elements=True),
     "data.tables": Order(_granted, "the table may be used", "the table is never used", elements=True),
     "data.tables.*.rows": Order(_rows, "more or other rows take part", "fewer rows take part"),

@@ -34,6 +34,9 @@ def of_ground(policy: Policy) -> Iterator[Sentence]:
         "four-eyes",
         "This policy",
     )
+    if policy.parties.countersign:
+        others = listed(sorted(policy.parties.countersign))
+        yield Sentence(section, f"An officer each of {others} must sign it too.", "countersign", "This policy")
     before = "It is the first version." if identity.version == 1 else f"It replaces the version {identity.previous}."
     yield Sentence(section, before, "succession", "This policy")
 

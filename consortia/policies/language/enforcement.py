@@ -103,6 +103,7 @@ TREATMENTS: Mapping[str, Treatment] = {
     "parties.collusion": Enforced("collusion"),
     "parties.signatures": Enforced("cryptography"),
     "parties.submit": Enforced("submitter"),
+    "parties.countersign": Enforced("countersign"),
     "data.tables": Enforced("table"),
     "data.tables.*.rows": Enforced("row-scope"),
     "data.tables.*.privacy-unit": Enforced("privacy-unit"),

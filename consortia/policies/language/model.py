@@ -98,6 +98,7 @@ class Parties(Section):
     """Who computes, under which assumptions, and who may ask. Empty lists allow nobody.
 
     ``collusion`` computers may pool all that they see and still learn nothing: fewer than half of those that compute.
+    An officer of each member in ``countersign``, such as those whose data is in its scope, must sign the policy too.
     """
 
     compute: tuple[MemberName, ...]
@@ -106,6 +107,7 @@ class Parties(Section):
     collusion: Annotated[int, Field(ge=1, le=4)] = 1
     signatures: Literal["post-quantum", "classical"]
     submit: tuple[Who, ...]
+    countersign: tuple[MemberName, ...] = ()
 
 
 class Clip(Section):

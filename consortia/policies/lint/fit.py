@@ -19,6 +19,7 @@ from consortia.trust.manifest import Manifest
 def of_fit(loaded: LoadedPolicy, manifest: Manifest, catalogue: Catalogue, at: datetime) -> Iterator[Problem]:
     """Names that manifest or catalogue do not know, scopes that can't be bound, computers that would be denied."""
     yield from _names(loaded, manifest, catalogue)
+    yield from _countersigners(loaded, manifest)
     tables = {table.name: table for table in catalogue.tables}
     for name, entry in loaded.policy.data.tables.items():
         path: Path = ("data", "tables", name)
@@ -70,6 +71,13 @@ def _names(loaded: LoadedPolicy, manifest: Manifest, catalogue: Catalogue) -> It
     for place, who in enumerate(policy.parties.submit):
         if (member_of(who) if "@" in who else who) not in members:
             yield _error(loaded, ("parties", "submit", place), f"`{who}` is of no member", _one_of(members))
+
+
+def _countersigners(loaded: LoadedPolicy, manifest: Manifest) -> Iterator[Problem]:
+    others = {member.id for member in manifest.members} - {loaded.policy.identity.owner}
+    for place, name in enumerate(loaded.policy.parties.countersign):
+        if name not in others:
+            yield _error(loaded, ("parties", "countersign", place), f"`{name}` is no other member", _one_of(others))
 
 
 def _table(

@@ -61,6 +61,7 @@ WIDENING: dict[str, tuple[Any, Any]] = {
     "parties.threat-model": ("malicious", "semi-honest"),
     "parties.collusion": (2, 1),
     "parties.signatures": ("post-quantum", "classical"),
+    "parties.countersign": (["bank-b", "bank-c"], ["bank-c"]),
     "parties.submit": (["ana@bank-a"], ["bank-a", "ana@bank-a"]),
     "data.tables.*.rows": ("currency = 'EUR' AND country = 'DE'", "country = 'DE'"),
     "data.tables.*.operations": (["count"], ["count", "compare"]),

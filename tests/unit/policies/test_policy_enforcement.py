@@ -291,6 +291,8 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
     "parties.collusion": (lambda: answer(changed("parties.collusion", 2), STATISTICS), "collusion"),
     "parties.signatures": (lambda: answer(full(), STATISTICS, with_weak_card), "cryptography"),
     "parties.submit": (lambda: answer(changed("parties.submit", ["bank-b"]), STATISTICS), "submitter"),
+    # That the signatures are then needed is tested with real keys in test_policy_signed.py; here: it must name members.
+    "parties.countersign": (lambda: answer(changed("parties.countersign", "bank-b"), STATISTICS), "policies/schema"),
     "data.tables": (lambda: answer(changed("data.tables.deposits", ABSENT), STATISTICS), "table, operations"),
     "data.tables.*.rows": (
         lambda: "obligation" if "row_scopes=(RowScope(owner='bank-a'" in answer(
@@ -391,7 +393,8 @@ def test_every_field_of_the_language_is_registered_and_nothing_else() -> None:
 
 def test_every_enforced_field_has_a_probe_and_names_a_rule_or_check_that_exists() -> None:
     assert PROBES.keys() == set(of_kind(Enforced))
-    checks = {"schema", "succession", "four-eyes", "column-class", "rates", "differencing", "human-review", "budget"}
+    checks = {"schema", "succession", "four-eyes", "column-class", "rates", "differencing", "human-review", "budget",
+              "countersign"}  # fmt: skip
     rules = {rule_id for rule in ALL for rule_id in rule.ids}
     named = {treatment.rule for treatment in TREATMENTS.values() if isinstance(treatment, Enforced)}
     assert named <= rules | checks

@@ -38,6 +38,7 @@ def trusted(world: Consortium) -> TrustedSet:
     return world.home("bank-a").trusted()
 
 
+COUNTERSIGNED = (("submit: [bank-a, bank-b]", "submit: [bank-a, bank-b]\n  countersign: [bank-b]"),)
 Signing = Callable[..., Envelope]
 
 
@@ -58,6 +59,26 @@ def refusal(envelope: Envelope, trusted: TrustedSet, at: datetime = NOW) -> Cons
         policy_in_force(envelope, trusted, at)
     assert caught.value.place or caught.value.code.startswith("trust/")
     return caught.value
+
+
+def test_members_that_the_policy_names_countersign_it(signed: Signing, trusted: TrustedSet) -> None:
+    error = refusal(signed("petra@bank-a", "otto@bank-a", edits=COUNTERSIGNED), trusted)
+    assert error.code == "policies/uncountersigned"
+    assert "bank-b" in error.message
+    whole = signed("petra@bank-a", "otto@bank-a", "petra@bank-b", edits=COUNTERSIGNED)
+    loaded = policy_in_force(whole, trusted, NOW)
+    state = signatures_of(whole, loaded, trusted, NOW)
+    assert (state.signed, state.countersigned) == (("otto@bank-a", "petra@bank-a"), ("petra@bank-b",))
+    require_may_sign(loaded, "otto@bank-b", trusted, NOW)
+
+
+def test_a_countersignature_is_none_of_the_two_of_the_owner(signed: Signing, trusted: TrustedSet) -> None:
+    error = refusal(signed("petra@bank-a", "petra@bank-b", edits=COUNTERSIGNED), trusted)
+    assert error.code == "policies/unsigned"
+    assert error.remedy.endswith("otto@bank-a")
+    with pytest.raises(PolicyRefusal, match="bank-b"):
+        require_may_sign(read_policy(policy_text("bank-a", IN_CONSORTIUM, *COUNTERSIGNED).encode()), "ana@bank-b",
+                         trusted, NOW)  # fmt: skip
 
 
 def test_two_officers_put_a_policy_in_force(signed: Signing, trusted: TrustedSet) -> None:
