@@ -7,7 +7,7 @@ import typer
 from consortia.cli.options import HomeOption, ProfileOption, believer, now
 from consortia.cli.output import JsonOption, emit, note
 from consortia.cli.policy.arguments import FileArgument
-from consortia.plans.catalogue import Catalogue
+from consortia.cli.policy.comparing import believed
 from consortia.policies.lint import Problem, errors, lint
 from consortia.trust.folder import read_policy_file
 
@@ -26,17 +26,15 @@ def command(
     """Name every problem of a policy with its line and column and what is expected there; exit code 1 for errors.
 
     Syntax and shape, rules that are in effect and not enforced, dates, what makes no sense together; with a home also
-    what does not fit manifest and catalogue.
+    what does not fit manifest and catalogue, and what other owners' policies in force leave of it.
     """
     data = read_policy_file(file).payload_bytes()
-    documents = None
+    world = None
     if home is not None or profile is not None:
-        reader = believer(home, profile, None)
-        catalogue = Catalogue.parse(reader.trust.catalogue().payload_bytes())
-        documents = (reader.trusted().manifest, catalogue)
+        world = believed(believer(home, profile, None), now())
     else:
-        note("not compared with manifest and catalogue: give --home or --profile for that")
-    problems = lint(data, now(), documents)
+        note("not compared with manifest, catalogue and other owners' policies: give --home or --profile for that")
+    problems = lint(data, now(), world)
     found = errors(problems)
     count = f"{_number(found, 'error')}, {_number(len(problems) - found, 'warning')}"
     emit(

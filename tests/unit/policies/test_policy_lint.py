@@ -8,15 +8,14 @@ from hypothesis import strategies as st
 
 from consortia.policies.lint import Problem, errors, lint
 from consortia.policies.rules import ALL
-from tests.fixtures_catalogue import CATALOGUE
-from tests.policies_world import NOW, POLICY, make_manifest, policy_text
+from tests.policies_world import NOW, POLICY, loaded, make_world, policy_text
 
-DOCUMENTS = (make_manifest(), CATALOGUE)
+WORLD = make_world()
 NOISE = "noise: {rho-per-release: 1/100, rho-per-period: 1/10}"
 
 
 def linted(*edits: tuple[str, str], at: datetime = NOW, documents: bool = False) -> tuple[Problem, ...]:
-    return lint(policy_text("bank-a", *edits).encode(), at, DOCUMENTS if documents else None)
+    return lint(policy_text("bank-a", *edits).encode(), at, WORLD if documents else None)
 
 
 def one(check: str, *edits: tuple[str, str], at: datetime = NOW, documents: bool = False) -> Problem:
@@ -96,7 +95,7 @@ def test_any_bytes_give_a_list_with_places_in_the_file(data: st.DataObject) -> N
     begin = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(begin, min(len(text), begin + 40)))
     put = data.draw(st.binary(max_size=8) | st.text(" -:[]{}&*!#'\"\\0.~\nox", max_size=8).map(str.encode))
-    for problem in lint(text[:begin].encode() + put + text[end:].encode(), NOW, DOCUMENTS):
+    for problem in lint(text[:begin].encode() + put + text[end:].encode(), NOW, WORLD):
         assert problem.line >= 1
         assert problem.column >= 1
         assert problem.text
@@ -210,3 +209,38 @@ def test_an_example_that_expects_a_rule_which_does_not_exist_is_an_error() -> No
     [found] = [found for found in problems if found.check == "examples"]
     assert found.path == "examples.0.rule"
     assert all(rule_id in found.remedy for rule in ALL for rule_id in rule.ids)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "path", "says"),
+    [
+        (("    accounts:\n", "    numbers:\n"), "data.tables.accounts", "does not permit `accounts`"),
+        (("code: aml-detection", "code: statistics"), "data.tables.deposits", "`bank-b` holds a part of `deposits`"),
+        (("recipients: [bank-a, bank-b]", "recipients: [carl@bank-c]"), "outputs.aggregate.recipients", "lets none"),
+        (("  alert:\n    recipients: owner-of-row", "  score:\n    recipients: owner-of-row"), "outputs.alert",
+         "never permits `alert`"),
+    ],
+)  # fmt: skip
+def test_with_a_home_it_says_what_other_owners_policies_leave_of_it(
+    theirs: tuple[str, str], path: str, says: str
+) -> None:
+    gone = ("  score: never\n", "") if "score" in theirs[1] else ("format", "format")
+    world = make_world(loaded("bank-b", gone, theirs))
+    found = [each for each in lint(policy_text().encode(), NOW, world) if each.check == "others" and each.path == path]
+    assert [each.severity for each in found] == ["warning"]
+    assert says in found[0].text
+    assert not [each for each in lint(policy_text().encode(), NOW, WORLD) if each.check == "others"]
+
+
+def test_owners_that_disagree_on_noise_or_on_who_is_one_contributor_permit_nothing_and_lint_says_so() -> None:
+    noisy = loaded(
+        "bank-b",
+        ("noise: off", NOISE),
+        ("operations: [filter, sum, compare]}", "operations: [filter, sum, compare], clip: {lo: 0, hi: 900}}"),
+        ("      privacy-unit: customer_key\n      operations: [count]\n", "      privacy-unit: account_id\n"),
+        ("        risk_score:", "        account_id: {class: identifier, operations: []}\n        risk_score:"),
+    )
+    found = {each.path: each for each in lint(policy_text().encode(), NOW, make_world(noisy)) if each.check == "others"}
+    assert set(found) == {"outputs.aggregate.noise", "data.tables.accounts.privacy-unit"}
+    assert "denied" in found["outputs.aggregate.noise"].text
+    assert "`account_id`" in found["data.tables.accounts.privacy-unit"].text

@@ -15,7 +15,7 @@ from consortia.policies.explain import PAGE, WIDTH, explain
 from consortia.policies.language.enforcement import off_rules
 from consortia.policies.language.parse import LoadedPolicy, parse_policy, read_policy
 from consortia.policies.lint import lint
-from consortia.policies.questions import supposed
+from consortia.policies.questions import mirrored, supposed
 from consortia.policies.world import PolicyWorld
 from tests.policies_world import DRAFT_FACTS
 
@@ -36,8 +36,8 @@ def world_of(loaded: LoadedPolicy, catalogue: Catalogue) -> PolicyWorld:
 def test_lint_finds_nothing_in_a_template_but_what_is_to_be_written(name: str) -> None:
     loaded, catalogue = made(name)
     at = datetime.combine(DRAFT_FACTS.begin, time(12), tzinfo=UTC)
-    manifest = world_of(loaded, catalogue).manifest
-    problems = lint(draft(template_text(name), DRAFT_FACTS).encode(), at, (manifest, catalogue))
+    world = mirrored(loaded, world_of(loaded, catalogue))
+    problems = lint(draft(template_text(name), DRAFT_FACTS).encode(), at, world)
     assert [(found.check, found.path) for found in problems] == [
         ("blank", "purpose.dpia"),
         ("blank", "purpose.register-entry"),
