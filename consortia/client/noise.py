@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from consortia.plans.accuracy import accuracies, computed
-from consortia.plans.model import Bound, Plan
+from consortia.plans.model import Bound, Noise, Plan
+from consortia.plans.noised import Selection
 from consortia.plans.wording import listed
-from consortia.plans.zcdp import RHO_PARTS
-from consortia.policies.accounting import NOTHING, READERS_DELTA, charge_of, epsilon
+from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS
+from consortia.policies.accounting import NOTHING, READERS_DELTA, Charge, charge_of, epsilon
 
 
 def noise_dict(plan: Plan) -> dict[str, Any] | None:
@@ -16,12 +17,14 @@ def noise_dict(plan: Plan) -> dict[str, Any] | None:
     charge = charge_of(plan)
     if charge == NOTHING:
         return None
+    selection = _selection(plan)
     return {
         "mechanism": "discrete-gaussian",
         "rho": str(Decimal(charge.rho) / RHO_PARTS),
-        "epsilon": f"{epsilon(charge, READERS_DELTA):.4f}",
-        "delta": f"{READERS_DELTA:g}",
+        "epsilon": f"{epsilon(Charge(charge.rho), READERS_DELTA):.4f}",
+        "delta": f"{_delta(charge):.6g}",
         "cells_per_contributor": _cells(plan) or None,
+        "shown_from_contributors": selection.minimum if selection else None,
         "outputs": [
             {
                 "output": each.output,
@@ -47,14 +50,26 @@ def noise_lines(plan: Plan) -> Sequence[str]:
     ]
     if _cells(plan):
         lines.append(f"a contributor counts in at most {_cells(plan)} cells, drawn at random")
+    selection = _selection(plan)
+    if selection is not None:
+        lines.append(f"a cell is shown if its noisy number of contributors is at least {selection.minimum}")
     loss = f"privacy loss rho {Decimal(charge.rho) / RHO_PARTS:f} of every owner's budget"
-    lines.append(f"{loss}; epsilon {epsilon(charge, READERS_DELTA):.2f} at delta {READERS_DELTA:g}")
+    lines.append(f"{loss}; epsilon {epsilon(Charge(charge.rho), READERS_DELTA):.2f} at delta {_delta(charge):.3g}")
     return lines
+
+
+def _delta(charge: Charge) -> float:
+    """The delta beside the epsilon: what readers are told it at, and what the selection of cells spends."""
+    return READERS_DELTA + charge.delta / DELTA_PARTS
 
 
 def _output(name: str, error: str, clip: tuple[str, str] | None) -> str:
     bounds = f"; one contributor's part is clipped to {clip[0]}..{clip[1]}" if clip else ""
     return f"{name}: within {error} of the number without noise in 95 of 100 cells{bounds}"
+
+
+def _selection(plan: Plan) -> Selection | None:
+    return next((step.selection for step in plan.steps if isinstance(step, Noise)), None)
 
 
 def _cells(plan: Plan) -> int:

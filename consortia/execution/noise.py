@@ -17,6 +17,8 @@ from consortia.plans.model import Column, Noise, Plan
 from consortia.protocols.engine import Engine
 from consortia.protocols.noise.gaussian import Below, gaussians
 from consortia.protocols.relational.complete import Domain, completed
+from consortia.protocols.relational.control import at_least, control
+from consortia.protocols.relational.filter import first
 from consortia.protocols.relational.table import SharedTable
 from consortia.protocols.shares import Arithmetic, Wide, Words
 
@@ -43,10 +45,11 @@ def drawn(plan: Plan, members: Sequence[str], below: Below = secrets.randbelow) 
 def noisy(engine: Engine, step: Noise, table: SharedTable, computers: Sequence[str], draws: Draws) -> SharedTable:
     """The table over the public domain of its keys, with every computer's noise added to its numbers.
 
-    ``draws`` hold those of this party. One round for each computer beside the completion of the domain.
+    With a selection: its own groups, those below the threshold zeroed and moved behind the others. ``draws`` hold those
+    of this party. One round for each computer beside the completion of the domain, or the comparison.
     """
     names = [each.column for each in step.noised]
-    if step.keys:
+    if step.keys and step.selection is None:
         domains = [domain_of(_column(step, key)) for key in step.keys]
         table = completed(engine.narrow("domain"), table, domains, names)
     shapes = [shape_of(_column(step, name)) for name in names]
@@ -59,7 +62,12 @@ def noisy(engine: Engine, step: Noise, table: SharedTable, computers: Sequence[s
     for name in names:
         bounds = bounds_of(_column(step, name))
         columns[name] = replace(columns[name], lo=bounds.lo, hi=bounds.hi)
-    return replace(table, columns=columns)
+    noised = replace(table, columns=columns)
+    if step.selection is None:
+        return noised
+    bar = at_least(step.selection.column, step.selection.minimum)
+    shown = control(engine.narrow("select"), noised, [bar], [*step.keys, *names])
+    return first(engine.narrow("front"), shown, shown.valid)
 
 
 def _sum(x: object, y: object) -> Arithmetic | Wide:

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from consortia.errors import RequestError
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import Bound, Clip, Column, Noise, Noised, Plan, Project
+from consortia.plans.model import Bound, Column, Noise, Plan, Project
+from consortia.plans.noised import Clip, Noised
 from consortia.plans.wording import decimal_text
 from consortia.trust.sessions import WantedError
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from consortia.plans.allocation import unprotected
 from consortia.plans.draft import Draft, Environment
 from consortia.plans.engines import choose_engine
 from consortia.plans.model import Noise, Plan, Share
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
-from consortia.plans.passes.add_noise import add_noise, unprotected
+from consortia.plans.passes.add_noise import add_noise
 from consortia.plans.passes.check_entities import check_entities
 from consortia.plans.passes.check_environment import check_environment
 from consortia.plans.passes.check_having import check_having

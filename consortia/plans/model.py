@@ -21,6 +21,7 @@ from pydantic import Field
 
 from consortia.errors import InternalError
 from consortia.plans.expressions import Expr
+from consortia.plans.noised import Clip, Noised, Selection
 from consortia.plans.rules import Rule
 from consortia.plans.types import Bounds, ColumnType
 from consortia.trust.documents import Digest, Document, Frozen, Instant, Integer, Name, Person
@@ -255,14 +256,6 @@ class Control(_Step):
     rounding: tuple[Rounded, ...] = ()
 
 
-class Clip(Frozen):
-    """The bounds, in carried units, to which one entity's part of ``column`` in one group is clipped."""
-
-    column: str
-    lo: Integer
-    hi: Integer
-
-
 class Bound(_Step):
     """One row for each group and entity, its columns the sums over all members, clipped; at ``shared``.
 
@@ -276,22 +269,6 @@ class Bound(_Step):
     entity: str
     clips: tuple[Clip, ...]
     cells: int
-
-
-class Noised(Frozen):
-    """A column with noise: s^2 is ``variance``; one entity changes its values by at most D, D^2 = ``sensitivity``."""
-
-    column: str
-    sensitivity: Integer
-    variance: Integer
-
-
-class Selection(Frozen):
-    """Rows whose noisy number of entities, ``column``, is below ``minimum`` are not opened; it costs ``delta`` parts."""
-
-    column: str
-    minimum: Integer
-    delta: Integer
 
 
 class Noise(_Step):

@@ -37,12 +37,14 @@ class ClipBounds(Frozen):
 
 
 class NoiseTerms(Frozen):
-    """Noise on every number of cells: ``rho`` (in parts, ``plans.zcdp``) is the most that the release may cost.
+    """Noise on every number of cells: ``rho`` and ``delta`` (in parts, ``plans.zcdp``) are the most that it may cost.
 
+    Without any ``delta`` all values of the keys must be known beforehand.
     An entity counts in at most ``cells`` cells, with at most ``rows`` rows in each; ``clips`` bound its sums.
     """
 
     rho: Integer
+    delta: Integer = 0
     cells: int
     rows: int
     clips: tuple[ClipBounds, ...] = ()

@@ -146,6 +146,9 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
         case Noise():
             made = ", ".join(f"{each.column} (variance {each.variance})" for each in step.noised)
             whole = f"every value of {', '.join(step.keys)}; " if step.keys else ""
+            if step.selection:
+                shown = f"; show rows whose noisy {step.selection.column} is at least {step.selection.minimum}"
+                return f"add noise to {made}{shown}"
             return f"{whole}add noise to {made}"
         case Release():
             to = listed(tuple(str(recipient.person or recipient.member) for recipient in step.recipients))

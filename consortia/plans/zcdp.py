@@ -67,6 +67,35 @@ def least_variance(sensitivity: int, cells: int, rho: int) -> int | None:
     return enough
 
 
+def selection_delta(threshold: int, variance: int, cells: int) -> int:
+    """Parts of delta that it costs to show only cells whose noisy number of entities reaches ``threshold``, rounded up.
+
+    ``cells`` are those that one entity is in. It alone may be in some of them, so that they are there or not with it:
+    they show with the probability that noise reaches ``threshold`` - 1, at most exp(-(threshold - 1)^2 / (3 s^2)) for
+    the three parts of s^2 / 2 together, which are subgaussian (Canonne, Kamath and Steinke 2020, corollary 17).
+    """
+    above = Decimal(threshold - 1)
+    exponent = _DECIMAL.divide(_DECIMAL.multiply(above, -above), Decimal(3 * variance))
+    return max(1, ceil(_DECIMAL.multiply(Decimal(cells * DELTA_PARTS), _DECIMAL.exp(exponent))))
+
+
+def least_threshold(variance: int, cells: int, delta: int) -> int | None:
+    """The least threshold that costs at most ``delta`` parts; None if none does, as one part is the least cost."""
+    if delta < 1:
+        return None
+    enough = 2
+    while selection_delta(enough, variance, cells) > delta:
+        enough *= 2
+    less = enough // 2
+    while enough - less > 1:
+        middle = (less + enough) // 2
+        if selection_delta(middle, variance, cells) > delta:
+            less = middle
+        else:
+            enough = middle
+    return enough
+
+
 def _defect(variance: int, cells: int) -> int:
     """Parts of rho charged for the sum of two discrete Gaussians not being one; never less than one part."""
     exponent = _DECIMAL.divide(_DECIMAL.multiply(_PI_SQUARED, Decimal(-variance)), Decimal(2))

@@ -57,20 +57,19 @@ class Grant:
 def grant_of(noise: Noise) -> Grant:
     """The grant of a policy's section."""
     return Grant(
-        per_release=Charge(_parts(noise.rho_per_release)),
-        per_period=Charge(_parts(noise.rho_per_period)),
+        per_release=Charge(_parts(noise.rho_per_release, RHO_PARTS), _parts(noise.delta_per_release, DELTA_PARTS)),
+        per_period=Charge(_parts(noise.rho_per_period, RHO_PARTS), _parts(noise.delta_per_period, DELTA_PARTS)),
         period_days=noise.period_days,
     )
 
 
 def charge_of(plan: Plan) -> Charge:
     """What one release of ``plan`` spends at every owner; nothing for a plan without noise, whose answers are exact."""
-    return total(
-        Charge(cost(Release(each.sensitivity, each.variance, step.rows)))
-        for step in plan.steps
-        if isinstance(step, NoiseStep)
-        for each in step.noised
-    )
+    steps = [step for step in plan.steps if isinstance(step, NoiseStep)]
+    numbers = [
+        Charge(cost(Release(each.sensitivity, each.variance, step.rows))) for step in steps for each in step.noised
+    ]
+    return total([*numbers, *(Charge(delta=step.selection.delta) for step in steps if step.selection is not None)])
 
 
 def total(charges: Iterable[Charge]) -> Charge:
@@ -110,6 +109,6 @@ def epsilon(charge: Charge, delta: float) -> float:
     return max(0.0, at(1 + exp(high)))
 
 
-def _parts(rho: str) -> int:
-    """A fraction of a policy in parts of rho, rounded down."""
-    return int(Fraction(rho) * RHO_PARTS)
+def _parts(written: str, parts: int) -> int:
+    """A fraction of a policy in parts, rounded down; nothing where it is off."""
+    return 0 if written == "off" else int(Fraction(written) * parts)

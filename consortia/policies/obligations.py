@@ -72,6 +72,7 @@ def noise_terms(cases: tuple[Case, ...]) -> NoiseTerms | None:
     found = [(table, name, clip_of(cases[0], table, name)) for table, name in columns]
     return NoiseTerms(
         rho=min(grant_of(section).per_release.rho for section in sections),
+        delta=min(grant_of(section).per_release.delta for section in sections),
         cells=min(section.cells_per_unit for section in sections),
         rows=min(section.rows_per_cell for section in sections),
         clips=tuple(

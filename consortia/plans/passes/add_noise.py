@@ -6,49 +6,50 @@ that the owners allow is shared evenly by the numbers that are opened, and each 
 numbers of which the submitter accepts an error get the largest variance that keeps it, and cost less.
 
 Cells are the values of the keys' public domain, all of them, whether any row is there or not: which cells are released
-tells nothing. For the same reason sums are of known values or zero, never NULL.
+tells nothing. For the same reason sums are of known values or zero, never NULL. Where there are more than
+``MOST_CELLS``, which of them are there is data: a cell is shown if its noisy number of entities reaches a threshold,
+which costs delta.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from functools import cached_property
 from math import isqrt, prod
 
 from consortia.errors import RequestError
-from consortia.plans.accuracy import largest_variance
+from consortia.plans.allocation import Number, unprotected, variances
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref
 from consortia.plans.local import has_noise
+from consortia.plans.meaning import INT
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
     Bound,
-    Clip,
     Column,
     Control,
     Noise,
-    Noised,
     Project,
     Release,
     Share,
     Step,
 )
+from consortia.plans.noised import Clip, Noised, Selection
 from consortia.plans.obligations import NoiseTerms
 from consortia.plans.query import QueryAggregate
 from consortia.plans.ranges import infer, magnitude, summed
 from consortia.plans.types import WIDE_FROM, Bounds
 from consortia.plans.variants import with_column, with_columns
-from consortia.plans.zcdp import LEAST_VARIANCE, RHO_PARTS, cost, least_variance
-from consortia.plans.zcdp import Release as Priced
+from consortia.plans.zcdp import least_threshold, selection_delta
 
 MOST_CELLS = 10_000
 """The largest public domain over which cells are released."""
+MOST_ROWS = 200_000
+"""The most rows, padding included, of which cells are selected: each gets noise."""
 PARTS = ("sum", "count", "count-rows")
 """Aggregates that are sums of what each entity has; beside them entities may be counted."""
 _REACH = 12
 """Standard deviations within which noise is carried; it lies beyond with a probability below 2^-100."""
-
-REMEDY = "ask for SUM, AVG, COUNT and COUNT(DISTINCT unit) of one table, grouped by columns of few known values"
 
 
 def add_noise(draft: Draft) -> Draft:
@@ -65,17 +66,36 @@ def add_noise(draft: Draft) -> Draft:
     return replace(draft, steps=_numbered(_Noisy(draft, terms).steps()), complete_domain=None)
 
 
-def unprotected(what: str) -> RequestError:
-    """The refusal of a query over data whose owners oblige noise."""
-    return RequestError("plans/noise", f"noise is obliged here, and {what} can't be given it", remedy=REMEDY)
-
-
 @dataclass(frozen=True)
 class _Noisy:
     """The steps of a draft over one table, with noise."""
 
     draft: Draft
     terms: NoiseTerms
+
+    @property
+    def aggregation(self) -> AggregateStep:
+        """The aggregation on shares; there is one."""
+        return next(s for s in self.draft.steps if isinstance(s, AggregateStep) and s.at == "shared")
+
+    @cached_property
+    def cells(self) -> int:
+        """The number of values of the keys, known beforehand or not; 1 without keys."""
+        columns = {column.name: column for column in self.aggregation.columns}
+        found = domain_cells([columns[key] for key in self.aggregation.keys])
+        if found is None:
+            raise unprotected(f"a result by {', '.join(self.aggregation.keys)}")
+        return found
+
+    @cached_property
+    def contributors(self) -> str:
+        """The column by which cells are selected; "" where all cells of a public domain are there."""
+        if self.cells <= MOST_CELLS:
+            return ""
+        if not self.terms.delta:
+            raise unprotected(f"a result of {self.cells} cells, more than {MOST_CELLS}, without any delta")
+        asked = (made.name for made in self.aggregation.aggregates if made.function == "count-entities")
+        return next(asked, None) or self.draft.names().fresh("contributors")
 
     def steps(self) -> list[Step]:
         """All steps; the two new ones have ids of their own until they are numbered."""
@@ -87,7 +107,7 @@ class _Noisy:
                 bound = self._bound(step, changed[step.inputs[0]])
                 made += [bound, self._aggregated(step, bound)]
             elif isinstance(step, Control):
-                control = with_columns(step, _kept(step, made[-1]))
+                control = with_columns(step, made[-1].columns)
                 made += [control, self._noise(control, release)]
             elif isinstance(step, Release):
                 made.append(_following(step, made[-1]))
@@ -113,7 +133,7 @@ class _Noisy:
         return Bound(
             id="bound", inputs=(below.id,), at="shared", rows=below.rows, columns=tuple(columns),
             keys=aggregation.keys, entity=aggregation.entity, clips=tuple(clips.values()),
-            cells=self.terms.cells if self.terms.cells < self.cells(aggregation) else 0,
+            cells=self.terms.cells if self.terms.cells < self.cells else 0,
         )  # fmt: skip
 
     def _clip(self, aggregate: QueryAggregate) -> Clip:
@@ -132,88 +152,56 @@ class _Noisy:
             below[column.name] if column.name in step.keys else _summed(column, made[column.name], below, bound.rows)
             for column in step.columns
         )
-        return step.model_copy(update={"inputs": (bound.id,), "columns": columns, "unique_per_member": False})
-
-    def cells(self, aggregation: AggregateStep) -> int:
-        """The number of values of the keys' public domain."""
-        columns = {column.name: column for column in aggregation.columns}
-        keys = [columns[key] for key in aggregation.keys]
-        found = domain_cells(keys)
-        if found is None:
-            raise unprotected(f"a result by {', '.join(aggregation.keys)}, whose values nobody knows beforehand,")
-        return found
+        aggregates = step.aggregates
+        if self.contributors and self.contributors not in made:
+            aggregates = (*aggregates, Aggregate(name=self.contributors, function="count-entities"))
+            columns = (*columns, Column(name=self.contributors, type=INT, bounds=Bounds(lo=0, hi=bound.rows)))
+        changed = {"inputs": (bound.id,), "columns": columns, "aggregates": aggregates, "unique_per_member": False}
+        return step.model_copy(update=changed)
 
     def _noise(self, control: Step, release: Release) -> Noise:
-        aggregation = next(s for s in reversed(self.draft.steps) if isinstance(s, AggregateStep) and s.at == "shared")
-        cells = self.cells(aggregation)
-        if cells > MOST_CELLS:
-            raise unprotected(f"a result of {cells} cells, more than {MOST_CELLS},")
+        aggregation = self.aggregation
         opened = [c.name for c in release.columns if c.name not in aggregation.keys]
-        noised = self._noised(opened, cells)
+        counted = [self.contributors] if self.contributors and self.contributors not in opened else []
+        numbers = [self._number(name) for name in (*opened, *counted)]
+        rows = control.rows if self.contributors else self.cells
+        if rows > MOST_ROWS:
+            raise unprotected(f"a result of up to {rows} cells, more than {MOST_ROWS},")
+        errors = self.draft.environment.errors
+        variance = variances(numbers, rows, self.terms.rho, errors)
+        noised = tuple(
+            Noised(column=each.column, sensitivity=each.sensitivity, variance=variance[each.column]) for each in numbers
+        )
         by_name = {each.column: each for each in noised}
-        columns = [column for column in control.columns if column.name in (*aggregation.keys, *opened)]
+        columns = [column for column in control.columns if column.name in (*aggregation.keys, *by_name)]
         return Noise(
-            id="noise", inputs=(control.id,), at="shared", rows=cells, keys=aggregation.keys, noised=noised,
-            wanted=self.draft.environment.errors,
+            id="noise", inputs=(control.id,), at="shared", rows=rows, keys=aggregation.keys, noised=noised,
+            wanted=errors, selection=self._selection(variance) if self.contributors else None,
             columns=tuple(_widened(column, by_name.get(column.name)) for column in columns),
         )  # fmt: skip
 
-    def _noised(self, names: Sequence[str], cells: int) -> tuple[Noised, ...]:
-        """What is wanted first, at the least cost; the other numbers share evenly what the release may cost beside."""
-        sensitivity = {name: self._sensitivity(name, cells) for name in names}
-        variance = {
-            name: max(LEAST_VARIANCE, largest_variance(error, scale))
-            for name, (error, scale) in self._wanted(names).items()
-        }
-        spent = sum(cost(Priced(sensitivity[name], variance[name], cells)) for name in variance)
-        if spent > self.terms.rho:
-            raise self._too_dear(spent)
-        others = [name for name in names if name not in variance]
-        for name in others:
-            least = least_variance(sensitivity[name], cells, (self.terms.rho - spent) // len(others))
-            if least is None:
-                raise unprotected(f"a result of {len(names)} numbers within a budget of so little")
-            variance[name] = least
-        return tuple(Noised(column=n, sensitivity=sensitivity[n], variance=variance[n]) for n in names)
+    def _selection(self, variance: Mapping[str, int]) -> Selection:
+        spread = variance[self.contributors]
+        minimum = least_threshold(spread, self.terms.cells, self.terms.delta)
+        if minimum is None:
+            raise unprotected("groups whose values nobody knows beforehand")
+        delta = selection_delta(minimum, spread, self.terms.cells)
+        return Selection(column=self.contributors, minimum=minimum, delta=delta)
 
-    def _wanted(self, names: Sequence[str]) -> Mapping[str, tuple[Decimal, int]]:
-        """The errors wanted, with the decimal places of the number, by column."""
-        columns = {
-            output.name: output.expression.column
-            for output in self.draft.query.outputs
-            if isinstance(output.expression, Ref)
-        }
-        types = self.draft.group_types
-        found = {}
-        for wanted in self.draft.environment.errors:
-            column = columns.get(wanted.output, "")
-            if column not in names or column in found or not Decimal(wanted.error):
-                raise RequestError(
-                    "plans/wanted-error",
-                    f"`{wanted.output}` is no output with noise of its own, is named twice, or nothing is wanted of it",
-                    remedy="name sums and counts of the select list, each once; averages follow from these",
-                )
-            found[column] = Decimal(wanted.error), types[column].scale
-        return found
-
-    def _too_dear(self, spent: int) -> RequestError:
-        factor = (Decimal(spent) / self.terms.rho).sqrt()
-        return RequestError(
-            "plans/wanted-error",
-            f"the errors wanted cost rho {Decimal(spent) / RHO_PARTS:f}, and a release may cost"
-            f" {Decimal(self.terms.rho) / RHO_PARTS:f}",
-            remedy=f"ask for errors {factor:.3f} times as large, or for fewer numbers",
-        )
-
-    def _sensitivity(self, name: str, cells: int) -> int:
-        """By how much one entity changes the column, squared."""
-        aggregate = next(made for made in self.draft.query.aggregates if made.name == name)
+    def _number(self, name: str) -> Number:
+        """An opened column, by how much one entity changes it."""
+        cells = self.terms.cells if self.contributors else min(self.terms.cells, self.cells)
+        aggregate = next((made for made in self.draft.query.aggregates if made.name == name), None)
+        if aggregate is None:  # the number of contributors that only the selection reads
+            return Number(name, cells)
+        outputs = tuple(out.name for out in self.draft.query.outputs if out.expression == Ref(column=name))
+        scale = self.draft.group_types[name].scale
         if aggregate.function == "count-entities":
-            return min(self.terms.cells, cells)
+            return Number(name, cells, scale, outputs)
         if aggregate.function not in PARTS:
             raise unprotected(f"{aggregate.function.upper()}")
         clip = self._clip(aggregate)
-        return min(self.terms.cells, cells) * max(abs(clip.lo), abs(clip.hi)) ** 2
+        return Number(name, cells * max(abs(clip.lo), abs(clip.hi)) ** 2, scale, outputs)
 
 
 def domain_cells(keys: Sequence[Column]) -> int | None:

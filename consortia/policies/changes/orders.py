@@ -73,6 +73,12 @@ def _more_is_wider(before: object, after: object) -> Effect:
     return "narrowed" if old is None or new < old else "widened"
 
 
+def _more_grants(before: object, after: object) -> Effect:
+    """Budgets: the greater the wider, and none at all (``off``) the narrowest."""
+    old, new = _number(before), _number(after)
+    return "widened" if new is not None and (old is None or new > old) else "narrowed"
+
+
 def _less_is_wider(before: object, after: object) -> Effect:
     """Minima: the less the wider, and without one (``off``) the widest."""
     old, new = _number(before), _number(after)
@@ -227,6 +233,12 @@ _CELLS: Mapping[str, Order] = {
     "noise.rho-per-release": Order(_more_is_wider, "an answer may be more exact", "an answer must be less exact"),
     "noise.rho-per-period": Order(
         _more_is_wider, "all answers of a period may tell more", "all answers of a period may tell less"
+    ),
+    "noise.delta-per-release": Order(
+        _more_grants, "groups of few contributors may show more easily", "groups must be larger to show"
+    ),
+    "noise.delta-per-period": Order(
+        _more_grants, "more answers may show groups that nobody knew", "fewer answers may show such groups"
     ),
     "noise.period-days": Order(_less_is_wider, "the budget is renewed sooner", "the budget is renewed later"),
     "noise.cells-per-unit": Order(_more_is_wider, "a contributor counts in more cells", "it counts in fewer cells"),

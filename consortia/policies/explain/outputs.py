@@ -7,7 +7,7 @@ where it is off (``closing.py`` says so). A rule that comes to be enforced gets 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from consortia.policies.accounting import READERS_DELTA, epsilon, grant_of
+from consortia.policies.accounting import READERS_DELTA, Charge, epsilon, grant_of
 from consortia.policies.explain.page import KINDS, Sentence, listed, people
 from consortia.policies.language.model import CellOutput, Handling, Policy
 from consortia.trust.keys import short
@@ -102,11 +102,17 @@ def _budget(cells: CellOutput) -> str:
     if noise == "off":
         return ""
     grant = grant_of(noise)
-    release, period = (epsilon(charge, READERS_DELTA) for charge in (grant.per_release, grant.per_period))
+    release, period = (epsilon(Charge(each.rho), READERS_DELTA) for each in (grant.per_release, grant.per_period))
+    shown = ""
+    if "off" not in (noise.delta_per_release, noise.delta_per_period):
+        shown = (
+            " Groups whose values nobody knows beforehand show from a noisy number of contributors on, which costs a"
+            f" delta of at most {noise.delta_per_release} an answer and {noise.delta_per_period} in all of these days."
+        )
     return (
         f"One answer may cost a privacy loss of rho {noise.rho_per_release} (epsilon {release:.2f} at delta"
         f" {READERS_DELTA:g}), all answers of {_number(noise.period_days, 'day')} in a row together"
-        f" {noise.rho_per_period} (epsilon {period:.2f}); then nothing more is answered."
+        f" {noise.rho_per_period} (epsilon {period:.2f}); then nothing more is answered.{shown}"
     )
 
 

@@ -74,9 +74,10 @@ _CELLS: dict[str, Treatment] = {
     "noise": Enforced("noise"),
     **{
         f"noise.{key}": Enforced("noise")
-        for key in ("mechanism", "rho-per-release", "cells-per-unit", "rows-per-cell")
+        for key in ("mechanism", "rho-per-release", "delta-per-release", "cells-per-unit", "rows-per-cell")
     },
     "noise.rho-per-period": Enforced("budget"),
+    "noise.delta-per-period": Enforced("budget"),
     "noise.period-days": Enforced("budget"),
     "differencing": Enforced("differencing"),
     "differencing.new-data-days": Enforced("differencing"),

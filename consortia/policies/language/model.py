@@ -194,6 +194,9 @@ class Dominance(Section):
 class Noise(Section):
     """Noise with a budget in zCDP (rho), per release and per period.
 
+    Groups whose values nobody knows beforehand are shown from a noisy number of contributors on, if there is a budget
+    of delta for it: the probability that a contributor's own group shows.
+
     A contributor counts in at most ``cells-per-unit`` cells (drawn at random), with at most ``rows-per-cell`` rows in
     each: fewer take less noise, and leave out more of those that have more.
     """
@@ -202,6 +205,8 @@ class Noise(Section):
     rho_per_release: Fraction = "1/100"
     rho_per_period: Fraction = "1/10"
     period_days: Annotated[int, Field(ge=1, le=366)] = 90
+    delta_per_release: Fraction | Off = "off"
+    delta_per_period: Fraction | Off = "off"
     cells_per_unit: Annotated[int, Field(ge=1, le=10_000)] = 4
     rows_per_cell: Annotated[int, Field(ge=1, le=1_000_000)] = 10
 

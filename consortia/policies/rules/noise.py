@@ -26,7 +26,8 @@ from consortia.plans.model import (
     Step,
     Union,
 )
-from consortia.plans.passes.add_noise import MOST_CELLS, domain_cells
+from consortia.plans.passes.add_noise import MOST_CELLS, MOST_ROWS, domain_cells
+from consortia.plans.zcdp import selection_delta
 from consortia.policies.accounting import charge_of, grant_of
 from consortia.policies.language.model import CellOutput, Clip
 from consortia.policies.language.model import Noise as Section
@@ -86,7 +87,7 @@ def _protected(case: Case, output: Output, section: Section, path: Path) -> Iter
     groups = output.groups
     if groups is None:
         return  # rule `output-kind` forbids, and without a finding this rule does not permit either
-    problem = next(_problems(case, output, groups), None)
+    problem = next(_problems(case, output, groups, section), None)
     if problem is not None:
         text, step = problem
         yield forbid("noise", path, f"noise is on, and {text} can't be protected by it", ASK, step=step)
@@ -98,7 +99,7 @@ def _protected(case: Case, output: Output, section: Section, path: Path) -> Iter
     yield permit("noise", path, "every number has noise, and no cell is suppressed by exact counts")
 
 
-def _problems(case: Case, output: Output, groups: AggregateStep) -> Iterator[tuple[str, str]]:
+def _problems(case: Case, output: Output, groups: AggregateStep, section: Section) -> Iterator[tuple[str, str]]:
     """What noise can't protect, and the step where it stands."""
     for step in _back(case.plan, output.release, groups.id):
         if isinstance(step, Filter | Limit):
@@ -107,9 +108,7 @@ def _problems(case: Case, output: Output, groups: AggregateStep) -> Iterator[tup
                 + (" exact numbers,"),
                 step.id,
             )
-    cells = _cells(groups)
-    if cells is not None and cells > MOST_CELLS:
-        yield f"a result of {cells} cells, more than {MOST_CELLS},", groups.id
+    yield from _unknown(groups, section)
     below = _rows(case.plan, groups)
     if below is None:
         yield "a query over several relations, of ordered or of distinct values", groups.id
@@ -117,10 +116,19 @@ def _problems(case: Case, output: Output, groups: AggregateStep) -> Iterator[tup
     for aggregate in groups.aggregates:
         if aggregate.name in opened and (aggregate.function not in ("sum", "count-entities") or aggregate.excluding):
             yield f"`{aggregate.function}`", groups.id
+
+
+def _unknown(groups: AggregateStep, section: Section) -> Iterator[tuple[str, str]]:
+    """Groups of which nobody knows which there are, beyond what the policy lets select."""
     columns = {column.name: column for column in groups.columns}
     for key in groups.keys:
         if domain_cells([columns[key]]) is None:
             yield f"a grouping by `{key}`, whose values nobody knows beforehand,", groups.id
+    if _selects(groups):
+        if section.delta_per_release == "off":
+            yield f"a result of {_cells(groups)} cells, more than {MOST_CELLS}, without delta-per-release", groups.id
+        elif groups.rows > MOST_ROWS:
+            yield f"a result of up to {groups.rows} cells, more than {MOST_ROWS},", groups.id
 
 
 def _back(plan: Plan, release: Release, groups: str) -> Iterator[Step]:
@@ -211,9 +219,9 @@ def _kept(case: Case, output: Output, groups: AggregateStep, section: Section, p
     sound = (
         isinstance(made, Noise)
         and isinstance(case.plan.step(made.inputs[0]), Control)
-        and numbers == {each.column for each in made.noised}
+        and numbers | _counted(made) == {each.column for each in made.noised}
+        and _shows(made, groups)
         and all(each.sensitivity >= _change(case, made, groups, each.column, section) for each in made.noised)
-        and made.rows == _cells(groups)
     )
     if not sound:
         yield forbid("noise", path, "the plan's noise is not what the plan says it is", "plan it again", step=made.id)
@@ -221,9 +229,35 @@ def _kept(case: Case, output: Output, groups: AggregateStep, section: Section, p
     limit = grant_of(section).per_release
     if not charge_of(case.plan).within(limit):
         yield forbid(
-            "noise", (*path, "rho-per-release"), f"the release costs more than {section.rho_per_release}",
+            "noise", path, f"the release costs more than rho {section.rho_per_release} and delta"
+            f" {section.delta_per_release}",
             "ask for a larger error", step=made.id,
         )  # fmt: skip
+
+
+def _selects(groups: AggregateStep) -> bool:
+    """Whether the groups' values are too many to be all released."""
+    cells = _cells(groups)
+    return cells is not None and cells > MOST_CELLS
+
+
+def _counted(made: Noise) -> set[str]:
+    return {made.selection.column} if made.selection is not None else set()
+
+
+def _shows(made: Noise, groups: AggregateStep) -> bool:
+    """Whether all cells of the public domain are there, or those that a threshold worth its delta selects."""
+    selection = made.selection
+    if selection is None:
+        return made.rows == _cells(groups)
+    counts = next((each for each in groups.aggregates if each.name == selection.column), None)
+    noised = next((each for each in made.noised if each.column == selection.column), None)
+    if counts is None or noised is None or counts.function != "count-entities" or counts.excluding:
+        return False
+    # one entity changes the number of entities by 1 in each of its cells
+    return made.rows == groups.rows and selection.delta >= selection_delta(
+        selection.minimum, noised.variance, noised.sensitivity
+    )
 
 
 def _change(case: Case, made: Noise, groups: AggregateStep, name: str, section: Section) -> float:
@@ -237,7 +271,7 @@ def _change(case: Case, made: Noise, groups: AggregateStep, name: str, section: 
     of_unit = bound.entity == groups.entity == unit.get(table, "")
     if bound.keys != groups.keys or not of_unit or not 0 <= bound.cells <= section.cells_per_unit:
         return float("inf")
-    cells = bound.cells or made.rows
+    cells = bound.cells or (made.rows if made.selection is None else _cells(groups) or 0)
     if cells > section.cells_per_unit:
         return float("inf")
     aggregate = next(each for each in groups.aggregates if each.name == name)

@@ -16,6 +16,7 @@ from consortia.plans.build import build_plan
 from consortia.plans.model import Bound, Noise, Plan
 from consortia.plans.obligations import ClipBounds, NoiseTerms, Obligations
 from consortia.plans.sql import bind
+from consortia.plans.zcdp import DELTA_PARTS
 from tests.differential.test_queries_on_shares import frames
 from tests.fixtures_catalogue import AS_OF, BANKS, CATALOGUE, COUNTRIES, environment
 from tests.unit.protocols.test_noise_gaussian import chi_square, limit_of, probabilities
@@ -30,9 +31,9 @@ QUERY = (
 HI, ROWS = 700, 2
 
 
-def planned(sql: str = QUERY, rho: int = 10**9, cells: int = 5, **changes: object) -> Plan:
+def planned(sql: str = QUERY, rho: int = 10**9, cells: int = 5, delta: int = 0, **changes: object) -> Plan:
     clips = (ClipBounds(table="deposits", column="amount_minor", lo=0, hi=HI),)
-    terms = NoiseTerms(rho=rho, cells=cells, rows=ROWS, clips=clips)
+    terms = NoiseTerms(rho=rho, delta=delta, cells=cells, rows=ROWS, clips=clips)
     obligations = Obligations(entity="customer_key", noise=terms)
     return build_plan(bind(sql, SMALL, AS_OF), environment(SMALL, **changes), obligations)
 
@@ -147,6 +148,60 @@ def test_the_noise_of_released_numbers_has_the_exact_distribution() -> None:
     assert statistic < limit_of(degrees)
 
 
+BY_AMOUNT = (
+    "SELECT amount_minor, COUNT(*) AS k FROM deposits WHERE currency = 'EUR' GROUP BY amount_minor"
+    " ORDER BY amount_minor"
+)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_groups_that_nobody_knows_show_from_a_noisy_number_of_contributors_on(counted: bool) -> None:
+    """10^10 possible amounts: which of them occur is shown only where enough customers have them."""
+    sql = (
+        BY_AMOUNT.replace("COUNT(*) AS k", "COUNT(*) AS k, COUNT(DISTINCT customer_key) AS n") if counted else BY_AMOUNT
+    )
+    plan = planned(sql, cells=3, delta=DELTA_PARTS // 10)
+    noise = step(plan, Noise)
+    assert noise.selection is not None
+    data = {
+        bank: [
+            {"customer_key": 10 * place + c, "ts": 0, "amount_minor": amount, "currency": 0, "country": 0}
+            for amount, customers in ((7, 9), (8, 3), (100, 1))
+            for c in range(customers)
+        ]
+        for place, bank in enumerate(BANKS)
+    }
+    draws = drawn(plan, plan.computers, random.Random(2).randrange)
+    names = [each.column for each in noise.noised]
+    added = [sum(draws[key][at].view("int64") for key in draws) for at in range(len(names))]
+    exact = {7: (27, 27), 8: (9, 9), 100: (3, 3)}  # customers, rows; groups stand in the order of the key
+    wanted = []
+    for at, amount in enumerate(exact):
+        n, k = (
+            exact[amount][i] + int(added[names.index(name)][at])
+            for i, name in enumerate((noise.selection.column, "rows"))
+        )
+        if n >= noise.selection.minimum:
+            wanted.append((amount, k, n) if counted else (amount, k))
+    assert 0 < len(wanted) < len(exact)  # the seed shows some and hides some
+    run = simulate(plan, frames(plan, data), draws=draws)
+    (frame,) = run.results.values()
+    assert frame.rows() == wanted
+    assert frame.equals(next(iter(run_clear(plan, frames(plan, data), draws).values())))
+    assert run.measured == estimate(plan)
+
+
+def test_a_group_of_one_contributor_shows_no_more_often_than_delta() -> None:
+    plan = planned(BY_AMOUNT, cells=1, delta=DELTA_PARTS // 20)
+    one = {"customer_key": 1, "ts": 0, "amount_minor": 5, "currency": 0, "country": 0}
+    data = frames(plan, {"bank-a": [one], "bank-b": [], "bank-c": []})
+    shown = sum(
+        next(iter(run_clear(plan, data, drawn(plan, plan.computers, random.Random(seed).randrange)).values())).height
+        for seed in range(100)
+    )
+    assert shown <= 12  # 5 by the bound, the exact probability is less
+
+
 def test_fresh_noise_is_drawn_for_every_run_and_every_computer() -> None:
     plan = planned()
     one, two = drawn(plan, plan.computers), drawn(plan, plan.computers)
@@ -162,6 +217,7 @@ def test_what_can_not_be_given_noise_is_refused_when_it_is_planned() -> None:
         f"{QUERY} ORDER BY n LIMIT 1",
         "SELECT country, SUM(amount_minor * 2) AS s FROM deposits WHERE currency = 'EUR' GROUP BY country",
         "SELECT ts, COUNT(*) AS n FROM deposits GROUP BY ts",
+        BY_AMOUNT,
     ):
         with pytest.raises(RequestError, match="noise is obliged"):
             planned(sql)

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consortia.plans.zcdp import RHO_PARTS, Release, cost, least_variance
+from consortia.plans.zcdp import (
+    DELTA_PARTS,
+    RHO_PARTS,
+    Release,
+    cost,
+    least_threshold,
+    least_variance,
+    selection_delta,
+)
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
 
@@ -55,3 +63,32 @@ def test_nothing_pays_for_no_noise() -> None:
 def test_the_cost_never_falls_when_the_noise_falls(sensitivity: int, variance: int, cells: int) -> None:
     assert cost(Release(sensitivity, variance, cells)) >= cost(Release(sensitivity, variance + 1, cells))
     assert cost(Release(sensitivity + 1, variance, cells)) >= cost(Release(sensitivity, variance, cells))
+
+
+@pytest.mark.parametrize("variance", [4, 30])
+def test_the_delta_of_a_threshold_is_at_least_the_exact_probability(variance: int) -> None:
+    """The chance that the sum of three discrete Gaussians of half the variance reaches one less than the threshold."""
+    reach = 60
+    half = {x: math.exp(-x * x / variance) for x in range(-reach, reach + 1)}
+    whole = math.fsum(half.values())
+    sums = {0: 1.0}
+    for _ in range(3):
+        wider: dict[int, float] = {}
+        for x, p in sums.items():
+            for y, q in half.items():
+                wider[x + y] = wider.get(x + y, 0.0) + p * q / whole
+        sums = wider
+    for threshold in (3, 8, 15, 20):
+        exact = 3 * math.fsum(p for x, p in sums.items() if x >= threshold - 1)
+        assert selection_delta(threshold, variance, cells=3) / DELTA_PARTS >= exact
+
+
+@SETTINGS
+@given(st.integers(4, 10**12), st.integers(1, 10_000), st.integers(1, DELTA_PARTS))
+def test_the_least_threshold_costs_no_more_delta_than_is_given(variance: int, cells: int, delta: int) -> None:
+    threshold = least_threshold(variance, cells, delta)
+    assert threshold is not None
+    assert selection_delta(threshold, variance, cells) <= delta
+    if threshold > 2:
+        assert selection_delta(threshold - 1, variance, cells) > delta
+    assert least_threshold(variance, cells, 0) is None

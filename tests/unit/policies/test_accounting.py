@@ -4,7 +4,7 @@ import dp_accounting
 import opendp.prelude as dp
 import pytest
 
-from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS
+from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS, selection_delta
 from consortia.policies.accounting import NOTHING, Charge, admits, epsilon, grant_of, total
 from consortia.policies.language.model import Noise
 
@@ -18,6 +18,9 @@ def test_grants_are_rounded_down_and_charges_add_up() -> None:
     assert grant.per_release.rho == 333_333_333
     assert grant.per_period.rho == 2 * RHO_PARTS
     assert grant.period_days == 30
+    assert (grant.per_release.delta, grant.per_period.delta) == (0, 0)
+    selecting = Noise.model_validate({"delta-per-release": "1/3000000", "delta-per-period": "1/1000000"})
+    assert grant_of(selecting).per_release.delta == 333_333_333
     assert total([Charge(1, 2), Charge(3, 4)]) == Charge(4, 6)
     assert Charge(7, 1).left(Charge(10, 0)) == Charge(3, 0)
 
@@ -58,3 +61,15 @@ def test_delta_that_was_spent_is_taken_off() -> None:
     assert epsilon(spent, 1e-6) > epsilon(Charge(RHO_PARTS // 100), 1e-6)
     assert epsilon(spent, 1e-7) == float("inf")
     assert epsilon(NOTHING, 1e-6) == 0.0
+
+
+def test_the_threshold_of_opendp_is_of_the_same_size() -> None:
+    """opendp's thresholded counts with noise of this variance: our delta, for less noise than is there, is no less."""
+    dp.enable_features("contrib")
+    space = dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T=int)), dp.l02inf_distance(dp.absolute_distance(T=int))
+    for threshold in (20, 30):
+        measure = dp.m.make_gaussian_threshold(*space, scale=30.0**0.5, threshold=threshold)
+        rho, delta = measure.map((1, 1, 1))
+        assert rho == pytest.approx(1 / 60)
+        ours = selection_delta(threshold, 30, cells=1) / DELTA_PARTS
+        assert delta <= ours

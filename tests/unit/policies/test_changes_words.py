@@ -48,6 +48,8 @@ CELL_FIELDS = {
     "noise.rho-per-release": ("1/100", "1/99"),
     "noise.rho-per-period": ("1/10", "1/9"),
     "noise.period-days": (90, 60),
+    "noise.delta-per-release": ("1/1000000", "1/100000"),
+    "noise.delta-per-period": ("off", "1/1000"),
     "noise.cells-per-unit": (1, 2),
     "noise.rows-per-cell": (5, 6),
     "differencing": ({"new-data-days": 7}, "off"),

@@ -232,6 +232,20 @@ def over_budget(kind: str, days_ago: int, **changes: Any) -> str:
     return verdict.code or verdict.verdict
 
 
+def selected() -> str:
+    """What bank-a's own part says of groups that are shown at the cost of a delta, where the period grants none."""
+    tree = changed("outputs.aggregate.noise", NOISE | {"delta-per-release": "1/1000000"})
+    tree["data"]["tables"]["deposits"]["columns"]["ts"]["operations"] += ["group"]
+    tree["outputs"]["aggregate"]["maximum-rows"] = "off"
+    world = permissive(parse_policy(data_of(tree)))
+    sql = "SELECT ts, COUNT(*) AS n FROM deposits GROUP BY ts"
+    found = compile_analysis(sql, PURPOSE, "ana@bank-a", AS_OF, world, estimate, NOW)
+    registered = dict.fromkeys(("accounts", "transactions"), "0" * 64)
+    case = OwnCase("bank-a", world.policies_of("bank-a", PURPOSE)[0], found.plan, CATALOGUE, registered, NOW)
+    verdict = decide_own(found.decision, case)
+    return verdict.code or verdict.verdict
+
+
 def of_noise(kind: str) -> dict[str, tuple[Callable[[], str], str]]:
     path = f"outputs.{kind}.noise"
     return {
@@ -241,6 +255,8 @@ def of_noise(kind: str) -> dict[str, tuple[Callable[[], str], str]]:
         f"{path}.rho-per-release": (lambda: terms(kind, rho_per_release="1/20"), "NoiseTerms(rho=50000000"),
         f"{path}.cells-per-unit": (lambda: terms(kind, cells_per_unit=7), "cells=7"),
         f"{path}.rows-per-cell": (lambda: terms(kind, rows_per_cell=3), "rows=3"),
+        f"{path}.delta-per-release": (lambda: terms(kind, delta_per_release="1/1000000"), "delta=1000000000"),
+        f"{path}.delta-per-period": (selected, "policies/budget"),
         f"{path}.rho-per-period": (lambda: over_budget(kind, 0, rho_per_period="1/11"), "policies/budget"),
         f"{path}.period-days": (
             lambda: over_budget(kind, 40, period_days=41), "policies/budget"),

@@ -7,7 +7,7 @@ import pytest
 
 from consortia.execution.estimate import estimate
 from consortia.plans.model import AggregateStep, Bound, Noise, Plan, Release
-from consortia.plans.zcdp import RHO_PARTS
+from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS
 from consortia.policies.accounting import charge_of
 from consortia.policies.compiling import Compiled, compile_analysis
 from consortia.policies.decide import decide
@@ -96,14 +96,53 @@ def test_owners_that_disagree_on_noise_permit_nothing() -> None:
         f"{QUERY} ORDER BY total LIMIT 2",
         "SELECT country, COUNT(DISTINCT member()) AS m FROM deposits GROUP BY country",
         "SELECT ts, COUNT(*) AS n FROM deposits GROUP BY ts",
-        ("SELECT country, COUNT(*) AS n FROM (SELECT customer_key, country FROM deposits GROUP BY customer_key, country)"
-        " AS d GROUP BY country"),
+        (
+            "SELECT country, COUNT(*) AS n FROM"
+            " (SELECT customer_key, country FROM deposits GROUP BY customer_key, country) AS d GROUP BY country"
+        ),
     ],
 )
 def test_what_noise_can_not_protect_is_denied(sql: str) -> None:
     found = compiled(sql)
     assert not found.permitted
     assert "noise" in {reason.rule for _, reason in found.decision.denials()}
+
+
+ANY_ROWS = ("maximum-rows: 1000", "maximum-rows: off")
+BY_DAY = ("ts: {class: quasi, operations: [filter]}", "ts: {class: quasi, operations: [filter, group]}")
+BY_TS = "SELECT ts, COUNT(*) AS n FROM deposits GROUP BY ts"
+DELTA = {"delta_per_release": "1/100000", "delta_per_period": "1/10000"}
+
+
+def test_unknown_groups_are_selected_where_every_owner_grants_a_delta() -> None:
+    """No two moments are alike beforehand: there are more of them than cells that are all released."""
+    granted = (noise(**DELTA), clip(0, 10), BY_DAY, ANY_ROWS)
+    plan = compiled(BY_TS, world_of(a=granted, b=granted, c=granted)).plan
+    selection = step(plan, Noise).selection
+    assert selection is not None
+    assert 0 < selection.delta <= DELTA_PARTS // 100_000
+    assert charge_of(plan).delta == selection.delta
+    without = (noise(), clip(0, 10), BY_DAY, ANY_ROWS)
+    found = compiled(BY_TS, world_of(a=granted, b=without, c=granted))
+    assert [(owner, reason.rule) for owner, reason in found.decision.denials()] == [("bank-b", "noise")]
+
+
+def test_a_final_plan_that_selects_below_its_threshold_is_denied() -> None:
+    granted = (noise(**DELTA), clip(0, 10), BY_DAY, ANY_ROWS)
+    world = world_of(a=granted, b=granted, c=granted)
+    plan = compiled(BY_TS, world).plan
+    assert decide(plan, world, NOW).permitted
+    made = step(plan, Noise)
+    selection = made.selection
+    assert selection is not None
+    for changed in (
+        selection.model_copy(update={"minimum": selection.minimum - 1}),
+        selection.model_copy(update={"column": "rows"}),
+        selection.model_copy(update={"delta": DELTA_PARTS}),
+        None,
+    ):
+        denials = decide(tampered(plan, Noise, selection=changed), world, NOW).denials()
+        assert "noise" in {reason.rule for _, reason in denials}
 
 
 def test_the_nearest_query_that_passes_passes() -> None:
