@@ -165,12 +165,23 @@ def test_a_rule_that_nothing_can_break_is_not_counted() -> None:
     assert "recipients" in covered(with_examples(("submit: [bank-a, bank-b]", "submit: [bank-a, bank-b, ben@bank-b]")))
 
 
-@pytest.mark.parametrize("owner", ["bank-a", "bank-b", "bank-c"])
-def test_the_policies_of_the_aml_example_pass_their_own_examples(owner: str) -> None:
-    folder = Path(__file__).parents[3] / "examples/aml"
-    loaded = parse_policy((folder / f"policies/{owner}.aml-detection.yaml").read_bytes())
-    catalogue = read_catalogue((folder / "catalogue.yaml").read_text(), keyless=True)
-    world = supposed([loaded.policy], catalogue, [example.submitter for example in loaded.policy.examples])
+ROOT = Path(__file__).parents[3] / "examples"
+FIRST = (ROOT / "first/policy.yaml").read_text().replace("BANK", "bank-2")
+SHIPPED = {
+    **{
+        name: ((ROOT / f"aml/policies/{name}.aml-detection.yaml").read_text(), ROOT / "aml/catalogue.yaml")
+        for name in ("bank-a", "bank-b", "bank-c")
+    },
+    "first": (FIRST.replace("TODAY", "2026-12-01").replace("UNTIL", "2027-01-30"), ROOT / "first/catalogue.yaml"),
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_policies_that_are_shipped_pass_their_own_examples(name: str) -> None:
+    text, catalogue = SHIPPED[name]
+    loaded = parse_policy(text.encode())
+    people = [example.submitter for example in loaded.policy.examples]
+    world = supposed([loaded.policy], read_catalogue(catalogue.read_text(), keyless=True), people)
     results = decide_examples(loaded, world)
     assert [(one.example.name, one.said) for one in results if not one.passed] == []
     assert percent(coverage(loaded, results, world)) >= 60
