@@ -7,12 +7,11 @@ from rich.console import Group
 from rich.text import Text
 
 from consortia.cli.options import HomeOption, ProfileOption, believer, now
-from consortia.cli.output import JsonOption, emit, table, visible
+from consortia.cli.output import JsonOption, emit, note, table, visible
 from consortia.cli.policy.arguments import FileArgument
-from consortia.errors import ConsortiaError
+from consortia.cli.policy.status import expiry_note, missing_words, status_value
 from consortia.policies.explain import explain, sentences
-from consortia.policies.language.parse import read_policy
-from consortia.policies.signed import policy_in_force, signatures_of
+from consortia.policies.status import status_of
 from consortia.trust.folder import read_policy_file
 from consortia.trust.notices import standing
 
@@ -34,41 +33,29 @@ def command(
     """Say who has signed a policy, who is missing, until when it is valid, and whether it is in force."""
     reader = believer(home, profile, None)
     trusted = reader.trusted()
-    envelope = read_policy_file(file)
-    loaded = read_policy(envelope.payload_bytes())
-    state = signatures_of(envelope, loaded, trusted, now())
-    try:
-        policy_in_force(envelope, trusted, now(), standing(reader.trust, trusted.manifest).revoked)
-        reason = ""
-    except ConsortiaError as error:
-        reason = str(error)
+    barred = standing(reader.trust, trusted.manifest)
+    status = status_of(read_policy_file(file), trusted, now(), barred.revoked)
+    loaded, state = status.loaded, status.signatures
     identity, dates = loaded.policy.identity, loaded.policy.validity
     signatures = table(
         ("", identity.id),
         [
             ("version", str(identity.version)),
             ("fingerprint", loaded.digest),
-            ("signed by", ", ".join(state.signed) or "nobody"),
-            ("still needed", f"{state.missing} of {', '.join(state.may_sign)}" if state.missing else "nobody"),
-            ("valid", f"{dates.not_before} to the end of {dates.not_after} (UTC)"),
-            ("in force", f"no: {reason}" if reason else "yes"),
+            ("signed by", ", ".join((*state.signed, *state.countersigned)) or "nobody"),
+            ("still needed", missing_words(status)),
+            ("valid", f"{dates.not_before} to the end of {dates.not_after} (UTC), {status.days_left} days left"),
+            ("in force", f"no: {status.reason}" if status.reason else "yes"),
         ],
     )
     said = sentences(loaded) if plain else ()
     emit(
         {
             **({"sentences": [{"section": s.section, "text": s.text, "rule": s.rule} for s in said]} if plain else {}),
-            "policy": identity.id,
-            "version": identity.version,
-            "fingerprint": loaded.digest,
-            "signed_by": list(state.signed),
-            "may_sign": list(state.may_sign),
-            "missing": state.missing,
-            "not_before": dates.not_before.isoformat(),
-            "not_after": dates.not_after.isoformat(),
-            "in_force": not reason,
-            "reason": reason,
+            **status_value(status),
         },
         Group(Text(visible(explain(loaded))), signatures) if plain else signatures,
         json=json,
     )
+    if expiry_note(status):
+        note(expiry_note(status))
