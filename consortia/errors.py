@@ -3,6 +3,7 @@
     ConsortiaError
     ├── RequestError      the analyst: the question can't be answered as asked          exit 2
     ├── PolicyRefusal     the analyst or an officer: a policy does not allow it         exit 3
+    │   └── BudgetExhausted  the quota of queries or the privacy budget is used up      exit 6
     ├── OperatorError     the operator of this member: files, keys, data, configuration exit 1
     ├── PeerError         the operator of another member: it is absent, slow or wrong   exit 5
     │   └── NoProgress    nothing came from a peer for longer than the set limit        exit 124
@@ -62,6 +63,12 @@ class PolicyRefusal(ConsortiaError):
     """A policy does not allow it; the text names the rule and, where there is one, what would pass."""
 
     exit_code = 3
+
+
+class BudgetExhausted(PolicyRefusal):
+    """A policy allows it, and an owner has no room for it now: the same question may pass later."""
+
+    exit_code = 6
 
 
 class OperatorError(ConsortiaError):

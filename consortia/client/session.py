@@ -38,7 +38,7 @@ from consortia.control.messages import (
 )
 from consortia.control.parts import PartCollector
 from consortia.control.phases import Phase
-from consortia.errors import ConsortiaError, PolicyRefusal, ProtocolAbort, RequestError
+from consortia.errors import BudgetExhausted, ConsortiaError, PolicyRefusal, ProtocolAbort, RequestError
 from consortia.execution.decode import decode as decode_result
 from consortia.plans.accuracy import wanted_errors
 from consortia.plans.model import Plan, Release
@@ -52,6 +52,7 @@ from consortia.trust.trusted import TrustedSet
 Event = Accepted | Stage | Progress | Waiting
 OnEvent = Callable[[str, Event], None]
 _SESSION = re.compile(r"[0-9a-f]{32}")
+_NO_ROOM = {"policies/rates": "its quota of queries", "policies/budget": "its privacy budget"}
 
 
 def silent(_session: str, _event: Event) -> None:
@@ -121,7 +122,8 @@ def submit(desk: Desk, saved: SavedPlan) -> str:
 def follow(desk: Desk, session: str, now: Callable[[], datetime], on_event: OnEvent = silent) -> Outcome:
     """Wait until ``session`` of this profile ends, then open its result.
 
-    Raises PolicyRefusal ``client/denied-by`` with every denial, or the fault that ended the session.
+    Raises BudgetExhausted ``client/no-room`` if owners lack room for it now and nothing else stands in its way,
+    PolicyRefusal ``client/denied-by`` with every denial, or the fault that ended the session.
     """
     saved = desk.archive.plan(session)
     steps = _own_steps(saved.plan)
@@ -261,6 +263,14 @@ def _own_steps(plan: Plan) -> tuple[str, ...]:
 
 def _ended(session: str, end: End | None) -> ConsortiaError:
     denials = [Denial.parse(envelope.payload_bytes()) for envelope in (end.denials if end else ())]
+    if denials and all(denial.code in _NO_ROOM for denial in denials):
+        owners = ", ".join(f"`{denial.party}` ({_NO_ROOM[denial.code]})" for denial in denials)
+        return BudgetExhausted(
+            "client/no-room",
+            f"no room is left for the query now at {owners}",
+            place=f"session {session}",
+            remedy="nothing was shared or spent; ask later, or with a larger error where the answer has noise",
+        )
     if denials:
         return PolicyRefusal(
             "client/denied-by",
