@@ -9,7 +9,7 @@ WORKLOADS :=
 SIZES :=
 PEERS :=
 
-.PHONY: setup demo bench links test test-slow kill-points lint kernels proto clean
+.PHONY: setup demo bench links test test-slow attacks kill-points lint kernels proto clean
 
 setup: $(READY)
 
@@ -34,6 +34,9 @@ test: setup ## the whole suite, under ten minutes on two cores
 
 test-slow: setup ## the longer tests
 	$(BIN)/python -m pytest -m slow
+
+attacks: setup ## run every attack without and with its protection; writes build/attacks.json
+	$(BIN)/python -m examples.attacks
 
 kill-points: setup ## kill a node at every transition of a session; writes docs/reference/kill-points.md
 	CONSORTIA_GOLDEN=write $(BIN)/python -m pytest -m slow tests/simulation/test_kill_at_every_transition.py

@@ -20,6 +20,7 @@ from consortia.parties.work import Review
 from consortia.policies.accounting import total
 from consortia.policies.own import OwnCase, OwnVerdict, decide_own, tables_needed
 from consortia.policies.own.budget import charges_of
+from consortia.policies.own.differencing import is_guarded
 from consortia.policies.rules.standing import interval
 from consortia.trust.envelope import Envelope
 from consortia.trust.sessions import Hello, MemberSession, Reservation, SnapshotRoot, UnitCharge
@@ -138,5 +139,8 @@ def require_undenied(verdict: OwnVerdict, session: str) -> None:
 def _with_standing(store: Store, transaction: Connection, case: OwnCase, now: datetime) -> OwnCase:
     begin, _ = interval(case.policy.validity)
     standing = store.ledger.standing(transaction, case.plan.purpose, case.plan.submitter, begin, now)
-    history = store.releases.over(transaction, tables_needed(case.plan, case.owner, case.catalogue))
-    return replace(case, standing=standing, history=history, now=now)
+    case = replace(case, standing=standing, now=now)
+    if not is_guarded(case):
+        return case
+    tables = tables_needed(case.plan, case.owner, case.catalogue)
+    return replace(case, history=store.releases.over(transaction, tables))

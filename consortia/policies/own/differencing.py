@@ -49,6 +49,11 @@ def differencing(case: OwnCase) -> OwnFinding | None:
     return next(filter(None, against), None)
 
 
+def is_guarded(case: OwnCase) -> bool:
+    """Whether earlier answers matter for the plan: only then need they be read."""
+    return bool(tuple(_guards(case)))
+
+
 def _against(case: OwnCase, new: tuple[Cells, ...], earlier: ReleasedQuery, days: int) -> OwnFinding | None:
     """What stands in the way of ``new`` by one earlier answer."""
     tables = tables_needed(case.plan, case.owner, case.catalogue)
