@@ -58,6 +58,12 @@ def of_stops(policy: Policy) -> Iterator[Sentence]:
     yield Sentence(section, f"After {day(policy.validity.not_after)} nothing more is permitted.", "validity")
     yield Sentence(
         section,
+        f"One officer of {policy.identity.owner} can revoke it, and any member can stop everything, at any time: running"
+        " sessions end before their result is opened.",
+        "revocation",
+    )
+    yield Sentence(
+        section,
         "One changed byte of the file voids both signatures, and an unsigned policy permits nothing.",
         "four-eyes",
     )

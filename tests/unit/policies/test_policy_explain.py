@@ -149,6 +149,11 @@ def test_the_page_answers_from_the_policy_itself(question: str) -> None:
     assert says in page
 
 
+def test_the_page_says_who_can_stop_it() -> None:
+    page = " ".join(explain(loaded("bank-b")).split())
+    assert "One officer of bank-b can revoke it, and any member can stop everything, at any time" in page
+
+
 def test_every_sentence_but_the_ground_and_the_review_has_a_rule() -> None:
     without = [one.text for one in sentences(loaded("bank-a", *GENEROUS)) if not one.rule]
     assert [text.split()[:3] for text in without] == [["The", "owner", "relies"], ["The", "owner", "reviews"]]
