@@ -58,8 +58,8 @@ def of_stops(policy: Policy) -> Iterator[Sentence]:
     yield Sentence(section, f"After {day(policy.validity.not_after)} nothing more is permitted.", "validity")
     yield Sentence(
         section,
-        f"One officer of {policy.identity.owner} can revoke it, and any member can stop everything, at any time: running"
-        " sessions end before their result is opened.",
+        f"One officer of {policy.identity.owner} can revoke it, and any member can stop everything, at any time:"
+        " running sessions end before their result is opened.",
         "revocation",
     )
     yield Sentence(
