@@ -185,3 +185,10 @@ def test_the_policies_that_are_shipped_pass_their_own_examples(name: str) -> Non
     results = decide_examples(loaded, world)
     assert [(one.example.name, one.said) for one in results if not one.passed] == []
     assert percent(coverage(loaded, results, world)) >= 60
+
+
+def test_the_examples_of_the_officers_page_are_decided_as_it_says() -> None:
+    page = (ROOT.parent / "docs/officers.md").read_text()
+    block = page[page.index("```\nexamples:\n") + 4 :].split("```")[0]
+    results = decided(parse_policy((policy_text() + block).encode()))
+    assert [one.passed for one in results] == [True, True]

@@ -1,6 +1,7 @@
 """Every problem of a policy's file, with its line, its column and what is expected there."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -244,3 +245,9 @@ def test_owners_that_disagree_on_noise_or_on_who_is_one_contributor_permit_nothi
     assert set(found) == {"outputs.aggregate.noise", "data.tables.accounts.privacy-unit"}
     assert "denied" in found["outputs.aggregate.noise"].text
     assert "`account_id`" in found["data.tables.accounts.privacy-unit"].text
+
+
+def test_the_officers_page_shows_what_lint_says() -> None:
+    page = (Path(__file__).parents[3] / "docs/officers.md").read_text()
+    for found in linted(("dpia: DPIA-14", "dpia: DPIA-14\n  dipa: x"), ("maximum-rows: off", "maximum-rows: 0")):
+        assert f": error: {found.path}: {found.text}; {found.remedy} [{found.check}]" in page
