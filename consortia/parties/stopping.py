@@ -1,13 +1,14 @@
 """What stops runs at once: revoked policies and emergency stops, as this node takes them and acts on them.
 
 A notice counts as soon as it lies in the home's trust folder, however it came there: through the coordinator, or by a
-command in the home. The node looks there every two seconds and before its last word in every run; it journals
-what is new, ends the running sessions that it concerns and decides the held ones again. So a coordinator that keeps a
-notice back does not keep it from the home in which it was made, and that party's word is missing at every release.
+command in the home. The node looks there every two seconds and before its last word in every run; it journals what is
+new (policies too, so that every journal shows which were published and when), ends the running sessions that a notice
+concerns and decides the held ones again. So a coordinator that keeps a notice back does not keep it from the home in
+which it was made, and that party's word is missing at every release.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -31,24 +32,40 @@ class Bulletin:
         self._store = store
         self._clock = clock
         self._seen: set[tuple[str, str]] = set()
+        self._recorded: set[str] = set()
 
     def take(self, envelope: Envelope, trusted: TrustedSet) -> None:
         """Verify and keep a notice that came as a message; raises as ``verified_notice`` does."""
         keep_notice(self._folder, envelope, verified_notice(envelope, trusted, self._clock()))
 
     def news(self) -> bool:
-        """Whether notices lie in the folder that this node has not looked at since its start; they are journalled."""
-        lying = {(kind, name) for kind, _ in _KINDS for name in self._folder.notices(kind)}
-        if lying <= self._seen:
-            return False
+        """Journal what is new in the folder, policies as they are published and notices; True for a new notice."""
+        policies = [("policy", self._folder.policy(owner, purpose)) for owner, purpose in self._folder.policies()]
+        notices = {
+            (folder, name): (kind, self._folder.notice(folder, name))
+            for folder, kind in _KINDS
+            for name in self._folder.notices(folder)
+            if (folder, name) not in self._seen
+        }
+        self._journal([*policies, *notices.values()])
+        self._seen |= set(notices)
+        return bool(notices)
+
+    def _journal(self, found: Sequence[tuple[str, Envelope]]) -> None:
+        """Journal each document once, whatever restarts in between; one that nobody has signed yet waits."""
+        fresh = {}
+        for kind, envelope in found:
+            payload = envelope.to_bytes()
+            digest = hashlib.sha256(payload).hexdigest()
+            if envelope.signatures and digest not in self._recorded:
+                fresh[digest] = (kind, payload)
+        if not fresh:
+            return
         with self._store.begin() as transaction:
             journal = self._store.journal
-            recorded = {leaf.payload for leaf, _ in journal.entries(transaction, "")}
-            for folder, kind in _KINDS:
-                for name in sorted(name for found, name in lying - self._seen if found == folder):
-                    payload = self._folder.notice(folder, name).to_bytes()
-                    if hashlib.sha256(payload).hexdigest() not in recorded:
-                        journal.append(transaction, session="", kind=kind, payload=payload, now=self._clock())
-                        _LOG.warning("notice", kind=kind, digest=name)
-        self._seen |= lying
-        return True
+            self._recorded |= {leaf.payload for leaf, _ in journal.entries(transaction, "")}
+            for digest, (kind, payload) in fresh.items():
+                if digest not in self._recorded:
+                    journal.append(transaction, session="", kind=kind, payload=payload, now=self._clock())
+                    _LOG.warning("published", kind=kind, digest=digest)
+        self._recorded |= set(fresh)

@@ -11,7 +11,8 @@ from consortia.control.mailbox import Letter
 from consortia.control.messages import End, Kind, Noted, decode
 from consortia.control.phases import Phase
 from consortia.coordinator.service import CoordinatorService
-from consortia.trust.envelope import Envelope, seal_document
+from consortia.trust.envelope import Envelope, seal_document, seal_envelope
+from consortia.trust.folder import POLICY_TYPE
 from consortia.trust.notices import keep_notice
 from consortia.trust.statements import Lift, Revocation, Stop
 from tests.session_world import Client, SessionWorld, session_world
@@ -150,6 +151,23 @@ def test_after_a_revocation_no_session_begins_under_that_policy(tmp_path: Path) 
         client = world.client()
         end = ended(client, world.submit(client))
         assert (end.phase, end.fault.code) == (Phase.DENIED, "policies/revoked")
+
+
+def test_a_policy_that_is_published_stands_in_every_journal_once(tmp_path: Path) -> None:
+    with session_world(tmp_path, start=()) as world:
+        data = b"any bytes: the journal keeps what lies there"
+        keys = [world.consortium.profile("otto@bank-a").signing_key()]
+        envelope = seal_envelope(POLICY_TYPE, data, keys)
+        world.consortium.home("bank-b").trust.write_policy("bank-a", "aml-detection", envelope)
+        world.consortium.home("bank-b").trust.write_policy(
+            "bank-c", "aml-detection", Envelope(payload_type=POLICY_TYPE, payload="00", signatures=())
+        )
+        for _ in range(2):
+            node = world.start_node("bank-b")
+            node._heed()
+            node._heed()
+            assert journalled(world, "bank-b", "policy") == [envelope.to_bytes()]
+            world.nodes.pop("bank-b").stop(1)
 
 
 def test_nobody_else_revokes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from consortia.control.mailbox import Letter
 from consortia.control.phases import Phase
+from consortia.coordinator.notices import MOST_NOTICES
 from consortia.coordinator.sessions import Output, Reviewing, advance, begin
 from consortia.coordinator.store import Store
 from consortia.errors import RequestError
@@ -78,3 +79,16 @@ def test_mail_for_a_peer_goes_to_each_of_its_instances_or_to_the_named_one() -> 
         store.drop_instance(transaction, "ana@bank-a", "aa")
         assert store.instances(transaction, "ana@bank-a") == ["bb"]
         assert [item.sequence for item in store.mailbox("ana@bank-a", "bb").pending(transaction, 0)] == [1, 2]
+
+
+def test_a_notice_is_kept_once_and_one_person_can_not_send_them_without_end() -> None:
+    store = Store(None)
+    with store.begin() as transaction:
+        for number in range(MOST_NOTICES):
+            for _ in range(2):
+                store.notices.keep(transaction, f"{number:064x}", "otto@bank-a", b"{}")
+        assert len(store.notices.letters(transaction)) == MOST_NOTICES
+        with pytest.raises(RequestError, match="otto@bank-a"):
+            store.notices.keep(transaction, "f" * 64, "otto@bank-a", b"{}")
+        store.notices.keep(transaction, "f" * 64, "otto@bank-b", b"{}")
+    store.close()

@@ -5,7 +5,7 @@ import pytest
 from consortia.control.limits import ControlLimits
 from consortia.control.phases import Phase
 from consortia.coordinator.roster import Roster
-from consortia.coordinator.sessions import Approved, Reviewing, advance, begin
+from consortia.coordinator.sessions import Approved, Held, Resumed, Reviewing, advance, begin
 from consortia.coordinator.watch import Presence, overdue, waiting_for
 
 LIMITS = ControlLimits()
@@ -112,3 +112,15 @@ def test_what_was_heard_of_ended_sessions_and_of_invented_ids_is_forgotten() -> 
     roster.keep_only({running})
     assert roster.presence("bank-a", running).heard == 5.0
     assert roster._entry("bank-a").heard == {running: 5.0}
+
+
+def test_a_party_that_waits_for_officers_may_be_away_and_silent_and_no_other() -> None:
+    gone = Presence(connected=False, seen=True, since=0.0, heard=0.0)
+    state, _ = advance(reviewing(), Held("bank-b"))
+    talking = Presence(connected=True, seen=True, since=0.0, heard=950.0)
+    others = presences(bank_a=talking, bank_b=gone, bank_c=talking)
+    assert overdue(state, others, 0.0, 1000.0, LIMITS) is None
+    resumed, _ = advance(state, Resumed("bank-b"))
+    fault = overdue(resumed, others, 0.0, 1000.0, LIMITS)
+    assert fault is not None
+    assert (fault.code, fault.party) == ("coordinator/disconnected", "bank-b")
