@@ -1,12 +1,16 @@
 """An older node.sqlite is put back: the node is read-only until its ledger is raised to what the others can prove."""
 
+import json
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from consortia.cli.main import app
 from consortia.control.phases import Phase
 from consortia.errors import ConsortiaError
 from consortia.parties.ledger import Entry
@@ -14,8 +18,6 @@ from consortia.parties.reconcile import (
     CopiesFile,
     copies_for,
     read_copies,
-    reconcile,
-    require_holders,
     verified_copies,
 )
 from consortia.parties.store import Store
@@ -23,6 +25,7 @@ from tests.session_world import Client, SessionWorld, refusal_of, session_world
 
 TWO = (("queries-per-day: off", "queries-per-day: 2"),)
 OWNER = "bank-d"
+COMPUTERS = ("bank-a", "bank-b", "bank-c")
 
 
 def run(world: SessionWorld, client: Client) -> str:
@@ -70,25 +73,31 @@ def file_of(world: SessionWorld, holder: str) -> CopiesFile:
         )
 
 
-def raise_ledger(world: SessionWorld, *holders: str) -> tuple[str, ...]:
-    trusted, now = world.consortium.home(OWNER).trusted(), world.nodes["bank-a"]._clock()
-    with closing(store_of(world)) as store:
-        with store.begin() as transaction:
-            found = store.behind.found(transaction)
-        since = None if found is None else found[0]
-        copies = dict(verified_copies(file_of(world, holder), OWNER, trusted, now, since) for holder in holders)
-        require_holders(copies, OWNER, world.plan.computers)
-        outcome = reconcile(store, copies, now)
-        with store.begin() as transaction:
-            store.journal.begin_log(transaction)
-    return (*outcome.added, *outcome.raised)
+def command(folder: Path, *words: str | Path) -> Result:
+    return CliRunner().invoke(app, ["budget", *(str(word) for word in words), "--home", str(folder), "--json"])
+
+
+def raise_ledger(world: SessionWorld, folder: Path, *holders: str) -> Result:
+    """By the commands that operators run."""
+    files = []
+    for holder in holders:
+        files.append(folder / f"{holder}-{time.monotonic_ns()}.copies")
+        result = command(world.consortium.home(holder).path, "copies", OWNER, "--out", files[-1])
+        assert result.exit_code == 0, result.output
+    return command(world.consortium.home(OWNER).path, "reconcile", *files)
+
+
+def put_back_sessions(result: Result) -> dict[str, list[str]]:
+    assert result.exit_code == 0, result.output
+    found: dict[str, list[str]] = json.loads(result.stdout)
+    return found
 
 
 @pytest.mark.parametrize("mark", [False, True])
 def test_a_restored_node_spends_nothing_until_it_is_reconciled_and_has_then_lost_nothing(
     tmp_path: Path, mark: bool
 ) -> None:
-    with session_world(tmp_path / "world", owners_only=(OWNER,), start=("bank-a", "bank-b", "bank-c")) as world:
+    with session_world(tmp_path / "world", owners_only=(OWNER,), start=COMPUTERS) as world:
         world.edits = TWO  # of the owner alone
         world.start_node(OWNER)
         client = world.client()
@@ -108,12 +117,15 @@ def test_a_restored_node_spends_nothing_until_it_is_reconciled_and_has_then_lost
             assert node._store.behind.found(transaction) is not None
         world.nodes.pop(OWNER).stop()
 
-        refused = refusal_of(lambda: raise_ledger(world, "bank-a", "bank-b"))
-        assert (refused.code, "bank-c" in refused.message) == ("parties/copies-missing", True)
-        assert raise_ledger(world, "bank-a", "bank-b", "bank-c") == (lost,)
+        refused = json.loads(raise_ledger(world, tmp_path, "bank-a", "bank-b").stderr)["error"]
+        assert (refused["code"], "bank-c" in refused["message"]) == ("parties/copies-missing", True)
+        proved = raise_ledger(world, tmp_path, *COMPUTERS)
+        assert put_back_sessions(proved) == {"added": [lost], "raised": []}
         kept = states(world)
         assert (kept[before], kept[lost]) == (Entry.COMMITTED, Entry.COMMITTED)
-        assert raise_ledger(world, "bank-a", "bank-b", "bank-c") == ()
+        assert put_back_sessions(raise_ledger(world, tmp_path, *COMPUTERS)) == {"added": [], "raised": []}
+        with closing(store_of(world)) as store, store.begin() as transaction:
+            store.journal.begin_log(transaction)  # `consortia audit new-log`
 
         world.start_node(OWNER)
         end = client.end(world.submit(client))
@@ -134,7 +146,8 @@ def test_a_session_that_was_pending_in_the_backup_counts_as_spent_once_another_s
         world.wait_phases(pending, Phase.ABORTED, (OWNER,))
         world.nodes.pop(OWNER).stop()
         assert states(world) == {pending: Entry.REFUNDED}
-        assert raise_ledger(world, "bank-a", "bank-b", "bank-c") == (pending,)
+        proved = raise_ledger(world, tmp_path, *COMPUTERS)
+        assert put_back_sessions(proved) == {"added": [], "raised": [pending]}
         assert states(world) == {pending: Entry.COMMITTED}
 
 

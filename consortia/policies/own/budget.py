@@ -48,7 +48,7 @@ def grants_of(plan: Plan, policy: Policy) -> tuple[Grant, ...]:
 
 def spent(case: OwnCase, unit: str, days: int) -> Charge:
     """What is reserved and spent of ``unit`` in the last ``days`` days."""
-    since = case.now - timedelta(days=days)
+    since = case.now - timedelta(days=days, seconds=1)  # the ledger's times are cut to whole seconds
     return total(past.charge for past in case.standing.charges if past.unit == unit and past.at > since)
 
 
