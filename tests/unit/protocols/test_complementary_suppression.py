@@ -8,12 +8,18 @@ import pytest
 
 from consortia.errors import InternalError
 from consortia.protocols.clear.engine import ClearEngine
+from consortia.protocols.counting import CountingEngine
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.complementary import still_shown
 from consortia.protocols.relational.complete import Domain
 from consortia.protocols.relational.table import SharedColumn, SharedTable
+from consortia.protocols.shamir.counting import ShamirCountingEngine
 from consortia.protocols.shares import Boolean
 from tests.plain_suppression import Attacker, Cell, cells_of, hidden_cells, margin, subsets
+from tests.relations_world import check_declared, clear_values
+from tests.shamir_world import ShamirWorld
+from tests.shamir_world import reconstruct as shamir_values
+from tests.world import World, reconstruct
 
 SIZES = ((1,), (2,), (5,), (2, 2), (3, 4), (1, 3), (2, 3, 2))
 MINIMUM = 3
@@ -65,6 +71,38 @@ def test_what_is_shown_is_what_plain_python_shows(sizes: tuple[int, ...], nullab
         passing = {cell for cell in rows if chance.random() < share}
         wanted = set(cells) - hidden_cells(sizes, passing)
         assert shown(domains(sizes, nullable=nullable), rows, passing) == wanted
+
+
+def shared_program(engine: Engine) -> list[Boolean]:
+    """Ten groups of a table of three by four, of which some pass, and two rows of padding."""
+    chance = random.Random(9)
+    keys = domains((3, 4), nullable=True)
+    rows = cells_of((3, 4))[:10]
+    table = table_of(engine, keys, rows, 2)
+    bits = planes(engine, [int(chance.random() < 0.9) for _ in rows] + [0, 0], 1)
+    return [still_shown(engine, table, keys, bits)]
+
+
+@pytest.mark.parametrize("group", [(3, 1), (5, 2)], ids=str)
+def test_the_shamir_engine_shows_the_same_at_the_declared_cost(group: tuple[int, int]) -> None:
+    [expected] = [clear_values(vector) for vector in shared_program(ClearEngine())]
+    world = ShamirWorld(*group)
+    found = world.run(shared_program)
+    assert shamir_values([each[0] for each in found], group[1]) == expected
+    counting = ShamirCountingEngine(world.group)
+    shared_program(counting)
+    check_declared(world, counting.counts)
+
+
+def test_the_ring3_engine_shows_the_same_at_the_declared_cost() -> None:
+    [expected] = [clear_values(vector) for vector in shared_program(ClearEngine())]
+    assert 0 < sum(expected) < 9
+    world = World(5)
+    found = world.run(shared_program)
+    assert reconstruct([each[0] for each in found]) == expected
+    counting = CountingEngine(World.computers)
+    shared_program(counting)
+    check_declared(world, counting.counts)
 
 
 def test_one_cell_needs_no_other() -> None:
