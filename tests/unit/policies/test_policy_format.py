@@ -1,7 +1,8 @@
 """The formatter: what a file says stays, every comment stays, and formatting twice is formatting once."""
 
 import pytest
-from hypothesis import given, settings
+import yaml
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from consortia.cli.policy.new import TEMPLATES, template_text
@@ -148,4 +149,49 @@ def test_every_form_of_a_value_keeps_its_meaning(value: str) -> None:
     data = f"k: {value}\nl: 1  # c\n".encode()
     once = formatted(data)
     assert read_yaml(once).tree == read_yaml(data).tree
+    assert formatted(once) == once
+
+
+WORDS = st.text("ab: #-'\"[]{},&*!|>%@`é~0.", min_size=1, max_size=12) | st.sampled_from(
+    ("off", "bank-a", "a b", "line one\nline two\n", "x\n\n  y", "long words " * 15, "# no comment", "2026-11-01", "")
+)
+VALUES = st.recursive(
+    WORDS | st.integers(-5, 10**12),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text("abk", min_size=1, max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@st.composite
+def dumped(draw: st.DrawFn) -> str:
+    """A file of any tree, in any style that YAML has for it, with comments behind whole entries."""
+    tree = draw(st.dictionaries(st.text("abk", min_size=1, max_size=3), VALUES, min_size=1, max_size=4))
+    parts = []
+    for key, value in tree.items():
+        text = yaml.safe_dump(
+            {key: value},
+            allow_unicode=True,
+            default_flow_style=draw(st.sampled_from((None, True, False))),
+            default_style=draw(st.sampled_from((None, None, None, '"', "'"))),
+            width=draw(st.sampled_from((20, 80, 1000))),
+            indent=draw(st.integers(2, 5)),
+        )
+        # Whole braces around an entry would end the block mapping: only their inside is an entry.
+        parts.append(text if not text.startswith("{") else f"{key}: {text}")
+        parts.append(draw(st.sampled_from(("", "", f"# after {key}\n", f"   # after {key}\n\n"))))
+    return "".join(parts)
+
+
+@settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(dumped())
+def test_any_file_that_can_be_read_keeps_its_meaning_and_comments(text: str) -> None:
+    try:
+        tree = read_yaml(text.encode()).tree
+    except RequestError:
+        assume(condition=False)
+    once = formatted(text.encode())
+    assert read_yaml(once).tree == tree
+    assert sorted(one.text for one in comments_of(once.decode())) == sorted(one.text for one in comments_of(text))
     assert formatted(once) == once
