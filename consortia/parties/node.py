@@ -144,6 +144,7 @@ class PartyNode:
     def start(self) -> None:
         """Clear up after a crash, then connect; returns at once."""
         keep_memory()
+        self._bulletin.restore()
         self._recover()
         self._control.start()
         threading.Thread(target=self._report, name="progress", daemon=True).start()

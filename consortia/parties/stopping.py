@@ -8,7 +8,7 @@ which it was made, and that party's word is missing at every release.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -16,12 +16,14 @@ import structlog
 from consortia.parties.store import Store
 from consortia.trust.envelope import Envelope
 from consortia.trust.folder import NoticeKind, TrustFolder
-from consortia.trust.notices import keep_notice, verified_notice
+from consortia.trust.notices import Notice, has_notice, keep_notice, verified_notice
+from consortia.trust.statements import Lift, Revocation, Stop
 from consortia.trust.trusted import TrustedSet
 
 _LOG = structlog.get_logger("consortia.parties")
 _KINDS: tuple[tuple[NoticeKind, str], ...] = (("revocations", "revocation"), ("stops", "stop"), ("lifts", "lift"))
 """The folder of each kind of notice, and its kind in the journal."""
+NOTICE_OF: Mapping[str, type[Notice]] = {"revocation": Revocation, "stop": Stop, "lift": Lift}
 
 
 class Bulletin:
@@ -33,6 +35,18 @@ class Bulletin:
         self._clock = clock
         self._seen: set[tuple[str, str]] = set()
         self._recorded: set[str] = set()
+
+    def restore(self) -> None:
+        """Put back into the folder what the journal holds and the folder has lost, such as by an old copy of it."""
+        with self._store.begin() as transaction:
+            entries = self._store.journal.entries(transaction, "")
+        for leaf, payload in entries:
+            if leaf.kind in NOTICE_OF:
+                envelope = Envelope.from_bytes(payload)
+                notice = NOTICE_OF[leaf.kind].parse(envelope.payload_bytes())
+                if not has_notice(self._folder, notice):
+                    _LOG.warning("notice-restored", kind=leaf.kind, digest=leaf.payload)
+                    keep_notice(self._folder, envelope, notice)
 
     def take(self, envelope: Envelope, trusted: TrustedSet) -> None:
         """Verify and keep a notice that came as a message; raises as ``verified_notice`` does."""

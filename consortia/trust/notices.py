@@ -13,7 +13,7 @@ from datetime import datetime
 from consortia.errors import OperatorError, RequestError
 from consortia.ids import member_of
 from consortia.trust.envelope import Envelope
-from consortia.trust.folder import TrustFolder
+from consortia.trust.folder import NoticeKind, TrustFolder
 from consortia.trust.keys import PublicKey
 from consortia.trust.manifest import Manifest
 from consortia.trust.statements import Lift, Revocation, Stop
@@ -49,13 +49,23 @@ def verified_notice(envelope: Envelope, trusted: TrustedSet, at: datetime) -> No
 
 def keep_notice(folder: TrustFolder, envelope: Envelope, notice: Notice) -> None:
     """Store a verified notice; from now on it counts."""
+    folder.write_notice(*_place(notice), envelope)
+
+
+def has_notice(folder: TrustFolder, notice: Notice) -> bool:
+    """Whether a notice of this kind on the same policy or stop lies in ``folder``."""
+    kind, name = _place(notice)
+    return name in folder.notices(kind)
+
+
+def _place(notice: Notice) -> tuple[NoticeKind, str]:
     match notice:
         case Revocation(policy=policy):
-            folder.write_notice("revocations", policy, envelope)
+            return "revocations", policy
         case Stop():
-            folder.write_notice("stops", notice.digest(), envelope)
+            return "stops", notice.digest()
         case Lift(stop=stop):
-            folder.write_notice("lifts", stop, envelope)
+            return "lifts", stop
 
 
 def standing(folder: TrustFolder, manifest: Manifest) -> Standing:

@@ -170,6 +170,20 @@ def test_a_policy_that_is_published_stands_in_every_journal_once(tmp_path: Path)
             world.nodes.pop("bank-b").stop(1)
 
 
+def test_a_revocation_outlives_an_old_copy_of_the_trust_folder(tmp_path: Path) -> None:
+    with session_world(tmp_path) as world:
+        officer = world.client("otto@bank-b")
+        spread(officer, revocation(world))
+        assert len(noted(officer, 3)) == 3
+        world.nodes.pop("bank-c").stop(1)
+        lost = world.consortium.home("bank-c").trust.path / "revocations"
+        for file in lost.iterdir():
+            file.unlink()
+        world.start_node("bank-c")
+        assert world.consortium.home("bank-c").trust.notices("revocations") == [POLICY]
+        assert len(journalled(world, "bank-c", "revocation")) == 1
+
+
 def test_nobody_else_revokes(tmp_path: Path) -> None:
     with session_world(tmp_path) as world:
         for person, code in (

@@ -19,7 +19,7 @@ from consortia.trust.manifest import Manifest
 def of_fit(loaded: LoadedPolicy, manifest: Manifest, catalogue: Catalogue, at: datetime) -> Iterator[Problem]:
     """Names that manifest or catalogue do not know, scopes that can't be bound, computers that would be denied."""
     yield from _names(loaded, manifest, catalogue)
-    yield from _countersigners(loaded, manifest)
+    yield from _countersigners(loaded, manifest, catalogue)
     tables = {table.name: table for table in catalogue.tables}
     for name, entry in loaded.policy.data.tables.items():
         path: Path = ("data", "tables", name)
@@ -73,11 +73,19 @@ def _names(loaded: LoadedPolicy, manifest: Manifest, catalogue: Catalogue) -> It
             yield _error(loaded, ("parties", "submit", place), f"`{who}` is of no member", _one_of(members))
 
 
-def _countersigners(loaded: LoadedPolicy, manifest: Manifest) -> Iterator[Problem]:
-    others = {member.id for member in manifest.members} - {loaded.policy.identity.owner}
-    for place, name in enumerate(loaded.policy.parties.countersign):
+def _countersigners(loaded: LoadedPolicy, manifest: Manifest, catalogue: Catalogue) -> Iterator[Problem]:
+    owner, named = loaded.policy.identity.owner, loaded.policy.parties.countersign
+    others = {member.id for member in manifest.members} - {owner}
+    for place, name in enumerate(named):
         if name not in others:
             yield _error(loaded, ("parties", "countersign", place), f"`{name}` is no other member", _one_of(others))
+    holders = {name for table in catalogue.tables if table.name in loaded.policy.data.tables for name in table.holders}
+    left = sorted(holders - {owner, *named})
+    if named and left:
+        yield warning(
+            loaded, ("parties", "countersign"), "documents",
+            f"{', '.join(left)} hold parts of the same tables and need not countersign", f"{', '.join(left)} too",
+        )  # fmt: skip
 
 
 def _table(

@@ -131,6 +131,7 @@ def test_dates_that_have_come_or_passed(at: datetime, path: str, severity: str, 
         ("compute: [bank-a, bank-b, bank-c]", "compute: [bank-a, bank-b]", "nothing can run"),
         ("not-together: []", "not-together: [[bank-a, bank-b]]", "bank-a and bank-b compute together"),
         ("submit: [bank-a, bank-b]", "submit: [ana@bank-x]", "of no member"),
+        ("submit: [bank-a, bank-b]", "submit: [bank-a]\n  countersign: [bank-a, bank-b]", "`bank-a` is no other member"),
         ("    deposits:\n", "    deposits2:\n", "no table `deposits2`"),
         ("        ts: {class", "        ts2: {class", "no column `ts2`"),
         ("rows: all", "rows: colour = 'red'", "colour"),
@@ -142,6 +143,15 @@ def test_what_does_not_fit_manifest_and_catalogue_is_an_error(old: str, new: str
     assert found.severity == "error"
     assert found.remedy.startswith("expected ") or found.path.endswith("rows")
     assert not any(says in found.text for found in linted((old, new)) if found.check == "documents")
+
+
+def test_who_holds_the_same_tables_and_is_not_asked_to_countersign_is_named() -> None:
+    some = ("submit: [bank-a, bank-b]", "submit: [bank-a, bank-b]\n  countersign: [bank-b]")
+    [found] = [found for found in linted(some, documents=True) if "countersign" in found.text]
+    assert (found.severity, found.path) == ("warning", "parties.countersign")
+    assert "bank-c" in found.text
+    everybody = ("submit: [bank-a, bank-b]", "submit: [bank-a, bank-b]\n  countersign: [bank-b, bank-c]")
+    assert not [found for found in linted(everybody, documents=True) if "countersign" in found.text]
 
 
 def test_noise_on_a_column_without_bounds_is_an_error() -> None:
