@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from consortia.control.phases import Phase
+from consortia.control.phases import STAGES, Phase
 from consortia.parties import assent, session
 from consortia.parties.config import PartyConfig, PartyLimits
 from consortia.parties.ledger import Ledger
@@ -26,9 +26,9 @@ from consortia.plans.model import Plan
 from consortia.trust.home import Home
 from tests.session_world import LIMITS, Script, TokenWork, own_part
 
-MOVES = (Phase.PROPOSED, Phase.REVIEWING, Phase.APPROVED, Phase.SHARING, Phase.COMPUTING, Phase.RELEASING, Phase.SEALED)
-TRANSACTIONS = (*(str(phase) for phase in MOVES[:5]), "committed", *(str(phase) for phase in MOVES[5:]))
-"""The transactions of a session that moves it, in order; ``committed`` is that of the ledger before the last word."""
+MOVES = tuple(str(phase) for phase in (Phase.PROPOSED, Phase.REVIEWING, *STAGES))
+TRANSACTIONS = (*MOVES[:-2], "committed", *MOVES[-2:])
+"""The transactions of a session that move it, in order; ``committed`` is that of the ledger before the last word."""
 POINTS = tuple(
     point
     for name in TRANSACTIONS

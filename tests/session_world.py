@@ -38,7 +38,7 @@ from consortia.parties.node import PartyNode
 from consortia.parties.release import ResultPart
 from consortia.parties.work import Computed, Documents, Ends, OwnPart, Review
 from consortia.plans.concerned import outputs_of
-from consortia.plans.model import Plan, Recipient, Release, Scan, Share, Union
+from consortia.plans.model import Control, Plan, Recipient, Release, Scan, Share, Union
 from consortia.policies.accounting import Charge
 from consortia.policies.own import OwnCase
 from consortia.policies.verdicts import Decision, Verdict
@@ -119,6 +119,16 @@ def token_plan(world: Consortium, owners: Sequence[str], *, rows: int = 8, to_me
     )
 
 
+def with_control(plan: Plan) -> Plan:
+    """A token plan with an output control before its release."""
+    *before, release = plan.steps
+    control = Control(
+        id=release.id, inputs=release.inputs, at="shared", rows=release.rows, columns=release.columns, rules=()
+    )
+    last = release.model_copy(update={"id": f"s{len(plan.steps)}", "inputs": (control.id,)})
+    return plan.model_copy(update={"steps": (*before, control, last)})
+
+
 @dataclass
 class Script:
     """What one member's work does: each entry is called at that point and may block, raise or change its argument."""
@@ -171,6 +181,9 @@ class TokenWork:
         self.script.computing()
         for peer, channel in ends.channels.items():
             assert bytes(channel.receive("s0/token", len(peer))) == peer.encode()
+        for step in plan.steps:
+            if isinstance(step, Control):
+                begin(step.id)
         return Computed(
             (StepTraffic(step="s0", rounds=1, bytes=len(me)),),
             lambda: tuple(ResultPart(step, to, f"{me} to {to} ".encode() * 200) for step, to in outputs_of(plan)),
