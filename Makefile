@@ -9,7 +9,7 @@ WORKLOADS :=
 SIZES :=
 PEERS :=
 
-.PHONY: setup demo bench links test test-slow attacks kill-points lint kernels proto clean
+.PHONY: setup demo officer-day bench links test test-slow attacks kill-points lint kernels proto clean
 
 setup: $(READY)
 
@@ -22,6 +22,9 @@ $(READY): pyproject.toml
 
 demo: setup ## three banks, a coordinator and an analyst answer one question, as separate processes
 	$(BIN)/python -m examples.aml.demo
+
+officer-day: setup ## two officers, three versions, a denial, a hold, a revocation, evidence; writes build/officer-day.json
+	$(BIN)/python -m examples.officer_day
 
 bench: setup ## our engine beside others; WORKLOADS=sort SIZES=10000,100000 PEERS=spu measures a part
 	$(BIN)/python -m benchmarks --workloads "$(WORKLOADS)" --sizes "$(SIZES)" --peers "$(PEERS)"

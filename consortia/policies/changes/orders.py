@@ -258,6 +258,7 @@ _MODELS: Mapping[str, Order] = {
 _KINDS: Mapping[str, Mapping[str, Order]] = {
     "alert": _ROWS, "score": _ROWS, "count": _CELLS, "aggregate": _CELLS, "model": _MODELS,
 }  # fmt: skip
+_KIND = Order(_presence_widens, "such outputs are permitted", "such outputs are never permitted")
 _LEAK = Order(_scale("closed", "open"), "it may become known", "it stays hidden")
 _RATE = Order(_more_is_wider, "more may be asked", "less may be asked")
 
@@ -301,7 +302,7 @@ ORDERS: Mapping[str, Order] = {
     "data.tables.*.columns.*.clip": Order(_presence_narrows, "values are no longer clipped", "values are clipped"),
     "data.tables.*.columns.*.clip.lo": Order(_less_is_wider, "lower values count in full", "values are clipped more"),
     "data.tables.*.columns.*.clip.hi": Order(_more_is_wider, "higher values count in full", "values are clipped more"),
-    **{f"outputs.{kind}": Order(_presence_widens, "such outputs are permitted", "never again") for kind in _KINDS},
+    **{f"outputs.{kind}": _KIND for kind in _KINDS},
     **{f"outputs.{kind}.{key}": order for kind, keys in _KINDS.items() for key, order in keys.items()},
     "leaks.sizes": _LEAK,
     "leaks.group-count": _LEAK,
