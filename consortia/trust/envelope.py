@@ -8,11 +8,10 @@ import hashlib
 from collections.abc import Sequence
 from typing import Protocol, Self
 
-import rfc8785
 from pydantic import ValidationError
 
 from consortia.errors import ProtocolAbort
-from consortia.trust.documents import Document, Frozen, Hex
+from consortia.trust.documents import Document, Frozen, Hex, canonical_bytes
 
 LARGEST_ENVELOPE = 16 * 1024 * 1024
 """Bytes of an envelope beyond which nothing is parsed."""
@@ -54,7 +53,7 @@ class Envelope(Frozen):
 
     def to_bytes(self) -> bytes:
         """The canonical bytes."""
-        return rfc8785.dumps(self.model_dump(mode="json"))
+        return canonical_bytes(self.model_dump(mode="json"))
 
     def digest(self) -> str:
         """SHA-256 of the canonical bytes (signatures included), hexadecimal."""
