@@ -54,7 +54,8 @@ def _contribution(step: AggregateStep, of: str) -> Contribution:
             function = summed
         case other:
             raise InternalError("execution/unsupported", f"`{other}` is no sum of contributions", place=step.id)
-    return Contribution(of, function, max(bounds.hi, 0) + max(-bounds.lo, 0), aggregate.column)
+    reach = max(bounds.hi, 0) + max(-bounds.lo, 0)
+    return Contribution(of, function, reach, aggregate.column, signed=bounds.lo < 0)
 
 
 def counted_beside(step: AggregateStep, wanted: Sequence[Aggregate]) -> dict[str, Aggregate]:

@@ -2,7 +2,7 @@
 
 Functionality: of each row, the bit valid AND (sum of factor times column >= minimum) for every bar; rows without it
 become zero. Assumption: that of the engine's comparisons and products. Simulation: nothing is opened, every message is
-one of an engine operation. Rounds: one comparison of all bars at once, one AND a bar, one to four to clear the rows;
+one of an engine operation. Rounds: one comparison of all bars at once, a tree of ANDs, one to four to clear the rows;
 bytes as ``engine.negative`` declares for bars times rows.
 
 A sum that could reach 2^63 is compared after its columns were cut by a public number of low bits, in the direction
@@ -17,7 +17,7 @@ from consortia.protocols.engine import Engine
 from consortia.protocols.relational.comparisons import fill, is_negative, signed_bits
 from consortia.protocols.relational.complementary import still_shown
 from consortia.protocols.relational.complete import Domain
-from consortia.protocols.relational.table import SharedColumn, SharedTable, cleared, joined, split
+from consortia.protocols.relational.table import SharedColumn, SharedTable, cleared, joined, packed, split, unpacked
 from consortia.protocols.shares import Arithmetic, Boolean
 
 WIDEST = 62
@@ -55,10 +55,18 @@ def passing(engine: Engine, table: SharedTable, bars: Sequence[Bar]) -> Boolean:
     sums = [found for place, bar in enumerate(bars) if (found := _sum(engine.narrow(f"bar-{place}"), table, bar))]
     if not sums:
         return table.valid
-    bit = table.valid
-    for place, missed in enumerate(_missed(engine.narrow("rules"), sums)):
-        bit = engine.narrow(f"and-{place}").conjunction(bit, engine.invert(missed))
-    return bit
+    return _all(engine, [table.valid, *map(engine.invert, _missed(engine.narrow("rules"), sums))])
+
+
+def _all(engine: Engine, planes: Sequence[Boolean]) -> Boolean:
+    """The AND of all planes, in as many rounds as the logarithm of their number."""
+    found = list(planes)
+    while len(found) > 1:
+        half = len(found) // 2
+        step = engine.narrow(f"and-{len(found)}")
+        both = step.conjunction(packed(found[:half]), packed(found[half : 2 * half]))
+        found = [*unpacked(both, [1] * half), *found[2 * half :]]
+    return found[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,27 +10,23 @@ member may show what the other holds, and may have been made by the excluded one
 the sums of all, and with its absolute value in the largest. With values of one sign nobody's share comes out smaller
 than it is, whatever excluded members add.
 
-Entities: rows are grouped by (keys, entity), contributions sorted downwards in each group; the first ``count`` rows of
-a group are marked by its boundaries and summed. Members: running sums of each one's rows, and of a group's few numbers
-the largest by comparisons. Assumption and simulation: those of group, sort and comparisons; nothing is opened. Rounds:
-those of a group, and with a largest wanted of a sort and another group for each aggregate.
+Entities: rows are grouped by (keys, entity), and contributions sorted downwards in each group (``largest``). Members:
+running sums of each one's rows, and of a group's few numbers the largest by comparisons. Assumption and simulation:
+those of group, sort and comparisons; nothing is opened. Rounds: those of two groups, and with a largest wanted of a
+sort and another group.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.comparisons import both, fill, is_negative, signed_bits
 from consortia.protocols.relational.contributors import apart, member_plane
-from consortia.protocols.relational.domains import as_keys
 from consortia.protocols.relational.group import Grouping, Measure, group
-from consortia.protocols.relational.order import ordered
-from consortia.protocols.relational.segments import same_group
-from consortia.protocols.relational.table import Ordering, SharedColumn, SharedTable, joined, split
+from consortia.protocols.relational.largest import largest
+from consortia.protocols.relational.table import SharedColumn, SharedTable, joined, split
 from consortia.protocols.shares import Arithmetic, Boolean
 
 
@@ -38,13 +34,14 @@ from consortia.protocols.shares import Arithmetic, Boolean
 class Contribution:
     """What rows add to the aggregate ``name``: their value of ``column``, 1 if it is known, or 1.
 
-    ``reach`` bounds the sum of the magnitudes of any rows' contributions.
+    ``reach`` bounds the sum of the magnitudes of any rows' contributions; ``signed``: they may be negative.
     """
 
     name: str
     function: Literal["sum", "count", "count-rows"]
     reach: int
     column: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +95,14 @@ def by_entity(
     if sums:
         totals = group(engine.narrow("all"), entities, _sums(sums, grouping.keys, grouping.rows))
         found.update({want.name: totals.column(_of(want.of)) for want in wanted if not want.count})
-    for each in contributions:
-        ranked = [want for want in wanted if want.of == each.name and want.count]
-        if ranked:
-            found.update(_largest_rows(engine.narrow(f"largest-{each.name}"), entities, grouping, each, ranked))
+    ranked = [each for each in contributions if any(want.of == each.name and want.count for want in wanted)]
+    if ranked:
+        sizes = [_size(entities, each.name) for each in ranked]
+        counts = sorted({want.count for want in wanted if want.count})
+        reach = max(each.reach for each in ranked)
+        down = largest(engine.narrow("largest"), entities, grouping, sizes, reach, counts)
+        by_name = {each.name: columns for each, columns in zip(ranked, down, strict=True)}
+        found.update({want.name: by_name[want.of][want.count] for want in wanted if want.count})
     return found
 
 
@@ -126,9 +127,9 @@ def by_member(
         parts = [_size(groups, each.name, member) for member in members]
         whole = _number(groups.column(_of(each.name))) if who.mixed else _added(engine, groups.length, parts)
         step = engine.narrow(f"largest-{each.name}")
-        largest = _largest_of(step, parts, each.reach, max((want.count for want in ranked), default=0))
+        down = _largest_of(step, parts, each.reach, max((want.count for want in ranked), default=0))
         for want in ranked:
-            value = _added(engine, groups.length, largest[: want.count]) if want.count else whole
+            value = _added(engine, groups.length, down[: want.count]) if want.count else whole
             found[want.name] = SharedColumn(value, 0, each.reach * max(want.count, 1))
     return found
 
@@ -240,9 +241,9 @@ def _number(column: SharedColumn) -> Arithmetic:
 
 
 def _absolute(engine: Engine, table: SharedTable, columns: Columns) -> SharedTable:
-    """The table with the absolute values of ``columns`` that are sums; counts are none. One batch."""
+    """The table with the absolute values of ``columns``, in one batch; nothing is sent for those without sign."""
     changed = {name: replace(column, lo=0) if name in columns else column for name, column in table.columns.items()}
-    signed = [name for name, each in columns.items() if each.function == "sum"]
+    signed = [name for name, each in columns.items() if each.signed]
     if signed:
         values = joined([_number(table.column(name)) for name in signed])
         reach = max(columns[name].reach for name in signed)
@@ -251,47 +252,6 @@ def _absolute(engine: Engine, table: SharedTable, columns: Columns) -> SharedTab
         for name, value in zip(signed, split(positive, [table.length] * len(signed)), strict=True):
             changed[name] = replace(changed[name], value=value)
     return replace(table, columns=changed)
-
-
-def _largest_rows(
-    engine: Engine, entities: SharedTable, grouping: Grouping, each: Contribution, wanted: Sequence[Wanted]
-) -> Made:
-    """The sums of the first rows of each group, in the order of magnitudes downwards."""
-    keys = grouping.keys
-    size = SharedColumn(_size(entities, each.name), 0, each.reach)
-    near = replace(entities, columns={**_only(entities, keys), "size": size, "order": size})
-    near = as_keys(engine, near, ["order"])
-    by = (*entities.order[: len(set(keys))], Ordering("order", descending=True))
-    near = ordered(engine.narrow("order"), near, by)
-    size_value = _number(near.column("size"))
-    counts = sorted({want.count for want in wanted})
-    if keys:
-        first = engine.invert(same_group(engine.narrow("same"), near, keys))
-        marks = _first_rows(engine.narrow("first"), first, counts)
-        bits = engine.narrow("bits").bit_to_arithmetic(joined([marks[count] for count in counts]))
-        product = engine.narrow("values").multiply(bits, joined([size_value] * len(counts)))
-        kept = split(product, [near.length] * len(counts))
-    else:  # one group, whose first rows stand at public places
-        kept = [size_value.masked(np.arange(near.length) < count) for count in counts]
-    columns = {f"{count}": SharedColumn(value, 0, each.reach) for count, value in zip(counts, kept, strict=True)}
-    measures = tuple(Measure(name, "sum", 0, each.reach, column=name) for name in columns)
-    rows = replace(near, columns={**_only(near, keys), **columns})
-    sums = group(engine.narrow("sums"), rows, Grouping(keys, measures, grouping.rows, ()))
-    return {want.name: sums.column(f"{want.count}") for want in wanted}
-
-
-def _first_rows(engine: Engine, first: Boolean, counts: Sequence[int]) -> dict[int, Boolean]:
-    """For each of ``counts`` one plane: the row is among so many first rows of its group. One AND a row further."""
-    marks: dict[int, Boolean] = {}
-    behind = engine.invert(first)
-    start = first
-    for place in range(1, max(counts) + 1):
-        if place in counts:
-            marks[place] = engine.invert(behind)
-        if place < max(counts):
-            start = start.shifted(1)
-            behind = engine.narrow(f"{place}").conjunction(behind, engine.invert(start))
-    return marks
 
 
 def _largest_of(engine: Engine, values: Sequence[Arithmetic], reach: int, count: int) -> list[Arithmetic]:

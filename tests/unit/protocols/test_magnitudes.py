@@ -26,7 +26,7 @@ COLUMNS = (
     Col("v", -30, 30, nullable=True, domain="arithmetic"),
 )
 CONTRIBUTIONS = (
-    Contribution("total", "sum", 60 * 30, "v"),
+    Contribution("total", "sum", 60 * 30, "v", signed=True),
     Contribution("known", "count", 60, "v"),
     Contribution("rows", "count-rows", 60),
 )
