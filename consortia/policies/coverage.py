@@ -58,6 +58,8 @@ def _rules(loaded: LoadedPolicy, world: PolicyWorld) -> Iterator[str]:
         yield "maximum-rows"
     if cells:
         yield "minimum-members"
+    if any(section.noise != "off" for section in cells):
+        yield "noise"
 
 
 def _grants(loaded: LoadedPolicy) -> Iterator[str]:
