@@ -140,7 +140,7 @@ MUTANTS = (
         canonical_predicate_dropped,
         test_a_transfer_between_two_banks_that_both_hold_counts_once,
     ),
-    Mutant(parse, "require_enforced", unenforced_rule_accepted, unenforced_rule, ("outputs.aggregate.dominance",)),
+    Mutant(parse, "require_enforced", unenforced_rule_accepted, unenforced_rule, ("outputs.aggregate.onward-sharing",)),
 )
 
 
