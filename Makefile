@@ -9,7 +9,7 @@ WORKLOADS :=
 SIZES :=
 PEERS :=
 
-.PHONY: setup demo officer-day bench links test test-slow attacks kill-points lint kernels proto clean
+.PHONY: setup demo officer-day bench links test test-slow attacks kill-points lint packs kernels proto clean
 
 setup: $(READY)
 
@@ -31,6 +31,9 @@ bench: setup ## our engine beside others; WORKLOADS=sort SIZES=10000,100000 PEER
 
 links: setup ## predicted and measured seconds over links of several latencies, five minutes
 	$(BIN)/python -m benchmarks.links
+
+packs: setup ## a thousand evidence packs, made and verified, seven minutes
+	$(BIN)/python -m benchmarks.packs
 
 test: setup ## the whole suite, under ten minutes on two cores
 	$(BIN)/python -m pytest -n 2 -m "not slow"
