@@ -141,6 +141,13 @@ def _results(plan: Plan, release: Release) -> list[LeakageEntry]:
     ]
     limit = _limited(plan, release)
     limited = [limit] if limit else []
+    limited += [
+        f"`{each.column}` is rounded to a multiple of {each.base}"
+        for step in plan.steps
+        if isinstance(step, Control)
+        for each in step.rounding
+        if each.column in opened
+    ]
     noisy = [f"with noise: {listed(tuple(f'`{name}`' for name in _noised(plan)))}"] if _noised(plan) else []
     whose = "of the groups to which it contributed rows" if release.rows_of == "own" else "of all released groups"
     entries = [

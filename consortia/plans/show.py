@@ -158,7 +158,11 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
 
 def aggregate_text(aggregate: Aggregate) -> str:
     """``sum(x) as total``; what is left out is said."""
-    inner = aggregate.member or aggregate.column
+    inner = aggregate.member or aggregate.column or aggregate.of
+    if aggregate.count:
+        inner = f"{aggregate.count} of {inner}"
+    if aggregate.by:
+        inner = f"{inner} by {aggregate.by}"
     if aggregate.excluding:
         inner = f"{inner} not of {listed(aggregate.excluding)}".lstrip()
     return f"{aggregate.function}({inner}) as {aggregate.name}"

@@ -58,8 +58,9 @@ QUESTIONS = (
     ),
     Question("SELECT SUM(x) AS s FROM t", (), (lambda row: row["x"],), lambda rows: (total(rows, "x"),)),
     Question(
-        "SELECT c, MAX(y) AS m, SUM(y) AS s FROM t GROUP BY c", ("c",), (lambda row: row["y"],),
-        lambda rows: (max(row["y"] for row in rows), total(rows, "y")),
+        "SELECT c, MAX(y) AS m, SUM(y) AS s, COUNT(x) AS n FROM t GROUP BY c", ("c",),
+        (lambda row: row["y"], known("x")),
+        lambda rows: (max(row["y"] for row in rows), total(rows, "y"), sum(row["x"] is not None for row in rows)),
     ),
 )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Plans as text, beside the queries they come from (tests/golden/plans); ``CONSORTIA_GOLDEN=write`` rewrites them.
 
-A second line ``-- obligations: ENTITY ENTITIES MEMBERS`` gives the minimum contributors.
+A second line ``-- obligations: ENTITY ENTITIES MEMBERS`` gives the minimum contributors, and may add ``and all rules on
+magnitudes``.
 """
 
 import os
@@ -13,7 +14,7 @@ from consortia.plans.build import build_plan
 from consortia.plans.cost import Estimate, Opening, StepCost, party_bytes
 from consortia.plans.leakage import leakage_report
 from consortia.plans.model import Plan
-from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
+from consortia.plans.obligations import NO_OBLIGATIONS, DominanceLimit, Obligations
 from consortia.plans.show import show_leakage, show_plan
 from consortia.plans.sql import bind
 from tests.fixtures_catalogue import AS_OF, CATALOGUE, environment
@@ -22,13 +23,19 @@ FOLDER = Path(__file__).parents[2] / "golden" / "plans"
 QUERIES = sorted(FOLDER.glob("*.sql"))
 
 
+MAGNITUDES = {
+    "dominance": (DominanceLimit(largest=2, percent=90),), "p_percent": 10, "zeros_and_full_cells": True, "rounding": 5,
+}  # fmt: skip
+
+
 def plan_of(path: Path) -> Plan:
     text = path.read_text(encoding="utf-8")
-    found = re.search(r"^-- obligations: (\S+) (\d+) (\d+)$", text, re.MULTILINE)
+    found = re.search(r"^-- obligations: (\S+) (\d+) (\d+)( and all rules on magnitudes)?$", text, re.MULTILINE)
     obligations = NO_OBLIGATIONS
     if found:
-        entity, entities, members = found.groups()
-        obligations = Obligations(entity=entity, minimum_entities=int(entities), minimum_members=int(members))
+        entity, entities, members, more = found.groups()
+        rules = MAGNITUDES if more else {}
+        obligations = Obligations(entity=entity, minimum_entities=int(entities), minimum_members=int(members), **rules)
     return build_plan(bind(text, CATALOGUE, AS_OF), environment(), obligations)
 
 
