@@ -201,13 +201,13 @@ def _total_order(keys: Sequence[SortKey], columns: Sequence[Column]) -> list[Sor
 
 
 def _frame(columns: Sequence[Column], rows: Marked, mark: str | None) -> pl.DataFrame:
-    series = [_series(column, [row[column.name] for row, _ in rows]) for column in columns]
+    series = [series_of(column, [row[column.name] for row, _ in rows]) for column in columns]
     if mark is not None:
         series.append(pl.Series(mark, [is_absent for _, is_absent in rows], dtype=pl.Boolean))
     return pl.DataFrame(series)
 
 
-def _series(column: Column, values: Sequence[Value]) -> pl.Series:
+def series_of(column: Column, values: Sequence[Value]) -> pl.Series:
     """The values as the exact polars type of the column."""
     numbers = [value for value in values if value is None or isinstance(value, int)]
     kind = column.type

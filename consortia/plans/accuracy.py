@@ -1,6 +1,7 @@
 """How far noise moves the numbers of a plan: standard deviations and error bars, from the plan alone.
 
-All three computers' parts lie on a released number, so its variance is 1.5 s^2 where s^2 is charged. Beside the noise
+All three computers' parts lie on a released number, so its variance is 1.5 s^2 where s^2 is charged, or the sum of all
+owners' variances where they add it. Beside the noise
 there is what the bounds leave out (rows, cells and amounts beyond them), which depends on the data and is not known.
 """
 
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from consortia.errors import RequestError
 from consortia.plans.expressions import Ref, columns_of
 from consortia.plans.model import Bound, Column, Noise, Plan, Project
-from consortia.plans.noised import Clip, Noised
+from consortia.plans.noised import Clip
 from consortia.plans.wording import decimal_text
 from consortia.trust.sessions import WantedError
 
@@ -37,8 +38,8 @@ class Accuracy:
     clip: tuple[str, str] | None
 
 
-def error_95(variance: int, scale: int = 0) -> Decimal:
-    """Half the length of the 95 % interval of a number with noise of ``variance`` s^2 and so many decimal places."""
+def error_95(variance: Fraction, scale: int = 0) -> Decimal:
+    """Half the length of the 95 % interval of a released number with noise of ``variance`` and so many places."""
     return _DIGITS.plus(_ENOUGH.multiply(_NORMAL_95, _deviation(variance, scale)))
 
 
@@ -61,10 +62,10 @@ def wanted_errors(plan: Plan) -> tuple[WantedError, ...]:
     return next((step.wanted for step in plan.steps if isinstance(step, Noise)), ())
 
 
-def largest_variance(error: Decimal, scale: int) -> int:
-    """The largest s^2 whose error bar, before it is rounded, is at most ``error``."""
-    carried = Fraction(error) * 10**scale / Fraction(_NORMAL_95)
-    return int(carried * carried * 2 / 3)
+def largest_variance(error: Decimal, scale: int) -> Fraction:
+    """The largest variance whose error bar, before it is rounded, is at most ``error``, in squares of carried units."""
+    carried = Fraction(error) * Fraction(int(10**scale)) / Fraction(_NORMAL_95)
+    return carried * carried
 
 
 def accuracies(plan: Plan) -> tuple[Accuracy, ...]:
@@ -73,12 +74,10 @@ def accuracies(plan: Plan) -> tuple[Accuracy, ...]:
     found = []
     for name, column in _outputs(plan).items():
         if column in noised:
-            each, scale = noised[column], columns[column].type.scale
+            variance, scale = noised[column], columns[column].type.scale
             clip = clips.get(column)
             bounds = (decimal_text(clip.lo, scale), decimal_text(clip.hi, scale)) if clip else None
-            found.append(
-                Accuracy(name, _DIGITS.plus(_deviation(each.variance, scale)), error_95(each.variance, scale), bounds)
-            )
+            found.append(Accuracy(name, _DIGITS.plus(_deviation(variance, scale)), error_95(variance, scale), bounds))
     return tuple(found)
 
 
@@ -95,10 +94,14 @@ def computed(plan: Plan) -> Mapping[str, tuple[str, ...]]:
     }
 
 
-def _noise(plan: Plan) -> tuple[dict[str, Noised], dict[str, Column], dict[str, Clip]]:
-    """Noise, column and clip of each noised column, by name."""
+def _noise(plan: Plan) -> tuple[dict[str, Fraction], dict[str, Column], dict[str, Clip]]:
+    """Released variance, column and clip of each noised column, by name."""
     steps = [step for step in plan.steps if isinstance(step, Noise)]
-    noised = {each.column: each for step in steps for each in step.noised}
+    noised: dict[str, Fraction] = {}
+    for step in steps:
+        parts = Fraction(3, 2) if step.at == "shared" else Fraction(1)
+        for each in step.noised:
+            noised[each.column] = noised.get(each.column, Fraction(0)) + parts * each.variance
     columns = {column.name: column for step in steps for column in step.columns}
     clips = {clip.column: clip for step in plan.steps if isinstance(step, Bound) for clip in step.clips}
     return noised, columns, clips
@@ -115,5 +118,6 @@ def _outputs(plan: Plan) -> dict[str, str]:
     }
 
 
-def _deviation(variance: int, scale: int) -> Decimal:
-    return _ENOUGH.scaleb(_ENOUGH.sqrt(_ENOUGH.multiply(Decimal("1.5"), Decimal(variance))), -scale)
+def _deviation(variance: Fraction, scale: int) -> Decimal:
+    whole = _ENOUGH.divide(Decimal(variance.numerator), Decimal(variance.denominator))
+    return _ENOUGH.scaleb(_ENOUGH.sqrt(whole), -scale)

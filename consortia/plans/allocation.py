@@ -6,11 +6,30 @@ Pure: numbers with the squares of their sensitivities, the errors wanted, and wh
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 from consortia.errors import RequestError
 from consortia.plans.accuracy import largest_variance
 from consortia.plans.zcdp import LEAST_VARIANCE, RHO_PARTS, Release, cost, least_variance
 from consortia.trust.sessions import WantedError
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """Where noise is added: ``released`` times s^2 is the variance of a released number, ``copies`` are charged."""
+
+    released: Fraction
+    copies: int
+
+
+ON_SHARES = Mode(Fraction(3, 2), 1)
+"""Three computers' parts of s^2 / 2, of which the two honest ones are charged."""
+
+
+def at_owners(owners: int) -> Mode:
+    """Each owner adds noise of s^2 to its own part."""
+    return Mode(Fraction(owners), owners)
+
 
 REMEDY = "ask for SUM, AVG, COUNT and COUNT(DISTINCT unit) of one table, grouped by columns of few known values"
 
@@ -30,7 +49,9 @@ def unprotected(what: str) -> RequestError:
     return RequestError("plans/noise", f"noise is obliged here, and {what} can't be given it", remedy=REMEDY)
 
 
-def variances(numbers: Sequence[Number], cells: int, rho: int, errors: Sequence[WantedError]) -> Mapping[str, int]:
+def variances(
+    numbers: Sequence[Number], cells: int, rho: int, errors: Sequence[WantedError], mode: Mode
+) -> Mapping[str, int]:
     """s^2 of each number by its column, so that ``cells`` cells of all cost at most ``rho`` parts together.
 
     Raises RequestError ``plans/wanted-error`` for errors that cost more or are of something else, ``plans/noise`` if
@@ -38,16 +59,17 @@ def variances(numbers: Sequence[Number], cells: int, rho: int, errors: Sequence[
     """
     wanted = _wanted(numbers, errors)
     found = {
-        number.column: max(LEAST_VARIANCE, largest_variance(wanted[number.column], number.scale))
+        number.column: max(LEAST_VARIANCE, int(largest_variance(wanted[number.column], number.scale) / mode.released))
         for number in numbers
         if number.column in wanted
     }
-    spent = sum(cost(Release(n.sensitivity, found[n.column], cells)) for n in numbers if n.column in found)
+    named = [number for number in numbers if number.column in found]
+    spent = mode.copies * sum(cost(Release(each.sensitivity, found[each.column], cells)) for each in named)
     if spent > rho:
         raise _too_dear(spent, rho)
     others = [number for number in numbers if number.column not in found]
     for number in others:
-        least = least_variance(number.sensitivity, cells, (rho - spent) // len(others))
+        least = least_variance(number.sensitivity, cells, (rho - spent) // (len(others) * mode.copies))
         if least is None:
             raise unprotected(f"a result of {len(numbers)} numbers within a budget of so little")
         found[number.column] = least

@@ -88,7 +88,7 @@ def build_plan(query: Query, environment: Environment, obligations: Obligations 
     for change in ORDER:
         draft = change(draft)
     choice = choose_engine(environment, [step.owner for step in draft.steps if isinstance(step, Share)])
-    if choice.engine == "shamir" and any(isinstance(step, Noise) for step in draft.steps):
+    if choice.engine == "shamir" and any(isinstance(step, Noise) and step.at == "shared" for step in draft.steps):
         raise unprotected("a plan whose computers may collude")
     return Plan(
         catalogue=environment.catalogue_digest,

@@ -261,7 +261,7 @@ class Bound(_Step):
 
     Input is sorted by (keys, entity). Rows without an entity are dropped. Of an entity that is in more than ``cells``
     groups, so many are kept, drawn at random; 0 keeps all. So a change of one entity's rows, whoever holds them,
-    changes at most ``cells`` rows of the result, and each by no more than its clips.
+    changes at most ``cells`` rows of the result, and each by no more than its clips. At an owner the same of its rows.
     """
 
     kind: Literal["bound"] = "bound"
@@ -277,6 +277,8 @@ class Noise(_Step):
     Every computer adds to each number of ``noised`` a discrete Gaussian of variance s^2 / 2, drawn before the secure
     stage: whoever knows one of the parts still faces s^2. Without keys there is the one group. All rows are valid.
     ``wanted`` are the errors that the submitter asked for.
+
+    At an owner, it draws all the noise of its part itself, of variance s^2, in clear.
 
     With ``selection`` the keys' values are not known beforehand: there are the input's groups, and of them those that
     the selection shows, in front of the others.

@@ -39,7 +39,7 @@ class ClipBounds(Frozen):
 class NoiseTerms(Frozen):
     """Noise on every number of cells: ``rho`` and ``delta`` (in parts, ``plans.zcdp``) are the most that it may cost.
 
-    Without any ``delta`` all values of the keys must be known beforehand.
+    Without any ``delta`` all values of the keys must be known beforehand. ``at_owners``: each owner adds the noise.
     An entity counts in at most ``cells`` cells, with at most ``rows`` rows in each; ``clips`` bound its sums.
     """
 
@@ -47,6 +47,7 @@ class NoiseTerms(Frozen):
     delta: Integer = 0
     cells: int
     rows: int
+    at_owners: bool = False
     clips: tuple[ClipBounds, ...] = ()
 
     def clip(self, table: str, column: str) -> ClipBounds | None:

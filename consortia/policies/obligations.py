@@ -8,7 +8,7 @@ from consortia.policies.accounting import grant_of
 from consortia.policies.rules.base import Case
 from consortia.policies.rules.complementary import lost_suppression
 from consortia.policies.rules.magnitudes import lost_rules, magnitude_obligations
-from consortia.policies.rules.noise import clip_of
+from consortia.policies.rules.noise import LOCAL, clip_of
 from consortia.policies.rules.tables import bound_scope
 
 
@@ -75,6 +75,7 @@ def noise_terms(cases: tuple[Case, ...]) -> NoiseTerms | None:
         delta=min(grant_of(section).per_release.delta for section in sections),
         cells=min(section.cells_per_unit for section in sections),
         rows=min(section.rows_per_cell for section in sections),
+        at_owners=all(section.mechanism == LOCAL for section in sections),
         clips=tuple(
             ClipBounds(table=table, column=name, lo=clip[0], hi=clip[1]) for table, name, clip in found if clip
         ),

@@ -10,10 +10,11 @@ from consortia.parties.data.snapshots import SnapshotStore, StoredSnapshot, tabl
 from consortia.parties.local.database import Limits, open_database
 from consortia.parties.local.definitions import sources_of
 from consortia.parties.local.local_tables import check_local_table
-from consortia.parties.local.statement import chain_of, local_statement, share_step
+from consortia.parties.local.protect import protected
+from consortia.parties.local.statement import chain_after, chain_of, local_statement, share_step
 from consortia.parties.local.unique import check_unique
 from consortia.plans.catalogue import Catalogue
-from consortia.plans.model import Plan, Scan, Share
+from consortia.plans.model import Bound, Plan, Scan, Share
 from consortia.plans.tables import find_table
 from consortia.trust.sessions import SnapshotRoot
 
@@ -55,7 +56,8 @@ def run_local(
     """The rows that the share step shares: exactly its columns in their physical types, sorted by all of them.
 
     ``snapshots`` are the roots that the approval committed to. The result depends on plan, catalogue and snapshots
-    alone: not on the order of rows in them, threads or the process's time zone. Raises OperatorError ``data/...``
+    alone: not on the order of rows in them, threads or the process's time zone; where the owner adds noise, also on
+    that. Raises OperatorError ``data/...``
     (snapshots), ``local/stale-snapshot``, ``local/definition``, ``local/local-table``, ``local/overflow``,
     ``local/memory``, ``local/duplicate-keys``; then nothing was shared.
     """
@@ -70,7 +72,8 @@ def run_local(
         if table is not None and table.definition:
             check_local_table(database, table, catalogue, share.owner)
         frame = database.query(statement, f"the local stage, step {share_step_id}")
-    rows = canonical_frame(frame, share)
+    noise = chain_after(plan, share_step_id, Bound)
+    rows = canonical_frame(protected(frame, noise) if noise else frame, share)
     check_unique(plan, share, rows)
     return rows
 

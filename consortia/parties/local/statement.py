@@ -8,6 +8,7 @@ columns of the share step in their order.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import dropwhile
 
 from sqlglot import exp
 
@@ -26,7 +27,7 @@ from consortia.parties.local.scalars import (
     name,
 )
 from consortia.plans.catalogue import Catalogue
-from consortia.plans.model import Aggregate, AggregateStep, Column, Filter, Plan, Project, Scan, Share, Step
+from consortia.plans.model import Aggregate, AggregateStep, Bound, Column, Filter, Plan, Project, Scan, Share, Step
 from consortia.plans.tables import find_table
 from consortia.plans.types import ColumnType
 
@@ -59,16 +60,27 @@ def chain_of(plan: Plan, step_id: str) -> tuple[Step, ...]:
     return tuple(reversed(steps))
 
 
+def chain_after(plan: Plan, step_id: str, kind: type[Step]) -> tuple[Step, ...]:
+    """The steps of the chain from the first of ``kind`` on; none if there is none."""
+    chain = chain_of(plan, step_id)
+    return tuple(dropwhile(lambda step: not isinstance(step, kind), chain))
+
+
 def local_statement(plan: Plan, step_id: str, catalogue: Catalogue) -> str:
     """The statement whose rows the share step ``step_id`` shares, in the order of its columns.
 
+    Where the owner adds noise: the rows before it, grouped by cell and customer (``protect`` does the rest).
     Raises OperatorError ``local/definition`` for a local table whose SQL is not allowed.
     """
     share = share_step(plan, step_id)
     statement = exp.Select()
     types: Mapping[str, ColumnType] = {}
     before = ""
+    shared = share.columns
     for step in chain_of(plan, step_id):
+        if isinstance(step, Bound):
+            shared = plan.step(step.inputs[0]).columns
+            break
         if isinstance(step, Scan):
             table = find_table(catalogue, step.table)
             if table.definition:
@@ -78,7 +90,7 @@ def local_statement(plan: Plan, step_id: str, catalogue: Catalogue) -> str:
         before = f"{step.id} {step.kind}"
         statement = _with(statement, before, query)
         types = {column.name: column.type for column in step.columns}
-    outputs = [_alias(_physical(column), column.name) for column in share.columns] or [_placeholder()]
+    outputs = [_alias(_physical(column), column.name) for column in shared] or [_placeholder()]
     return str(statement.select(*outputs).from_(_table(before)).sql(dialect="duckdb"))
 
 

@@ -11,45 +11,30 @@ tells nothing. For the same reason sums are of known values or zero, never NULL.
 which costs delta.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import isqrt, prod
 
-from consortia.errors import RequestError
-from consortia.plans.allocation import Number, unprotected, variances
+from consortia.plans.allocation import ON_SHARES, unprotected, variances
 from consortia.plans.draft import Draft
-from consortia.plans.expressions import Ref
 from consortia.plans.local import has_noise
 from consortia.plans.meaning import INT
-from consortia.plans.model import (
-    Aggregate,
-    AggregateStep,
-    Bound,
-    Column,
-    Control,
-    Noise,
-    Project,
-    Release,
-    Share,
-    Step,
+from consortia.plans.model import Aggregate, AggregateStep, Bound, Column, Control, Noise, Release, Share, Step
+from consortia.plans.noised import Noised, Selection
+from consortia.plans.noisy_steps import (
+    MOST_CELLS,
+    MOST_ROWS,
+    Asked,
+    at_recipient,
+    following,
+    numbered,
+    summed_column,
+    widened,
 )
-from consortia.plans.noised import Clip, Noised, Selection
-from consortia.plans.obligations import NoiseTerms
-from consortia.plans.query import QueryAggregate
-from consortia.plans.ranges import infer, magnitude, summed
-from consortia.plans.types import WIDE_FROM, Bounds
-from consortia.plans.variants import with_column, with_columns
+from consortia.plans.passes.noise_at_owners import AtOwners
+from consortia.plans.types import Bounds
+from consortia.plans.variants import with_columns
 from consortia.plans.zcdp import least_threshold, selection_delta
-
-MOST_CELLS = 10_000
-"""The largest public domain over which cells are released."""
-MOST_ROWS = 200_000
-"""The most rows, padding included, of which cells are selected: each gets noise."""
-PARTS = ("sum", "count", "count-rows")
-"""Aggregates that are sums of what each entity has; beside them entities may be counted."""
-_REACH = 12
-"""Standard deviations within which noise is carried; it lies beyond with a probability below 2^-100."""
 
 
 def add_noise(draft: Draft) -> Draft:
@@ -63,29 +48,13 @@ def add_noise(draft: Draft) -> Draft:
     query = draft.query
     if query.relation is not None or query.having is not None or query.limit is not None:
         raise unprotected("a query over several relations, with HAVING, LIMIT, or an order of values")
-    return replace(draft, steps=_numbered(_Noisy(draft, terms).steps()), complete_domain=None)
+    made = AtOwners(draft, terms).steps() if terms.at_owners else _OnShares(draft, terms).steps()
+    return replace(draft, steps=numbered(made), complete_domain=None)
 
 
 @dataclass(frozen=True)
-class _Noisy:
-    """The steps of a draft over one table, with noise."""
-
-    draft: Draft
-    terms: NoiseTerms
-
-    @property
-    def aggregation(self) -> AggregateStep:
-        """The aggregation on shares; there is one."""
-        return next(s for s in self.draft.steps if isinstance(s, AggregateStep) and s.at == "shared")
-
-    @cached_property
-    def cells(self) -> int:
-        """The number of values of the keys, known beforehand or not; 1 without keys."""
-        columns = {column.name: column for column in self.aggregation.columns}
-        found = domain_cells([columns[key] for key in self.aggregation.keys])
-        if found is None:
-            raise unprotected(f"a result by {', '.join(self.aggregation.keys)}")
-        return found
+class _OnShares(Asked):
+    """Noise of all computers, added on shares."""
 
     @cached_property
     def contributors(self) -> str:
@@ -101,55 +70,38 @@ class _Noisy:
         """All steps; the two new ones have ids of their own until they are numbered."""
         made: list[Step] = []
         changed: dict[str, Step] = {}
-        release = next(step for step in self.draft.steps if isinstance(step, Release))
         for step in self.draft.steps:
             if isinstance(step, AggregateStep) and step.at == "shared":
                 bound = self._bound(step, changed[step.inputs[0]])
                 made += [bound, self._aggregated(step, bound)]
             elif isinstance(step, Control):
                 control = with_columns(step, made[-1].columns)
-                made += [control, self._noise(control, release)]
+                made += [control, self._noise(control)]
             elif isinstance(step, Release):
-                made.append(_following(step, made[-1]))
+                made.append(following(step, made[-1]))
             elif step.at == "recipient":
-                made.append(_recipient(step, made[-1]))
+                made.append(at_recipient(step, made[-1]))
             else:
                 made.append(step)
             changed[step.id] = made[-1]
         return made
 
     def _bound(self, aggregation: AggregateStep, below: Step) -> Bound:
-        clips = {made.name: self._clip(made) for made in self.draft.query.aggregates if made.function in PARTS}
         owners = sum(isinstance(step, Share) for step in self.draft.steps)
-        columns = []
-        for column in below.columns:
-            clip = clips.get(column.name)
-            if clip is not None:
-                _check_sum(column, owners)
-                bounds = Bounds(lo=min(0, clip.lo), hi=max(0, clip.hi))
-                columns.append(with_column(column, bounds=bounds, nullable=False))
-            else:
-                columns.append(with_column(column, nullable=column.nullable and column.name != aggregation.entity))
         return Bound(
-            id="bound", inputs=(below.id,), at="shared", rows=below.rows, columns=tuple(columns),
-            keys=aggregation.keys, entity=aggregation.entity, clips=tuple(clips.values()),
+            id="bound", inputs=(below.id,), at="shared", rows=below.rows,
+            columns=self.bounded(below.columns, aggregation.entity, owners),
+            keys=aggregation.keys, entity=aggregation.entity, clips=tuple(self.clips.values()),
             cells=self.terms.cells if self.terms.cells < self.cells else 0,
         )  # fmt: skip
-
-    def _clip(self, aggregate: QueryAggregate) -> Clip:
-        if aggregate.function != "sum":
-            return Clip(column=aggregate.name, lo=0, hi=self.terms.rows)
-        argument = aggregate.argument
-        found = self.terms.clip(self.draft.query.table, argument.column) if isinstance(argument, Ref) else None
-        if found is None:
-            raise unprotected("the sum of something that has no clip bounds")
-        return Clip(column=aggregate.name, lo=found.lo, hi=found.hi)
 
     def _aggregated(self, step: AggregateStep, bound: Bound) -> AggregateStep:
         made = {aggregate.name: aggregate for aggregate in step.aggregates}
         below = {column.name: column for column in bound.columns}
         columns = tuple(
-            below[column.name] if column.name in step.keys else _summed(column, made[column.name], below, bound.rows)
+            below[column.name]
+            if column.name in step.keys
+            else summed_column(column, made[column.name], below, bound.rows)
             for column in step.columns
         )
         aggregates = step.aggregates
@@ -159,16 +111,16 @@ class _Noisy:
         changed = {"inputs": (bound.id,), "columns": columns, "aggregates": aggregates, "unique_per_member": False}
         return step.model_copy(update=changed)
 
-    def _noise(self, control: Step, release: Release) -> Noise:
+    def _noise(self, control: Step) -> Noise:
         aggregation = self.aggregation
-        opened = [c.name for c in release.columns if c.name not in aggregation.keys]
-        counted = [self.contributors] if self.contributors and self.contributors not in opened else []
-        numbers = [self._number(name) for name in (*opened, *counted)]
+        counted = [self.contributors] if self.contributors and self.contributors not in self.opened else []
+        touched = self.terms.cells if self.contributors else min(self.terms.cells, self.cells)
+        numbers = [self.number(name, touched) for name in (*self.opened, *counted)]
         rows = control.rows if self.contributors else self.cells
         if rows > MOST_ROWS:
             raise unprotected(f"a result of up to {rows} cells, more than {MOST_ROWS},")
         errors = self.draft.environment.errors
-        variance = variances(numbers, rows, self.terms.rho, errors)
+        variance = variances(numbers, rows, self.terms.rho, errors, ON_SHARES)
         noised = tuple(
             Noised(column=each.column, sensitivity=each.sensitivity, variance=variance[each.column]) for each in numbers
         )
@@ -177,7 +129,7 @@ class _Noisy:
         return Noise(
             id="noise", inputs=(control.id,), at="shared", rows=rows, keys=aggregation.keys, noised=noised,
             wanted=errors, selection=self._selection(variance) if self.contributors else None,
-            columns=tuple(_widened(column, by_name.get(column.name)) for column in columns),
+            columns=tuple(widened(column, by_name.get(column.name), 2) for column in columns),
         )  # fmt: skip
 
     def _selection(self, variance: Mapping[str, int]) -> Selection:
@@ -187,90 +139,3 @@ class _Noisy:
             raise unprotected("groups whose values nobody knows beforehand")
         delta = selection_delta(minimum, spread, self.terms.cells)
         return Selection(column=self.contributors, minimum=minimum, delta=delta)
-
-    def _number(self, name: str) -> Number:
-        """An opened column, by how much one entity changes it."""
-        cells = self.terms.cells if self.contributors else min(self.terms.cells, self.cells)
-        aggregate = next((made for made in self.draft.query.aggregates if made.name == name), None)
-        if aggregate is None:  # the number of contributors that only the selection reads
-            return Number(name, cells)
-        outputs = tuple(out.name for out in self.draft.query.outputs if out.expression == Ref(column=name))
-        scale = self.draft.group_types[name].scale
-        if aggregate.function == "count-entities":
-            return Number(name, cells, scale, outputs)
-        if aggregate.function not in PARTS:
-            raise unprotected(f"{aggregate.function.upper()}")
-        clip = self._clip(aggregate)
-        return Number(name, cells * max(abs(clip.lo), abs(clip.hi)) ** 2, scale, outputs)
-
-
-def domain_cells(keys: Sequence[Column]) -> int | None:
-    """The number of combinations of the keys' values, NULL included; None where nobody knows them beforehand."""
-    sizes = []
-    for column in keys:
-        found = infer(Ref(column=column.name), {column.name: column})
-        if column.type.kind in ("key", "text") or found.bounds is None:
-            return None
-        sizes.append(found.bounds.hi - found.bounds.lo + 1 + int(column.nullable))
-    return prod(sizes)
-
-
-def _check_sum(column: Column, owners: int) -> None:
-    """An entity's sum over all members must fit before it is clipped."""
-    if column.bounds is None or magnitude(summed(column.bounds, owners)) >= WIDE_FROM:
-        raise _too_large(f"one customer's part of `{column.name}`")
-
-
-def _too_large(what: str) -> RequestError:
-    return RequestError(
-        "plans/capacity",
-        f"{what} can reach 2^62, and noise is added to numbers below it",
-        remedy="narrow the bounds of the column or its max_rows in the catalogue, or the policies' clip bounds",
-    )
-
-
-def _summed(column: Column, aggregate: Aggregate, below: Mapping[str, Column], rows: int) -> Column:
-    part = below[aggregate.column].bounds if aggregate.column else Bounds(lo=0, hi=1)
-    return with_column(column, bounds=None if part is None else summed(part, rows), nullable=False)
-
-
-def _widened(column: Column, noised: Noised | None) -> Column:
-    """The column with room for its noise."""
-    if noised is None or column.bounds is None:
-        return column
-    reach = _REACH * (isqrt(3 * noised.variance // 2) + 1)
-    bounds = Bounds(lo=column.bounds.lo - reach, hi=column.bounds.hi + reach)
-    if magnitude(bounds) >= WIDE_FROM:
-        raise _too_large(f"`{column.name}`")
-    return with_column(column, bounds=bounds)
-
-
-def _kept(step: Step, below: Step) -> tuple[Column, ...]:
-    names = {column.name for column in step.columns}
-    return tuple(column for column in below.columns if column.name in names)
-
-
-def _following(step: Step, below: Step) -> Step:
-    return step.model_copy(update={"inputs": (below.id,), "columns": _kept(step, below), "rows": below.rows})
-
-
-def _recipient(step: Step, below: Step) -> Step:
-    if not isinstance(step, Project):
-        return _following(step, below)
-    inputs = {column.name: column for column in below.columns}
-    found = {named.name: infer(named.expression, inputs) for named in step.expressions}
-    columns = tuple(
-        with_column(column, bounds=None if column.type.kind == "key" else found[column.name].bounds,
-                    nullable=found[column.name].nullable)
-        for column in step.columns
-    )  # fmt: skip
-    return step.model_copy(update={"inputs": (below.id,), "columns": columns, "rows": below.rows})
-
-
-def _numbered(steps: list[Step]) -> tuple[Step, ...]:
-    """The steps as s0, s1, ... in their order."""
-    ids = {step.id: f"s{place}" for place, step in enumerate(steps)}
-    return tuple(
-        step.model_copy(update={"id": ids[step.id], "inputs": tuple(ids[source] for source in step.inputs)})
-        for step in steps
-    )

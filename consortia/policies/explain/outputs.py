@@ -90,9 +90,12 @@ def _noise(cells: CellOutput) -> str:
     if noise == "off":
         return ""
     return (
-        "Every number has random noise, so that nobody can tell from the answers whether one contributor is among them;"
-        " every cell is opened, empty ones too, and none is suppressed by exact counts. One contributor, whichever"
-        f" members hold its rows, counts in at most {_number(noise.cells_per_unit, 'cell')}, drawn at random, with at"
+    at_owners = noise.mechanism == "local-discrete-gaussian"
+    where = "of every owner, before anything is shared" if at_owners else "of three computers, added on shares"
+    whose = "at each member that holds its rows" if at_owners else "whichever members hold its rows"
+        f"Every number has random noise, {where}, so that nobody can tell from the answers whether one contributor is"
+        " among them; every cell is opened, empty ones too, and none is suppressed by exact counts. One contributor,"
+        f" {whose}, counts in at most {_number(noise.cells_per_unit, 'cell')}, drawn at random, with at"
         f" most {_number(noise.rows_per_cell, 'row')} in each, and its sums are clipped."
     )
 

@@ -197,11 +197,14 @@ class Noise(Section):
     Groups whose values nobody knows beforehand are shown from a noisy number of contributors on, if there is a budget
     of delta for it: the probability that a contributor's own group shows.
 
+    ``discrete-gaussian`` is added on shares by the computers; ``local-discrete-gaussian`` by each owner to its own
+    part, which relies on nobody else and takes more noise.
+
     A contributor counts in at most ``cells-per-unit`` cells (drawn at random), with at most ``rows-per-cell`` rows in
     each: fewer take less noise, and leave out more of those that have more.
     """
 
-    mechanism: Literal["discrete-gaussian"] = "discrete-gaussian"
+    mechanism: Literal["discrete-gaussian", "local-discrete-gaussian"] = "discrete-gaussian"
     rho_per_release: Fraction = "1/100"
     rho_per_period: Fraction = "1/10"
     period_days: Annotated[int, Field(ge=1, le=366)] = 90

@@ -26,7 +26,7 @@ from consortia.plans.model import (
     Step,
     Union,
 )
-from consortia.plans.passes.add_noise import MOST_CELLS, MOST_ROWS, domain_cells
+from consortia.plans.noisy_steps import MOST_CELLS, MOST_ROWS, domain_cells
 from consortia.plans.zcdp import selection_delta
 from consortia.policies.accounting import charge_of, grant_of
 from consortia.policies.language.model import CellOutput, Clip
@@ -37,7 +37,7 @@ from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, p
 from consortia.policies.rules.tables import scanned
 
 ASK = "ask for SUM, AVG, COUNT or COUNT(DISTINCT unit) of one table, grouped by columns of few known values"
-PARTS = ("sum", "count", "count-rows")
+LOCAL = "local-discrete-gaussian"
 
 
 def noise(case: Case) -> Iterator[Finding]:
@@ -48,12 +48,11 @@ def noise(case: Case) -> Iterator[Finding]:
         if section is None:
             yield permit("noise", path, "no noise: each row goes to its owner alone")
             continue
-        others = _others(case, output, with_noise=section.noise == "off")
+        others = _others(case, output, _word(section))
         if others:
             yield forbid(
-                "noise", path, f"noise is {_word(section)} here and {'on' if section.noise == 'off' else 'off'} at"
-                f" {listed(others)}: neither way of protecting a cell gives way to the other",
-                "the owners agree on it", step=output.release.id,
+                "noise", path, f"noise is {_word(section)} here and not at {listed(others)}: no way of protecting a"
+                " cell gives way to another", "the owners agree on it", step=output.release.id,
             )  # fmt: skip
         elif section.noise == "off":
             yield from _exact(case, output, path)
@@ -62,16 +61,16 @@ def noise(case: Case) -> Iterator[Finding]:
 
 
 def _word(section: CellOutput) -> str:
-    return "off" if section.noise == "off" else "on"
+    return "off" if section.noise == "off" else section.noise.mechanism
 
 
-def _others(case: Case, output: Output, *, with_noise: bool) -> list[str]:
+def _others(case: Case, output: Output, word: str) -> list[str]:
     """Owners of the plan whose policies say otherwise."""
     found = []
     for owner in set(case.plan.owners()):
         for loaded in case.world.policies_of(owner, case.plan.purpose):
             section = loaded.policy.cell_output(output.kind)
-            if section is not None and (section.noise != "off") == with_noise:
+            if section is not None and _word(section) != word:
                 found.append(owner)
     return found
 
@@ -95,7 +94,8 @@ def _protected(case: Case, output: Output, section: Section, path: Path) -> Iter
     yield from _clips(case, output, groups)
     made = [step for step in case.plan.steps if isinstance(step, Noise)]
     if made:
-        yield from _kept(case, output, groups, section, path)
+        sound = _sound_at_owners if section.mechanism == LOCAL else _sound_on_shares
+        yield from _kept(case, sound(case, output, groups, section), section, path, made[0].id)
     yield permit("noise", path, "every number has noise, and no cell is suppressed by exact counts")
 
 
@@ -113,8 +113,9 @@ def _problems(case: Case, output: Output, groups: AggregateStep, section: Sectio
     if below is None:
         yield "a query over several relations, of ordered or of distinct values", groups.id
     opened = {column.name for column in output.release.columns} - set(groups.keys)
+    able = ("sum",) if section.mechanism == LOCAL else ("sum", "count-entities")
     for aggregate in groups.aggregates:
-        if aggregate.name in opened and (aggregate.function not in ("sum", "count-entities") or aggregate.excluding):
+        if aggregate.name in opened and (aggregate.function not in able or aggregate.excluding):
             yield f"`{aggregate.function}`", groups.id
 
 
@@ -125,7 +126,7 @@ def _unknown(groups: AggregateStep, section: Section) -> Iterator[tuple[str, str
         if domain_cells([columns[key]]) is None:
             yield f"a grouping by `{key}`, whose values nobody knows beforehand,", groups.id
     if _selects(groups):
-        if section.delta_per_release == "off":
+        if section.delta_per_release == "off" or section.mechanism == LOCAL:
             yield f"a result of {_cells(groups)} cells, more than {MOST_CELLS}, without delta-per-release", groups.id
         elif groups.rows > MOST_ROWS:
             yield f"a result of up to {groups.rows} cells, more than {MOST_ROWS},", groups.id
@@ -175,13 +176,24 @@ def _summed(case: Case, groups: AggregateStep) -> Iterator[tuple[str, tuple[str,
     """The sums of columns by name, with table and column of what is summed ("" for something computed)."""
     below = _rows(case.plan, groups)
     share = case.plan.step(below.inputs[0]) if below is not None else None
-    local = case.plan.step(share.inputs[0]) if share is not None else None
-    if share is None or not isinstance(local, AggregateStep):
+    local = _first_aggregation(case.plan, share) if share is not None else None
+    if local is None:
         return
-    table = scanned(case.plan, share.inputs[0]).table
+    table = scanned(case.plan, local.id).table
     for part in local.aggregates:
         if part.function == "sum":
             yield part.name, (table, _source(case.plan, local, part))
+
+
+def _first_aggregation(plan: Plan, step: Step) -> AggregateStep | None:
+    """The aggregation of an owner's chain that stands next to the scan."""
+    found = None
+    for _ in plan.steps:  # a malformed plan may go round in circles
+        if len(step.inputs) != 1:
+            break
+        step = plan.step(step.inputs[0])
+        found = step if isinstance(step, AggregateStep) else found
+    return found
 
 
 def _source(plan: Plan, local: AggregateStep, part: Aggregate) -> str:
@@ -212,27 +224,49 @@ def clip_of(case: Case, table: str, column: str) -> tuple[int, int] | None:
 # --- the final plan -------------------------------------------------------------------------------------
 
 
-def _kept(case: Case, output: Output, groups: AggregateStep, section: Section, path: Path) -> Iterator[Finding]:
+def _kept(case: Case, sound: bool, section: Section, path: Path, step: str) -> Iterator[Finding]:
     """A plan with noise opens nothing without it, bounds each entity as it says, and costs no more than is granted."""
+    if not sound:
+        yield forbid("noise", path, "the plan's noise is not what the plan says it is", "plan it again", step=step)
+    elif not charge_of(case.plan).within(grant_of(section).per_release):
+        yield forbid(
+            "noise", path, f"the release costs more than rho {section.rho_per_release} and delta"
+            f" {section.delta_per_release}", "ask for a larger error", step=step,
+        )  # fmt: skip
+
+
+def _sound_on_shares(case: Case, output: Output, groups: AggregateStep, section: Section) -> bool:
     made = case.plan.step(output.release.inputs[0])
     numbers = {column.name for column in output.release.columns} - set(groups.keys)
-    sound = (
+    return (
         isinstance(made, Noise)
         and isinstance(case.plan.step(made.inputs[0]), Control)
         and numbers | _counted(made) == {each.column for each in made.noised}
         and _shows(made, groups)
         and all(each.sensitivity >= _change(case, made, groups, each.column, section) for each in made.noised)
     )
-    if not sound:
-        yield forbid("noise", path, "the plan's noise is not what the plan says it is", "plan it again", step=made.id)
-        return
-    limit = grant_of(section).per_release
-    if not charge_of(case.plan).within(limit):
-        yield forbid(
-            "noise", path, f"the release costs more than rho {section.rho_per_release} and delta"
-            f" {section.delta_per_release}",
-            "ask for a larger error", step=made.id,
-        )  # fmt: skip
+
+
+def _sound_at_owners(case: Case, output: Output, groups: AggregateStep, section: Section) -> bool:
+    """Every owner's part goes through bounds, sums and noise of its own, and nothing but these is added up."""
+    rows = _rows(case.plan, groups)
+    numbers = {column.name for column in output.release.columns} - set(groups.keys)
+    if rows is None or numbers != {each.name for each in groups.aggregates}:
+        return False
+    if any(each.function != "sum" or each.column != each.name for each in groups.aggregates):
+        return False
+    for source in rows.inputs:
+        made = case.plan.step(case.plan.step(source).inputs[0])
+        if not isinstance(made, Noise) or made.rows != _cells(groups) or made.selection is not None:
+            return False
+        sums = case.plan.step(made.inputs[0])
+        if not isinstance(sums, AggregateStep) or sums.keys != groups.keys:
+            return False
+        if numbers != {each.column for each in made.noised}:
+            return False
+        if any(each.sensitivity < _change(case, made, sums, each.column, section) for each in made.noised):
+            return False
+    return True
 
 
 def _selects(groups: AggregateStep) -> bool:
@@ -261,14 +295,16 @@ def _shows(made: Noise, groups: AggregateStep) -> bool:
 
 
 def _change(case: Case, made: Noise, groups: AggregateStep, name: str, section: Section) -> float:
-    """By how much one entity changes a column, squared; infinite if nothing in the plan bounds it by this policy."""
+    """By how much one entity changes a column, squared; infinite if nothing in the plan bounds it by this policy.
+
+    ``groups`` is the aggregation behind the bounds: on shares, or an owner's own.
+    """
     bound = case.plan.step(groups.inputs[0])
     unit = case.world.privacy_units(case.plan.purpose)
-    share = _rows(case.plan, groups)
-    if not isinstance(bound, Bound) or share is None:
+    if not isinstance(bound, Bound):
         return float("inf")
-    table = scanned(case.plan, case.plan.step(share.inputs[0]).inputs[0]).table
-    of_unit = bound.entity == groups.entity == unit.get(table, "")
+    table = _table(case.plan, bound)
+    of_unit = bound.entity == unit.get(table, "") and groups.entity in ("", bound.entity)
     if bound.keys != groups.keys or not of_unit or not 0 <= bound.cells <= section.cells_per_unit:
         return float("inf")
     cells = bound.cells or (made.rows if made.selection is None else _cells(groups) or 0)
@@ -280,18 +316,39 @@ def _change(case: Case, made: Noise, groups: AggregateStep, name: str, section: 
     clip = next((each for each in bound.clips if each.column == aggregate.column), None)
     if clip is None:
         return float("inf")
-    granted = _granted(case, groups, name, section)
+    granted = _granted(case, bound, aggregate.column, section)
     if granted is None or not granted[0] <= clip.lo <= clip.hi <= granted[1]:
         return float("inf")
     return cells * max(abs(clip.lo), abs(clip.hi)) ** 2
 
 
-def _granted(case: Case, groups: AggregateStep, name: str, section: Section) -> tuple[int, int] | None:
+def _granted(case: Case, bound: Bound, part: str, section: Section) -> tuple[int, int] | None:
     """The widest bounds of a part that this policy allows."""
-    sums = dict(_summed(case, groups))
-    if name in sums:
-        return clip_of(case, *sums[name])
-    return 0, section.rows_per_cell
+    source = dict(_parts(case.plan, bound)).get(part)
+    return (0, section.rows_per_cell) if source is None else clip_of(case, *source)
+
+
+def _table(plan: Plan, step: Step) -> str:
+    """The one table whose rows reach a step; "" if they are of several."""
+    found = {scanned(plan, leaf.id).table for leaf in _leaves(plan, step)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _leaves(plan: Plan, step: Step) -> list[AggregateStep]:
+    """The owners' aggregations by cell and entity that a bound step reads."""
+    if isinstance(step, AggregateStep):
+        return [step]
+    return [leaf for source in step.inputs for leaf in _leaves(plan, plan.step(source))]
+
+
+def _parts(plan: Plan, bound: Bound) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The parts that are sums of a column, with table and column ("" for something computed)."""
+    local = next(iter(_leaves(plan, bound)), None)
+    if local is not None:
+        table = scanned(plan, local.id).table
+        for part in local.aggregates:
+            if part.function == "sum":
+                yield part.name, (table, _source(plan, local, part))
 
 
 def _cells(groups: AggregateStep) -> int | None:

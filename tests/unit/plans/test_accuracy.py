@@ -2,6 +2,7 @@
 
 import random
 from decimal import Decimal
+from fractions import Fraction
 
 from consortia.client.noise import noise_dict, noise_lines
 from consortia.execution.noise import drawn
@@ -21,14 +22,14 @@ def test_nineteen_of_twenty_draws_lie_within_the_error_bar() -> None:
         for place, each in enumerate(step.noised):
             sums = sum(parts[key][place].view("int64") for key in parts)
             total += len(sums)
-            inside += sum(abs(int(value)) <= error_95(each.variance) for value in sums)
+            inside += sum(abs(int(value)) <= error_95(Fraction(3 * each.variance, 2)) for value in sums)
     assert 0.935 < inside / total < 0.975  # 95 % and what whole numbers and rounding up add, of 3,000 draws
 
 
 def test_an_error_bar_is_rounded_up_and_scaled_like_the_number() -> None:
-    assert error_95(4) == Decimal("4.81")  # 1.96 * sqrt(6) = 4.801
-    assert error_95(4 * 10**12) == Decimal("4.81E+6")
-    assert error_95(4 * 10**12, scale=2) == Decimal("4.81E+4")
+    assert error_95(Fraction(6)) == Decimal("4.81")  # 1.96 * sqrt(6) = 4.801
+    assert error_95(Fraction(6 * 10**12)) == Decimal("4.81E+6")
+    assert error_95(Fraction(6 * 10**12), scale=2) == Decimal("4.81E+4")
 
 
 def test_outputs_are_named_as_the_query_names_them() -> None:

@@ -250,8 +250,7 @@ def of_noise(kind: str) -> dict[str, tuple[Callable[[], str], str]]:
     path = f"outputs.{kind}.noise"
     return {
         path: (lambda: str("NoiseTerms" in terms(kind)), "True"),
-        f"{path}.mechanism": (
-            lambda: answer(changed(path, {"mechanism": "laplace"}), COUNT_QUERY), "policies/schema"),
+        f"{path}.mechanism": (lambda: terms(kind, mechanism="local-discrete-gaussian"), "at_owners=True"),
         f"{path}.rho-per-release": (lambda: terms(kind, rho_per_release="1/20"), "NoiseTerms(rho=50000000"),
         f"{path}.cells-per-unit": (lambda: terms(kind, cells_per_unit=7), "cells=7"),
         f"{path}.rows-per-cell": (lambda: terms(kind, rows_per_cell=3), "rows=3"),

@@ -145,6 +145,48 @@ def test_a_final_plan_that_selects_below_its_threshold_is_denied() -> None:
         assert "noise" in {reason.rule for _, reason in denials}
 
 
+SUMS = "SELECT country, SUM(amount_minor) AS total, COUNT(*) AS k FROM deposits WHERE currency = 'EUR' GROUP BY country"
+LOCAL = (noise(mechanism="local-discrete-gaussian"), clip(-100, 50_000))
+
+
+def test_noise_at_the_owners_is_bounded_and_charged_for_all_of_them() -> None:
+    world = world_of(a=LOCAL, b=LOCAL, c=LOCAL)
+    plan = compiled(SUMS, world).plan
+    places = [each.at for each in plan.steps if isinstance(each, Noise)]
+    assert places == [f"owner:{owner}" for owner in fixtures.BANKS]
+    assert RHO_PARTS // 11 < charge_of(plan).rho <= RHO_PARTS // 10
+    assert not any(each.at == "shared" for each in plan.steps if isinstance(each, Bound))
+    found = compiled(QUERY, world)
+    assert {reason.rule for _, reason in found.decision.denials()} == {"noise"}  # it counts contributors
+    mixed = compiled(SUMS, world_of(a=LOCAL, c=LOCAL))
+    assert {reason.rule for _, reason in mixed.decision.denials()} == {"noise"}
+
+
+def test_a_final_plan_whose_owners_protect_less_is_denied() -> None:
+    world = world_of(a=LOCAL, b=LOCAL, c=LOCAL)
+    plan = compiled(SUMS, world).plan
+    made, bound = step(plan, Noise), step(plan, Bound)
+    less = tuple(each.model_copy(update={"variance": each.variance // 2}) for each in made.noised)
+    narrow = tuple(each.model_copy(update={"sensitivity": each.sensitivity - 1}) for each in made.noised)
+    wide = tuple(each.model_copy(update={"hi": each.hi * 2}) for each in bound.clips)
+
+    def changed(old: object, **changes: object) -> Plan:
+        steps = tuple(each.model_copy(update=changes) if each is old else each for each in plan.steps)
+        return plan.model_copy(update={"steps": steps})
+
+    unprotected = next(each for each in plan.steps if each.kind == "share")
+    for tampering in (
+        changed(made, noised=less),
+        changed(made, noised=narrow),
+        changed(made, noised=()),
+        changed(bound, clips=wide),
+        changed(bound, cells=0),
+        changed(bound, entity="country"),
+        changed(unprotected, inputs=made.inputs),
+    ):
+        assert "noise" in {reason.rule for _, reason in decide(tampering, world, NOW).denials()}
+
+
 def test_the_nearest_query_that_passes_passes() -> None:
     suggestion = compiled(f"{QUERY} HAVING SUM(amount_minor) > 5").suggestion
     if suggestion is not None:
