@@ -16,7 +16,7 @@ __all__ = ["PAGE", "WIDTH", "Sentence", "explain", "sentences"]
 
 
 def explain(loaded: LoadedPolicy) -> str:
-    """The page as text, lines of at most 100 characters, ending in a line feed."""
+    """The page as text, lines of at most WIDTH characters, ending in a line feed."""
     identity = loaded.policy.identity
     title = f"Policy {identity.id}, version {identity.version}, of {identity.owner} in {identity.consortium}"
     return laid_out([title, f"fingerprint {short(loaded.digest)}"], sentences(loaded))

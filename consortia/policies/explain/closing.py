@@ -64,12 +64,12 @@ def of_stops(policy: Policy) -> Iterator[Sentence]:
     )
     yield Sentence(
         section,
-        "One changed byte of the file voids both signatures, and an unsigned policy permits nothing.",
+        "One changed byte of the file voids the signatures, and an unsigned policy permits nothing.",
         "four-eyes",
     )
     yield Sentence(
         section,
-        f"The node of {policy.identity.owner} decides every query itself, before anything is shared; its no is final.",
+        f"The node of {policy.identity.owner} decides every query itself before it shares anything; its no is final.",
         "ownership",
     )
 

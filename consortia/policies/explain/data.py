@@ -10,7 +10,7 @@ OPERATION_WORDS = {
     "filter": "select rows by",
     "group": "open as groups",
     "count": "count values of",
-    "sum": "sum (and, where rows may be counted, average)",
+    "sum": "sum (where rows may be counted, average)",
     "compare": "compare, unopened, totals of",
     "alert": "open to the members that hold the row",
     "score": "open numbers per customer made from",
@@ -36,9 +36,9 @@ def of_data(policy: Policy) -> Iterator[Sentence]:
     section = "What may be done with the data"
     for name, table in policy.data.tables.items():
         scope = table.rows.strip()
-        rows = "All rows take part." if scope == ALL_ROWS else f"Only rows take part where: {' '.join(scope.split())}."
+        rows = "All rows." if scope == ALL_ROWS else f"Only rows where {' '.join(scope.split())}."
         yield Sentence(section, rows, "row-scope", name)
-        yield Sentence(section, f"Contributors are distinct {table.privacy_unit}.", "privacy-unit", name)
+        yield Sentence(section, f"Contributors: distinct {table.privacy_unit}.", "privacy-unit", name)
         yield Sentence(section, _operations(table), "operations", name)
     probed = [name for name, table in policy.data.tables.items() if _compares(table)]
     if probed:
@@ -59,7 +59,7 @@ def _operations(table: PolicyTable) -> str:
         granted.append("open numbers of rows or members beside an alert")
     unused = [column for column, entry in table.columns.items() if not entry.operations]
     never = f" Never used: {', '.join(unused)}." if unused else ""
-    return f"A query may {'; '.join(granted) or 'do nothing'}.{never}"
+    return f"Queries may {'; '.join(granted) or 'do nothing'}.{never}"
 
 
 def _compares(table: PolicyTable) -> bool:

@@ -30,7 +30,7 @@ def of_ground(policy: Policy) -> Iterator[Sentence]:
     yield Sentence(section, f"The owner reviews it by {day(dates.review)}.", "", "This policy")
     yield Sentence(
         section,
-        f"{identity.author} wrote it; two officers of {identity.owner}, neither of them the author, must sign it.",
+        f"{identity.author} wrote it; two officers of {identity.owner}, neither of them the author, must sign.",
         "four-eyes",
         "This policy",
     )
@@ -58,8 +58,8 @@ def of_parties(policy: Policy) -> Iterator[Sentence]:
     )
     yield Sentence(section, pooled, "collusion")
     floor = (
-        "Only signatures that hold against quantum computers"
+        "suites that hold against quantum computers"
         if parties.signatures == "post-quantum"
-        else "Signatures of any suite of the consortium"
+        else "any suite of the consortium"
     )
-    yield Sentence(section, f"{floor} are accepted from all who take part.", "cryptography")
+    yield Sentence(section, f"All who take part sign with {floor}.", "cryptography")

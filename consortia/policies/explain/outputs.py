@@ -26,7 +26,7 @@ def _minimum_entities(cells: CellOutput) -> str:
         return ""
     return (
         f"A cell is opened only if it holds at least {cells.minimum_entities} contributors of members other than the"
-        " recipient's own; otherwise the recipient learns that it is suppressed, and no more."
+        " recipient's; otherwise it is called suppressed, and no more is said."
     )
 
 
@@ -89,10 +89,10 @@ def _noise(cells: CellOutput) -> str:
     noise = cells.noise
     if noise == "off":
         return ""
-    return (
     at_owners = noise.mechanism == "local-discrete-gaussian"
     where = "of every owner, before anything is shared" if at_owners else "of three computers, added on shares"
     whose = "at each member that holds its rows" if at_owners else "whichever members hold its rows"
+    return (
         f"Every number has random noise, {where}, so that nobody can tell from the answers whether one contributor is"
         " among them; every cell is opened, empty ones too, and none is suppressed by exact counts. One contributor,"
         f" {whose}, counts in at most {_number(noise.cells_per_unit, 'cell')}, drawn at random, with at"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
-WIDTH = 100
+WIDTH = 104
 PAGE = 78
-"""Lines of a page: A4 with margins of a centimetre, in type of 8.5 points. A test holds examples to it."""
+"""Columns and lines of a page: A4 with margins of a centimetre, type of 8.5 points. A test holds examples to it."""
 KINDS = {
     "alert": "alerts",
     "score": "scores",
@@ -31,7 +31,7 @@ class Sentence:
 
 
 def laid_out(title: Iterable[str], sentences: Iterable[Sentence]) -> str:
-    """The page as text, lines of at most 100 characters, ending in a line feed."""
+    """The page as text, lines of at most WIDTH characters, ending in a line feed."""
     lines = list(title)
     for section, stated in groupby(sentences, lambda sentence: sentence.section):
         lines += ["", section]

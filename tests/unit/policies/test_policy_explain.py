@@ -128,7 +128,7 @@ QUESTIONS = {
     "who signs": ("author: dora@bank-a", "author: eva@bank-a", "eva@bank-a wrote it; two officers of bank-a"),
     "who may ask": ("submit: [bank-a, bank-b]", "submit: [ana@bank-a]", "may be asked by ana@bank-a."),
     "who computes": ("[bank-a, bank-b, bank-c]", "[bank-a, bank-c, bank-d]", "may run at bank-a, bank-c and bank-d."),
-    "which rows": ("rows: all", "rows: country = 'DE'", "Only rows take part where: country = 'DE'."),
+    "which rows": ("rows: all", "rows: country = 'DE'", "Only rows where country = 'DE'."),
     "what is never used": ("{class: quasi, operations: [filter]}", "{class: quasi, operations: []}", "Never used: ts."),
     "who learns what": ("recipients: [bank-a, bank-b]", "recipients: [bank-b]", "if that is analysts of bank-b;"),
     "smallest group": ("minimum-entities: 10", "minimum-entities: 25", "at least 25 contributors"),
