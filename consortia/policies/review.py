@@ -18,6 +18,11 @@ def reviewed_outputs(policy: Policy, plan: Plan) -> tuple[str, ...]:
     return tuple(sorted({output.kind for output in flow_of(plan).outputs if _is_reviewed(policy, output.kind)}))
 
 
+def may_review(policy: Policy) -> bool:
+    """Whether there is a kind of output that ``policy`` lets nobody receive unreviewed."""
+    return any(_is_reviewed(policy, kind) for kind in type(policy.outputs).model_fields)
+
+
 def reviewers(plan: Plan, world: PolicyWorld) -> tuple[str, ...]:
     """The owners of ``plan`` whose officers review it, sorted."""
     return tuple(

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from consortia.cli.output import table
 from consortia.plans.catalogue import Catalogue
-from consortia.policies.changes.flips import Comparison, Flip, Said
+from consortia.policies.changes.flips import PASSING, Comparison, Flip
 from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
 from consortia.trust.exchange import Believer
@@ -41,8 +41,8 @@ def flips_value(found: Comparison) -> dict[str, Any]:
                 "source": flip.asked.source,
                 "before": flip.before.verdict,
                 "after": flip.after.verdict,
-                "rule": _denial(flip).rule,
-                "reason": _denial(flip).text,
+                "rule": flip.stricter.rule,
+                "reason": flip.stricter.text,
                 "all_permit": flip.after.all_permit,
             }
             for flip in found.flips
@@ -52,13 +52,13 @@ def flips_value(found: Comparison) -> dict[str, Any]:
 
 def flips_text(found: Comparison) -> Iterator[RenderableType]:
     """How many verdicts flip, in one sentence, and the first of them."""
-    permitted = sum(flip.after.verdict == "permit" for flip in found.flips)
-    denied = sum(flip.before.verdict == "permit" for flip in found.flips)
-    others = f"; {found.other_plan} permitted under other conditions" if found.other_plan else ""
-    yield Text(
-        f"{found.compared} queries tried: {permitted} permitted that were not,"
-        f" {denied} no longer permitted that were{others}"
-    )
+    more = sum(flip.before.verdict not in PASSING and flip.after.verdict in PASSING for flip in found.flips)
+    fewer = sum(flip.before.verdict in PASSING and flip.after.verdict not in PASSING for flip in found.flips)
+    held = sum(flip.after.verdict == "hold" for flip in found.flips)
+    counts = [f"{more} permitted that were not", f"{fewer} no longer permitted that were"]
+    counts += [f"{held} held for review"] if held else []
+    counts += [f"{found.other_plan} permitted under other conditions"] if found.other_plan else []
+    yield Text(f"{found.compared} queries tried: {', '.join(counts)}")
     if found.flips:
         yield table(("verdict", "query", "asked by", "from", "why not"), map(_row, found.flips[:MOST_SHOWN]))
     if len(found.flips) > MOST_SHOWN:
@@ -66,16 +66,11 @@ def flips_text(found: Comparison) -> Iterator[RenderableType]:
 
 
 def _row(flip: Flip) -> tuple[str, ...]:
-    denial = _denial(flip)
+    why = flip.stricter
     return (
         f"{flip.before.verdict} -> {flip.after.verdict}",
         " ".join(flip.asked.question.sql.split()),
         flip.asked.question.submitter,
         flip.asked.source,
-        f"{denial.text} (rule {denial.rule})" if denial.rule else denial.text,
+        f"{why.text} (rule {why.rule})" if why.rule else why.text,
     )
-
-
-def _denial(flip: Flip) -> Said:
-    """The side that does not permit."""
-    return flip.after if flip.before.verdict == "permit" else flip.before

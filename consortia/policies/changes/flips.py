@@ -5,7 +5,7 @@ verdict counts; whether all owners permit stands beside it. Dates make no flip: 
 it is valid (that it is valid at another time is a change of words).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -13,9 +13,14 @@ from typing import Literal
 from consortia.policies.changes.generated import generated
 from consortia.policies.examples import questions as example_questions
 from consortia.policies.language.parse import LoadedPolicy
-from consortia.policies.questions import Answer, Question, verdict_on
+from consortia.policies.questions import Answer, Question, answer, verdict_on
+from consortia.policies.review import may_review, reviewed_outputs
 from consortia.policies.rules.standing import interval
 from consortia.policies.world import PolicyWorld
+
+Verdict = Literal["permit", "hold", "deny", "refused", "not-asked"]
+STRICTNESS: Mapping[Verdict, int] = {"permit": 0, "hold": 1, "not-asked": 2, "deny": 3, "refused": 4}
+PASSING: frozenset[Verdict] = frozenset(("permit", "hold"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,11 @@ class Asked:
 class Said:
     """What one version says. ``text`` is the first reason of a denial, or why the query can't be planned.
 
-    ``verdict`` is the owner's: ``refused`` is said of a query that can't be planned, ``not-asked`` of one that reads no
-    table of the owner. ``all_permit``: it would run.
+    ``verdict`` is the owner's: ``hold`` is a permit that waits for an officer's review, ``refused`` is said of a query
+    that can't be planned, ``not-asked`` of one that reads no table of the owner. ``all_permit``: it would run.
     """
 
-    verdict: Literal["permit", "hold", "deny", "refused", "not-asked"]
+    verdict: Verdict
     rule: str = ""
     text: str = ""
     all_permit: bool = False
@@ -47,6 +52,11 @@ class Flip:
     asked: Asked
     before: Said
     after: Said
+
+    @property
+    def stricter(self) -> Said:
+        """The side that permits less: its text says why."""
+        return max(self.before, self.after, key=lambda side: STRICTNESS[side.verdict])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,7 @@ def compare(asked: Iterable[Asked], old: LoadedPolicy, new: LoadedPolicy, world:
     count = other_plan = 0
     for one in asked:
         given = _answer(one.question, old, before), _answer(one.question, new, after)
-        first, second = said(given[0], old), said(given[1], new)
+        first, second = _reviewed(one, given[0], old, before), _reviewed(one, given[1], new, after)
         if first.verdict == second.verdict == "not-asked":
             continue
         count += 1
@@ -129,6 +139,20 @@ def valid_time(loaded: LoadedPolicy, at: datetime) -> datetime:
     """``at``, or the nearest time at which the policy is valid."""
     begin, end = interval(loaded.policy.validity)
     return max(begin, min(at, end - timedelta(seconds=1)))
+
+
+def _reviewed(one: Asked, given: Answer, loaded: LoadedPolicy, world: PolicyWorld) -> Said:
+    """What the owner says: a permit that an officer must review first is a hold."""
+    found = said(given, loaded)
+    if found.verdict != "permit" or given.plan is None or not may_review(loaded.policy):
+        return found
+    # Templates are named by their final plans, which there are only if all owners permit.
+    at = valid_time(loaded, one.question.at)
+    plan = answer(replace(one.question, at=at), world).plan if found.all_permit else given.plan
+    kinds = () if plan is None else reviewed_outputs(loaded.policy, plan)
+    if not kinds:
+        return found
+    return replace(found, verdict="hold", rule="human-review", text=f"an officer reviews it first ({', '.join(kinds)})")
 
 
 def _answer(question: Question, loaded: LoadedPolicy, world: PolicyWorld) -> Answer:

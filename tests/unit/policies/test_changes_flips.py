@@ -7,12 +7,13 @@ import pytest
 
 from consortia.plans.build import build_plan
 from consortia.plans.sql import bind
-from consortia.policies.changes.flips import Asked, asked_by, compare, once, valid_time
+from consortia.policies.changes.flips import Asked, asked_by, compare, once, valid_time, with_policy
 from consortia.policies.changes.generated import generated
 from consortia.policies.compiling import environment_of
 from consortia.policies.language.parse import LoadedPolicy, parse_policy
 from consortia.policies.lineage import flow_of
-from consortia.policies.questions import Question
+from consortia.policies.questions import Question, answer
+from consortia.policies.templates import template_digest
 from consortia.policies.world import PolicyWorld
 from tests.fixtures_catalogue import PURPOSE, STATISTICS, STRUCTURING
 from tests.policies_world import GENEROUS, NOW, SCORE_QUERY, generous_world, loaded, make_world, policy_text
@@ -52,6 +53,23 @@ def test_a_permit_under_other_conditions_is_counted() -> None:
     stricter = loaded("bank-a", ("minimum-entities: 10", "minimum-entities: 12"))
     found = compare(asked(STATISTICS, STRUCTURING), loaded(), stricter, make_world())
     assert (found.compared, found.flips, found.other_plan) == (2, (), 1)
+
+
+def test_a_review_that_is_demanded_turns_permits_into_holds_but_for_templates() -> None:
+    cells = ("differencing: off\n    human-review: off", "differencing: off\n    human-review: required")
+    review = loaded("bank-a", cells)
+    [flip] = compare(asked(STATISTICS, STRUCTURING), loaded(), review, make_world()).flips
+    assert (flip.asked.question.sql, flip.before.verdict, flip.after.verdict) == (STATISTICS, "permit", "hold")
+    assert (flip.stricter, flip.after.rule) == (flip.after, "human-review")
+    plan = answer(flip.asked.question, with_policy(make_world(), review)).plan
+    assert plan is not None
+    listed = f"templates-without-review: [{{name: monthly, plan: {template_digest(plan)}}}]"
+    template = loaded("bank-a", cells, ("templates-without-review: off", listed))
+    assert compare(asked(STATISTICS), loaded(), template, make_world()).flips == ()
+    denying = loaded("bank-a", ("country: {class: quasi, operations: [filter, group]}",
+                                "country: {class: quasi, operations: [filter]}"))  # fmt: skip
+    [worse] = compare(asked(STATISTICS), review, denying, make_world()).flips
+    assert (worse.before.verdict, worse.after.verdict, worse.stricter.rule) == ("hold", "deny", "operations")
 
 
 def test_dates_make_no_flip() -> None:
