@@ -8,9 +8,10 @@ from typing import Annotated
 import structlog
 import typer
 
+from consortia.cli.audit.home_store import node_store
 from consortia.cli.logs import configure_logs
-from consortia.cli.options import PassphraseOption
-from consortia.cli.output import JsonOption, emit, examples
+from consortia.cli.options import HomeOption, PassphraseOption
+from consortia.cli.output import JsonOption, emit, examples, table
 from consortia.control.diagnosis import split_endpoint
 from consortia.control.health import HealthServer
 from consortia.parties.config import read_config
@@ -18,6 +19,7 @@ from consortia.parties.node import PartyNode
 from consortia.parties.shamir.run import Place
 from consortia.parties.workshop import Workshop
 from consortia.protocols.kernels.__main__ import compile_all
+from consortia.trust.documents import instant_text
 from consortia.trust.home import Home
 from consortia.trust.keyfiles import read_passphrase
 
@@ -28,9 +30,35 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _root() -> None:
-    pass
+@app.command(
+    epilog=examples("consortia party results --home ./bank-a", "consortia party results --home ./bank-a --json")
+)
+def results(home: HomeOption = None, json: JsonOption = False) -> None:
+    """List the stored results whose time is limited by owners' policies, and when the node deletes them."""
+    with node_store(home) as store, store.begin() as transaction:
+        clocks = store.retention.clocks(transaction)
+    emit(
+        {
+            "results": [
+                {
+                    "session": clock.session,
+                    "output": clock.step,
+                    "days": clock.days,
+                    "until": instant_text(clock.until),
+                    "deleted": clock.deleted,
+                }
+                for clock in clocks
+            ]
+        },
+        table(
+            ("session", "output", "days", "kept until", ""),
+            [
+                (clock.session, clock.step, str(clock.days), instant_text(clock.until), "deleted" * clock.deleted)
+                for clock in clocks
+            ],
+        ),
+        json=json,
+    )
 
 
 @app.command(

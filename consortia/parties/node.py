@@ -37,6 +37,7 @@ from consortia.parties.tools import Tools
 from consortia.parties.transport.mesh import Listener
 from consortia.parties.work import Work
 from consortia.trust.certificates import Identity, check_certificate
+from consortia.trust.documents import instant_text
 from consortia.trust.envelope import Envelope
 from consortia.trust.home import Home
 from consortia.trust.keys import PublicKey, short
@@ -284,6 +285,7 @@ class PartyNode:
         request = check_request(envelope, ResultsRequest, "analyst", self.member, tools.work.documents().trusted, now)
         with self._store.begin() as transaction:
             stored = self._store.results(transaction, request.session)
+            self._refuse_deleted(transaction, request.session)
             if not stored or request.session != session:
                 phase = self._store.phase(transaction, request.session)
                 raise RequestError(
@@ -308,6 +310,17 @@ class PartyNode:
             signer=tools.signer,
             piece_bytes=tools.limits.control.piece_bytes,
         )
+
+    def _refuse_deleted(self, transaction: Connection, session: str) -> None:
+        clocks = [clock for clock in self._store.retention.clocks(transaction, session) if clock.deleted]
+        if clocks:
+            raise RequestError(
+                "parties/result-deleted",
+                f"owners' policies let `{self.member}` keep the result until {instant_text(clocks[0].until)}, "
+                "and its node has deleted it",
+                place=f"session {session}",
+                remedy="run the analysis again",
+            )
 
     def _sealed_holds(self, envelope: Envelope) -> list[ResultsAnswer]:
         tools = self._tools
@@ -356,6 +369,7 @@ class PartyNode:
     def _recover(self) -> None:
         now = self._clock()
         check_mark(self._store, now)
+        self._store.delete_due_results(now)
         with self._store.begin() as transaction:
             for session, phase in sorted(self._store.running(transaction).items()):
                 if phase in (Phase.PROPOSED, Phase.HELD, Phase.RELEASING):
@@ -394,6 +408,7 @@ class PartyNode:
             except ConsortiaError as error:  # without this thread nobody would hear of a session's progress
                 _LOG.error("notices-unreadable", **error.as_dict())
             self._expiry.look(self._clock())
+            self._store.delete_due_results(self._clock())
             for session, ending in overdue(self._store, self._clock()).items():
                 self._wake(session, ending)
 

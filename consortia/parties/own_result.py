@@ -40,4 +40,5 @@ def take_result(
     }
     with tools.store.begin() as transaction:
         tools.store.keep_results(transaction, memory.session, encrypted)
+        tools.store.retention.begin(transaction, memory.session, tools.clock())
     _LOG.info("results-stored", session=memory.session, member=tools.member, outputs=len(encrypted))

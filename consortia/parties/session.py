@@ -226,6 +226,7 @@ class SessionRunner:
                     transaction, session=self._session, kind=kind, payload=document.to_bytes(), now=now, once=True
                 )
             keep_basis(tools.store, transaction, self._session, review.basis, now)
+            tools.store.retention.note(transaction, self._session, review.retention)
             tools.store.move(transaction, self._session, Phase.APPROVED, "approval signed", now)
             tools.control.post(transaction, Kind.APPROVAL, signed, self._session)
         write_mark(tools.store)

@@ -24,6 +24,7 @@ from consortia.parties.history import Releases
 from consortia.parties.holds import Holds
 from consortia.parties.ledger import Ledger
 from consortia.parties.mark import Mark
+from consortia.parties.retention import Retention, entry_of
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.documents import Digest, Frozen, Name, Session
 from consortia.trust.sessions import StepTraffic
@@ -61,6 +62,7 @@ _RESULTS = Table(
     Column("step", String, primary_key=True),
     Column("encrypted", LargeBinary, nullable=False),
 )
+_RETENTION = Retention(_METADATA, _RESULTS)
 _REQUESTS = Table("requests", _METADATA, Column("digest", String, primary_key=True))
 _INSTANCE = Table("instance", _METADATA, Column("instance", String, primary_key=True))
 
@@ -91,6 +93,7 @@ class Store:
         self.releases = _RELEASES
         self.heads = _HEADS
         self.behind = _BEHIND
+        self.retention = _RETENTION
         self.mark = Mark(None if path is None else path.with_name("ledger.mark"))
         self.archive = _ARCHIVE
         with self.begin() as transaction:
@@ -195,6 +198,14 @@ class Store:
         columns = _RESULTS.c
         query = select(columns.step, columns.encrypted).where(columns.session == session).order_by(columns.step)
         return {step: bytes(data) for step, data in transaction.execute(query)}
+
+    def delete_due_results(self, now: datetime) -> None:
+        """Delete the results that may no longer be kept, in one transaction, and journal that it was done."""
+        with self.begin() as transaction:
+            for clock in self.retention.delete_due(transaction, now):
+                self.journal.append(
+                    transaction, session=clock.session, kind="result-deleted", payload=entry_of(clock), now=now
+                )
 
     def use_request(self, transaction: Connection, digest: str) -> None:
         """Note that a signed request was answered; raises ProtocolAbort ``parties/request-used`` the second time."""

@@ -58,6 +58,8 @@ class Review:
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own: OwnPart | None = None
     charges: Mapping[str, Mapping[str, Charge]] = field(default_factory=dict)
+    retention: Mapping[str, int] = field(default_factory=dict)
+    """Days for which recipients' nodes may keep their results, by release step; none where no owner sets a limit."""
     reviewers: tuple[str, ...] = ()
     basis: tuple[Kept, ...] = ()
 

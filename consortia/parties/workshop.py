@@ -34,6 +34,7 @@ from consortia.plans.model import Plan, Share
 from consortia.policies.compiling import Compiled, compile_analysis, refusal
 from consortia.policies.own import OwnCase
 from consortia.policies.own.budget import charges_of
+from consortia.policies.retention import retention_of
 from consortia.policies.review import reviewers
 from consortia.policies.signed import world_of
 from consortia.policies.world import PolicyWorld
@@ -101,15 +102,23 @@ class Workshop:
             return Review(documents, compiled.plan, "", denied.code, (*revoked, *reasons) or (denied.message,))
         plan = compiled.plan
         tables = {owner: tables_needed(plan, owner, world.catalogue) for owner in plan.owners()}
-        charges = {
-            owner: charges_of(plan, owner, world.policies_of(owner, plan.purpose)[0].policy, world.catalogue)
-            for owner in plan.owners()
-        }
+        policies = {owner: world.policies_of(owner, plan.purpose)[0].policy for owner in plan.owners()}
+        charges = {owner: charges_of(plan, owner, policy, world.catalogue) for owner, policy in policies.items()}
         own = self._own_part(compiled, world)
         awaited = reviewers(plan, world)
         basis = gather(self._home.trust, world, compiled)
         leakage = compiled.leakage.digest()
-        return Review(documents, plan, leakage, tables=tables, charges=charges, own=own, reviewers=awaited, basis=basis)
+        return Review(
+            documents,
+            plan,
+            leakage,
+            tables=tables,
+            own=own,
+            charges=charges,
+            retention=retention_of(plan, policies.values()),
+            reviewers=awaited,
+            basis=basis,
+        )
 
     def _own_part(self, compiled: Compiled, world: PolicyWorld) -> OwnPart | None:
         plan = compiled.plan

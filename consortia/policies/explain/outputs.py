@@ -147,7 +147,13 @@ def _human_review(output: Handling) -> str:
     )
 
 
-EVERY: tuple[tuple[str, Callable[[Handling], str]], ...] = (("human-review", _human_review),)
+def _retention(output: Handling) -> str:
+    if output.retention_days == "off":
+        return ""
+    return f"The recipients' nodes delete what they have received after {_number(output.retention_days, 'day')}."
+
+
+EVERY: tuple[tuple[str, Callable[[Handling], str]], ...] = (("human-review", _human_review), ("retention", _retention))
 """Rules on an output of any kind."""
 
 

@@ -57,7 +57,11 @@ _HANDLING: dict[str, Treatment] = {
     "retention-days": OffOnly("retention", "recipients delete results after a number of days"),
     "onward-sharing": OffOnly("onward-sharing", "recipients are technically kept from passing results on"),
 }
-_ROWS: dict[str, Treatment] = {"recipients": Enforced("recipients"), **_HANDLING}
+_ROWS: dict[str, Treatment] = {
+    **_HANDLING,
+    "recipients": Enforced("recipients"),
+    "retention-days": Enforced("retention"),
+}
 _CELLS: dict[str, Treatment] = {
     **_HANDLING,
     "recipients": Enforced("recipients"),

@@ -29,6 +29,7 @@ from consortia.policies.language.reader import read_yaml
 from consortia.policies.own import OwnCase, Standing, decide_own
 from consortia.policies.own.case import PastCharge
 from consortia.policies.review import reviewers
+from consortia.policies.retention import retention_of
 from consortia.policies.rules import ALL
 from consortia.policies.signed import check_succession
 from consortia.policies.templates import template_digest
@@ -285,6 +286,13 @@ def after_a_week(kind: str, days: int) -> str:
     return subtracted(kind, {"new-data-days": days}, snapshots=older, at=NOW - timedelta(days=7))
 
 
+def kept(path: str, sql: str) -> str:
+    """For how many days recipients may keep the answer if the owners say 7."""
+    world = permissive(parse_policy(data_of(changed(path, 7))))
+    found = retention_of(draft_of(sql, world), [loaded.policy for loaded in world.policies])
+    return ", ".join(str(days) for days in found.values())
+
+
 PROBES: dict[str, tuple[Callable[[], str], str]] = {
     "format": (lambda: answer(changed("format", "consortia/policy/v2"), STATISTICS), "policies/schema"),
     # A policy counts for the owner and purpose that its text names, so another name leaves bank-a without one.
@@ -372,6 +380,8 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
     "outputs.count.human-review": (lambda: review_of("count"), "reviewed"),
     "outputs.aggregate.human-review": (lambda: review_of("aggregate"), "reviewed"),
     "rates.templates-without-review": (lambda: review_of("count", template_of("count")), "unreviewed"),
+    "outputs.alert.retention-days": (lambda: kept("outputs.alert.retention-days", STRUCTURING), "7"),
+    "outputs.score.retention-days": (lambda: kept("outputs.score.retention-days", SCORE_QUERY), "7"),
     "rates.queries-per-analyst-and-day": (
         lambda: queries_denied_at(changed("rates.queries-per-analyst-and-day", 2), "analyst_today", 2),
         "policies/rates"),
@@ -408,7 +418,8 @@ def test_every_field_of_the_language_is_registered_and_nothing_else() -> None:
 
 def test_every_enforced_field_has_a_probe_and_names_a_rule_or_check_that_exists() -> None:
     assert PROBES.keys() == set(of_kind(Enforced))
-    checks = {"schema", "succession", "four-eyes", "column-class", "rates", "differencing", "human-review", "budget",
+    checks = {"schema", "succession", "four-eyes", "column-class", "rates", "retention",
+              "differencing", "human-review", "budget",
               "countersign"}  # fmt: skip
     rules = {rule_id for rule in ALL for rule_id in rule.ids}
     named = {treatment.rule for treatment in TREATMENTS.values() if isinstance(treatment, Enforced)}
