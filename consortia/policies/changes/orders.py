@@ -246,6 +246,9 @@ _CELLS: Mapping[str, Order] = {
     "differencing": Order(
         _presence_narrows, "queries may differ by few contributors", "queries that differ by few are denied"
     ),
+    "differencing.other-rows-days": Order(
+        _less_is_wider, "other questions of newer rows are answered sooner", "they are answered later only"
+    ),
     "differencing.new-data-days": Order(
         _less_is_wider, "newer rows may be asked about sooner", "newer rows may be asked about later only"
     ),

@@ -81,7 +81,8 @@ def _differencing(cells: CellOutput) -> str:
         return ""
     return (
         "An answer is denied if it could be subtracted from an earlier one, so that a few contributors are left;"
-        f" {cells.differencing.new_data_days} days must lie between answers over older and newer rows."
+        f" over newer rows the same question waits {cells.differencing.new_data_days} days, another one"
+        f" {cells.differencing.other_rows_days}."
     )
 
 

@@ -85,6 +85,7 @@ _CELLS: dict[str, Treatment] = {
     "noise.period-days": Enforced("budget"),
     "differencing": Enforced("differencing"),
     "differencing.new-data-days": Enforced("differencing"),
+    "differencing.other-rows-days": Enforced("differencing"),
 }
 
 TREATMENTS: Mapping[str, Treatment] = {

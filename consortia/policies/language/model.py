@@ -215,9 +215,13 @@ class Noise(Section):
 
 
 class Guard(Section):
-    """No answer may be subtracted from earlier ones; ``new-data-days`` lie between answers over older and newer rows."""
+    """No answer may be subtracted from earlier ones.
+
+    Over newer rows the same question waits ``new-data-days``, another one over rows that overlap ``other-rows-days``.
+    """
 
     new_data_days: Annotated[int, Field(ge=1, le=366)] = 7
+    other_rows_days: Annotated[int, Field(ge=1, le=3660)] = 90
 
 
 class CellOutput(Handling):

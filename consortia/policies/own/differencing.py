@@ -16,14 +16,15 @@ with complementary suppression, of which ``protocols.relational.complementary`` 
 Everything else is denied, also where it would have done no harm: what queries have in common is not found out from
 data. (A cell is said to fail if it fails for every recipient: what one member may see, others may learn from it.)
 
-Over newer snapshots of a table the same query is a new one, whose difference from the old is what has changed since.
-How much that is must not be decided from data; the policy says how many days must lie between (``new-data-days``).
+Over newer snapshots of a table the same question is a new one, whose difference from the old is what has changed since;
+another question over rows that overlap is answered from data that may hardly have changed. How much has must not be
+decided from data: the policy says how many days lie between (``new-data-days``, ``other-rows-days``).
 """
 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from consortia.plans.model import Noise, Plan, Release
+from consortia.plans.model import Noise, Plan, Release, Scan
 from consortia.policies.flow.apart import are_apart
 from consortia.policies.flow.populations import Cells, cells_of
 from consortia.policies.history import ReleasedQuery
@@ -38,14 +39,16 @@ GUARDED = ("count", "aggregate")
 
 def differencing(case: OwnCase) -> OwnFinding | None:
     """Deny what could be subtracted from an earlier answer, or what asks of newer rows too soon."""
-    days = [guard.new_data_days for guard in _guards(case)]
-    if not days or any(isinstance(step, Noise) for step in case.plan.steps):
+    guards = tuple(_guards(case))
+    if not guards:
         return None
     new = _guarded(case.plan)
     between = (_conflict(cells, other) for place, cells in enumerate(new) for other in new[:place])
     if (why := next(filter(None, between), None)) is not None:
         return _denied(f"two outputs of the plan: {why}")
-    against = (_against(case, new, earlier, max(days)) for earlier in case.history)
+    same = max(guard.new_data_days for guard in guards)
+    others = max(guard.other_rows_days for guard in guards)
+    against = (_against(case, new, earlier, same, others) for earlier in case.history)
     return next(filter(None, against), None)
 
 
@@ -54,21 +57,36 @@ def is_guarded(case: OwnCase) -> bool:
     return bool(tuple(_guards(case)))
 
 
-def _against(case: OwnCase, new: tuple[Cells, ...], earlier: ReleasedQuery, days: int) -> OwnFinding | None:
-    """What stands in the way of ``new`` by one earlier answer."""
+def _against(
+    case: OwnCase, new: tuple[Cells, ...], earlier: ReleasedQuery, same: int, others: int
+) -> OwnFinding | None:
+    """What stands in the way of ``new`` by one earlier answer; over newer rows it waits ``same`` or ``others`` days."""
     tables = tables_needed(case.plan, case.owner, case.catalogue)
     shared = {root.table: root.root for root in earlier.snapshots if root.table in tables}
     old = _guarded(earlier.plan) if shared else ()
-    if not old:
+    meeting = [(cells, other) for cells in new for other in old if not _are_disjoint(cells, other)]
+    if not meeting:
         return None
+    why = next(filter(None, (_conflict(*pair) for pair in meeting)), None) or _redefined(case, earlier)
     renewed = sorted(table for table, root in shared.items() if case.registered.get(table) != root)
+    if why is not None and len(renewed) < len(shared):
+        return _denied(f"{why}; compare session {earlier.session}")
+    days = same if why is None else others
     if renewed and case.now < earlier.at + timedelta(days=days):
-        return _too_soon(earlier, renewed, days)
-    if len(renewed) == len(shared):
+        return _too_soon(earlier, renewed, days, why)
+    return None
+
+
+def _redefined(case: OwnCase, earlier: ReleasedQuery) -> str | None:
+    """Whether a local table may mean other rows than it did, since the catalogue has changed."""
+    if earlier.plan.catalogue == case.plan.catalogue:
         return None
-    conflicts = (_conflict(cells, other) for cells in new for other in old)
-    why = next(filter(None, conflicts), None)
-    return None if why is None else _denied(f"{why}; compare session {earlier.session}")
+    data = {root.table for root in earlier.snapshots}
+    now_local = {table.name for table in case.catalogue.tables if table.definition}
+    scanned = {step.table for plan in (case.plan, earlier.plan) for step in plan.steps if isinstance(step, Scan)}
+    if scanned <= data - now_local:
+        return None
+    return "the catalogue has changed, and a table that members compute may hold other rows than it did"
 
 
 def _guards(case: OwnCase) -> Iterator[Guard]:
@@ -88,7 +106,7 @@ def _guarded(plan: Plan) -> tuple[Cells, ...]:
 
 def _conflict(new: Cells, old: Cells) -> str | None:
     """Why two releases over the same snapshots are not compatible; None if they are."""
-    if new.source == old.source and are_apart(new.conditions.values(), old.conditions.values()):
+    if _are_disjoint(new, old):
         return None
     if not new.of_same_rows(old):
         return (
@@ -99,6 +117,10 @@ def _conflict(new: Cells, old: Cells) -> str | None:
     if new.keys == old.keys or _in_chain(new, old):
         return None
     return "it parts the rows of an earlier answer into other cells, and a suppressed cell could follow from both"
+
+
+def _are_disjoint(one: Cells, other: Cells) -> bool:
+    return one.source == other.source and are_apart(one.conditions.values(), other.conditions.values())
 
 
 def _in_chain(one: Cells, other: Cells) -> bool:
@@ -117,11 +139,7 @@ def _denied(text: str) -> OwnFinding:
     )
 
 
-def _too_soon(earlier: ReleasedQuery, tables: list[str], days: int) -> OwnFinding:
-    return OwnFinding(
-        "deny",
-        CODE,
-        f"{', '.join(tables)} changed after session {earlier.session}; the difference of both answers would be what "
-        f"changed, so {days} days must lie between",
-        f"ask again after {days} days",
-    )
+def _too_soon(earlier: ReleasedQuery, tables: list[str], days: int, why: str | None) -> OwnFinding:
+    changed = f"{', '.join(tables)} changed after session {earlier.session}"
+    what = "the difference of both answers would be what changed" if why is None else f"perhaps by little, and {why}"
+    return OwnFinding("deny", CODE, f"{changed}; {what}: {days} days must lie between", f"ask again after {days} days")

@@ -54,6 +54,7 @@ CELL_FIELDS = {
     "noise.rows-per-cell": (5, 6),
     "differencing": ({"new-data-days": 7}, "off"),
     "differencing.new-data-days": (8, 7),
+    "differencing.other-rows-days": (91, 90),
 }
 WIDENING: dict[str, tuple[Any, Any]] = {
     "validity.not-before": ("2026-11-02", "2026-11-01"),

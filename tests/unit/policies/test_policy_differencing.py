@@ -17,7 +17,9 @@ from consortia.trust.sessions import SnapshotRoot
 from tests.fixtures_catalogue import AS_OF, CATALOGUE, environment
 from tests.policies_world import GENEROUS, NOW, loaded
 
-GUARDED = loaded("bank-a", *GENEROUS, *[("differencing: off", "differencing: {new-data-days: 7}")] * 2)
+GUARDED = loaded(
+    "bank-a", *GENEROUS, *[("differencing: off", "differencing: {new-data-days: 7, other-rows-days: 30}")] * 2
+)
 OBLIGED = Obligations(entity="person", minimum_entities=5, minimum_members=3)
 ROOT, NEWER = "a" * 64, "b" * 64
 MEAN = "SELECT AVG(c) AS m FROM numbers"
@@ -38,7 +40,7 @@ HIDING = OBLIGED.model_copy(update={"complementary": True})
 
 
 def plan_of(sql: str, submitter: str = "ana@bank-a", obliged: Obligations = OBLIGED) -> Plan:
-    obligations = NO_OBLIGATIONS if sql == ACCOUNTS else obliged  # which counts a column of `numbers`
+    obligations = obliged if "numbers" in sql else NO_OBLIGATIONS  # which count a column of `numbers`
     return build_plan(bind(sql, CATALOGUE, AS_OF), environment(submitter=submitter), obligations)
 
 
@@ -61,7 +63,7 @@ def verdict(
     obliged: Obligations = OBLIGED,
 ) -> str:
     earlier = [remembered(each, place) if isinstance(each, str) else each for place, each in enumerate(history)]
-    registered = dict.fromkeys(("numbers", "accounts"), root)
+    registered = dict.fromkeys(("numbers", "accounts", "transactions"), root)
     case = OwnCase(
         "bank-a", policy, plan_of(sql, submitter, obliged), CATALOGUE, registered, NOW, history=tuple(earlier)
     )
@@ -141,10 +143,34 @@ def test_who_asks_makes_no_difference_since_recipients_may_share() -> None:
 
 
 def test_newer_rows_may_be_asked_about_after_the_days_of_the_policy() -> None:
-    assert verdict(MEAN, remembered(MEAN, days=6), root=NEWER) != "permit"
-    assert "changed after session" in verdict(WITHOUT_ONE, remembered(MEAN, days=6), root=NEWER)
-    assert verdict(WITHOUT_ONE, remembered(MEAN, days=7), root=NEWER) == "permit"
+    same, other = (
+        [verdict(sql, remembered(MEAN, days=days), root=NEWER) for days in (6, 7, 29, 30)]
+        for sql in (MEAN, WITHOUT_ONE)
+    )
+    assert [text == "permit" for text in same] == [False, True, True, True]
+    assert "would be what changed" in same[0]
+    assert [text == "permit" for text in other] == [False, False, False, True]
+    assert "changed after session" in other[0]
+    assert "overlap" in other[0]
     assert verdict(WITHOUT_ONE, remembered(MEAN, days=70)) != "permit"  # the rows are the same, however long ago
+
+
+def test_newer_rows_that_no_earlier_answer_covers_need_not_wait() -> None:
+    march = TABLE.format("WHERE day >= DATE '2026-03-01' AND day < DATE '2026-04-01'")
+    april = TABLE.format("WHERE day >= DATE '2026-04-01' AND day < DATE '2026-05-01'")
+    assert verdict(april, remembered(march), root=NEWER) == "permit"
+
+
+def test_a_local_table_of_another_catalogue_may_hold_other_rows() -> None:
+    deposits = "SELECT country, COUNT(*) AS n FROM deposits GROUP BY country"
+    for sql, expected in ((deposits, False), (MEAN, True)):
+        before = remembered(sql)
+        roots = tuple(SnapshotRoot(table=table, root=ROOT) for table in ("accounts", "numbers", "transactions"))
+        older = before.model_copy(
+            update={"snapshots": roots, "plan": before.plan.model_copy(update={"catalogue": "0" * 64})}
+        )
+        assert verdict(sql, before.model_copy(update={"snapshots": roots})) == "permit"
+        assert (verdict(sql, older) == "permit") == expected
 
 
 def test_a_table_that_did_not_change_keeps_a_join_with_a_newer_one_guarded() -> None:

@@ -263,12 +263,12 @@ def of_noise(kind: str) -> dict[str, tuple[Callable[[], str], str]]:
     }  # fmt: skip
 
 
-def subtracted(kind: str, value: Any, **memory: Any) -> str:
+def subtracted(kind: str, value: Any, *, same: bool = False, **memory: Any) -> str:
     """What bank-a's own part says of a query whose rows overlap with those of an earlier one."""
     world = permissive(parse_policy(data_of(changed(f"outputs.{kind}.differencing", value))))
     asked = {"count": COUNT_QUERY, "aggregate": STATISTICS}[kind]
     other = f"{asked} WHERE country = 'DE'" if kind == "count" else asked.replace("'EUR'", "'EUR' AND country = 'DE'")
-    plan = draft_of(other, world)
+    plan = draft_of(asked if same else other, world)
     roots = tuple(SnapshotRoot(table=table, root="0" * 64) for table in ("accounts", "transactions"))
     earlier = ReleasedQuery(
         session="0" * 32, plan=draft_of(asked, world), recipients=("ana@bank-a",),
@@ -281,9 +281,10 @@ def subtracted(kind: str, value: Any, **memory: Any) -> str:
     return verdict.code or verdict.verdict
 
 
-def after_a_week(kind: str, days: int) -> str:
+def after_a_week(kind: str, days: int, others: int = 1, *, same: bool = False) -> str:
     older = tuple(SnapshotRoot(table=table, root="1" * 64) for table in ("accounts", "transactions"))
-    return subtracted(kind, {"new-data-days": days}, snapshots=older, at=NOW - timedelta(days=7))
+    guard = {"new-data-days": days, "other-rows-days": others}
+    return subtracted(kind, guard, same=same, snapshots=older, at=NOW - timedelta(days=7))
 
 
 def kept(path: str, sql: str) -> str:
@@ -349,7 +350,13 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
         for kind in ("count", "aggregate")
     },
     **{
-        f"outputs.{kind}.differencing.new-data-days": (partial(after_a_week, kind, 8), "policies/differencing")
+        f"outputs.{kind}.differencing.new-data-days": (
+            partial(after_a_week, kind, 8, same=True), "policies/differencing")
+        for kind in ("count", "aggregate")
+    },
+    **{
+        f"outputs.{kind}.differencing.other-rows-days": (
+            partial(after_a_week, kind, 1, others=8), "policies/differencing")
         for kind in ("count", "aggregate")
     },
     "outputs.count.minimum-entities": (lambda: minimum("count", COUNT_QUERY), "obligation"),
@@ -441,7 +448,8 @@ def test_an_enforced_field_changes_the_answer(path: str) -> None:
 @pytest.mark.parametrize("kind", ["count", "aggregate"])
 def test_differencing_that_is_off_or_a_week_that_has_passed_denies_nothing(kind: str) -> None:
     assert subtracted(kind, "off") == "permit"
-    assert after_a_week(kind, 7) == "permit"
+    assert after_a_week(kind, 7, others=7) == "permit"
+    assert after_a_week(kind, 7, others=8, same=True) == "permit"
 
 
 @pytest.mark.parametrize("path", of_kind(OffOnly))
