@@ -56,7 +56,7 @@ def verified_word(envelope: Envelope, submission: Envelope, review: Review, now:
             place=f"session {word.session}",
             remedy="review the session again with `consortia session review`",
         )
-    if word.person == asked.submitter:
+    if asked.submitter in (word.person, review.documents.trusted.acts_for(word.person, now)):
         raise PolicyRefusal(
             "parties/review-submitter",
             f"`{word.person}` submitted the run and can't review it too",

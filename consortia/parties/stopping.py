@@ -2,14 +2,15 @@
 
 A notice counts as soon as it lies in the home's trust folder, however it came there: through the coordinator, or by a
 command in the home. The node looks there every two seconds and before its last word in every run; it journals what is
-new (policies too, so that every journal shows which were published and when), ends the running sessions that a notice
-concerns and decides the held ones again. So a coordinator that keeps a notice back does not keep it from the home in
-which it was made, and that party's word is missing at every release.
+new (policies and cards too, so that every journal shows which were published and when), ends the running sessions that
+a notice concerns and decides the held ones again. So a coordinator that keeps a notice back does not keep it from the
+home in which it was made, and that party's word is missing at every release.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 
@@ -35,6 +36,7 @@ class Bulletin:
         self._clock = clock
         self._seen: set[tuple[str, str]] = set()
         self._recorded: set[str] = set()
+        self._stamps: dict[Path, int] = {}
 
     def restore(self) -> None:
         """Put back into the folder what the journal holds and the folder has lost, such as by an old copy of it."""
@@ -53,17 +55,29 @@ class Bulletin:
         keep_notice(self._folder, envelope, verified_notice(envelope, trusted, self._clock()))
 
     def news(self) -> bool:
-        """Journal what is new in the folder, policies as they are published and notices; True for a new notice."""
-        policies = [("policy", self._folder.policy(owner, purpose)) for owner, purpose in self._folder.policies()]
+        """Journal what is new in the folder: published policies, cards and notices; True for a new notice."""
         notices = {
             (folder, name): (kind, self._folder.notice(folder, name))
             for folder, kind in _KINDS
             for name in self._folder.notices(folder)
             if (folder, name) not in self._seen
         }
-        self._journal([*policies, *notices.values()])
+        self._journal([*self._published(), *notices.values()])
         self._seen |= set(notices)
         return bool(notices)
+
+    def _published(self) -> list[tuple[str, Envelope]]:
+        """Policies and cards, if one of their files is new or another since the last look."""
+        files = [*self._folder.path.glob("policies/*/*"), *self._folder.path.glob("cards/*")]
+        try:
+            stamps = {file: file.stat().st_mtime_ns for file in files if not file.name.startswith(".")}
+        except FileNotFoundError:
+            return []  # somebody writes there now: the next look sees it whole
+        if stamps == self._stamps:
+            return []
+        self._stamps = stamps
+        policies = [("policy", self._folder.policy(owner, purpose)) for owner, purpose in self._folder.policies()]
+        return [*policies, *(("card", card) for card in self._folder.cards())]
 
     def _journal(self, found: Sequence[tuple[str, Envelope]]) -> None:
         """Journal each document once, whatever restarts in between; one that nobody has signed yet waits."""

@@ -35,18 +35,20 @@ NOT_REVOKED: Mapping[str, Revocation] = MappingProxyType({})
 class SignatureState:
     """Who has signed a policy so far (sorted), and who may still sign.
 
-    ``countersigned`` are officers of other members, ``uncountersigned`` the members whose officers it still needs.
+    ``countersigned`` are officers of other members, ``uncountersigned`` the members whose officers it still needs. A
+    deputy and the officer for whom the deputy acts are one of the ``eyes``.
     """
 
     signed: tuple[str, ...]
     may_sign: tuple[str, ...]
     countersigned: tuple[str, ...] = ()
     uncountersigned: tuple[str, ...] = ()
+    eyes: int = 0
 
     @property
     def missing(self) -> int:
         """How many signatures are still needed."""
-        return max(0, OFFICERS_NEEDED - len(self.signed))
+        return max(0, OFFICERS_NEEDED - self.eyes)
 
 
 def policy_in_force(
@@ -65,8 +67,7 @@ def policy_in_force(
     if state.missing:
         raise PolicyRefusal(
             "policies/unsigned",
-            f"{OFFICERS_NEEDED} officers of `{loaded.policy.identity.owner}` must sign the policy"
-            f" and {len(state.signed)} did",
+            f"{OFFICERS_NEEDED} officers of `{loaded.policy.identity.owner}` must sign the policy and {state.eyes} did",
             place=loaded.policy.identity.id,
             remedy="an officer who may still sign runs `consortia policy approve`: "
             + (", ".join(state.may_sign) or "nobody may; the owner's card lists no other officer"),
@@ -107,7 +108,13 @@ def signatures_of(envelope: Envelope, loaded: LoadedPolicy, trusted: TrustedSet,
         )
     needed = set(loaded.policy.parties.countersign) - {identity.owner}
     officers = trusted.people("officer", at, (identity.owner, *needed))
-    allowed = _distinct({person: key for person, key in officers.items() if person != identity.author})
+    allowed = _distinct(
+        {
+            person: key
+            for person, key in officers.items()
+            if identity.author not in (person, trusted.acts_for(person, at))
+        }
+    )
     _refuse_author(envelope, loaded, trusted, at)
     try:
         signers = verify(envelope, POLICY_TYPE, allowed).signers if envelope.signatures else ()
@@ -115,11 +122,14 @@ def signatures_of(envelope: Envelope, loaded: LoadedPolicy, trusted: TrustedSet,
         raise _explained(error, loaded) from error
     own = tuple(person for person in signers if member_of(person) == identity.owner)
     others = tuple(person for person in signers if member_of(person) != identity.owner)
+    seen = {trusted.acts_for(person, at) for person in own}
+    left = (person for person in allowed if member_of(person) == identity.owner)
     return SignatureState(
         own,
-        tuple(sorted(person for person in allowed.keys() - set(signers) if member_of(person) == identity.owner)),
+        tuple(sorted(person for person in left if trusted.acts_for(person, at) not in seen)),
         others,
         tuple(sorted(needed - {member_of(person) for person in others})),
+        len(seen),
     )
 
 
@@ -136,6 +146,8 @@ def require_may_sign(loaded: LoadedPolicy, person: str, trusted: TrustedSet, at:
             place=identity.id,
             remedy="roles stand in the member's card; an officer of the owner signs, or of a member that countersigns",
         )
+    if trusted.acts_for(person, at) == identity.author:
+        raise _author_signed(loaded)
 
 
 def require_fingerprint(typed: str, loaded: LoadedPolicy) -> None:

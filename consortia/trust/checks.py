@@ -4,18 +4,21 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from consortia.errors import ProtocolAbort, RequestError
 from consortia.ids import member_of
 from consortia.trust import certificates, hpke
-from consortia.trust.documents import Digest, Name
+from consortia.trust.documents import Digest, Name, instant_text
 from consortia.trust.keys import PublicKey
-from consortia.trust.manifest import Card, Manifest
+from consortia.trust.manifest import Card, Manifest, PersonEntry
 
 SHORTEST_FINGERPRINT = 32
 """Hexadecimal digits (128 bits) that a person must compare at least."""
+LONGEST_DEPUTATION = timedelta(days=31)
+"""How long somebody may act for an officer, from the moment in which the card is accepted."""
 
 
 class _HeadModel(BaseModel):
@@ -149,12 +152,37 @@ def check_card(card: Card, manifest: Manifest, root: PublicKey) -> None:
             raise refuse(f"`{person.id}` is not of this member")
         if not person.roles or list(person.roles) != sorted(set(person.roles)):
             raise refuse(f"the roles of `{person.id}` must be sorted, named once, and at least one")
+        if person.deputy is not None and (why := _unfit(person, card)):
+            raise refuse(f"`{person.id}` can't act for `{person.deputy.officer}`: {why}")
     keys = [PublicKey.from_hex(person.suite, person.key) for person in card.people]
     keys += [PublicKey.from_hex(card.node_suite, card.node_key), root]
     if len(set(keys)) != len(keys):
         raise refuse("two people share a key, or a person's key is also the node's or the root's")
     hpke.check_public(card.kem_key)
     certificates.check_root(card.tls_root, card.member)
+
+
+def _unfit(person: PersonEntry, card: Card) -> str:
+    """Why ``person`` must not be the deputy that the card says, empty if nothing is wrong."""
+    officer = None if person.deputy is None else card.person(person.deputy.officer)
+    if officer is None or "officer" not in officer.roles:
+        return "that is no officer of this member"
+    if set(person.roles) & {"officer", "analyst"}:
+        return "an officer needs no deputation, and an analyst's key signs nothing for an officer"
+    return ""
+
+
+def check_deputies(card: Card, at: datetime) -> None:
+    """Raise RequestError ``trust/deputy`` if somebody shall act for an officer longer than ``LONGEST_DEPUTATION``."""
+    for person in card.people:
+        if person.deputy is not None and person.deputy.until > at + LONGEST_DEPUTATION:
+            raise RequestError(
+                "trust/deputy",
+                f"`{person.id}` would act for `{person.deputy.officer}` until {instant_text(person.deputy.until)},"
+                f" more than {LONGEST_DEPUTATION.days} days from now",
+                place=card.member,
+                remedy="name an earlier day, or give the person the role",
+            )
 
 
 def check_unshared(manifest: Manifest, cards: Mapping[str, Card]) -> None:

@@ -61,13 +61,26 @@ class Manifest(Document):
         return next((member for member in self.members if member.id == member_id), None)
 
 
+class Deputy(Frozen):
+    """Until when a person acts for an officer of the same member, and why."""
+
+    officer: Person
+    until: Instant
+    reason: Annotated[str, Field(min_length=1, max_length=300)]
+
+
 class PersonEntry(Frozen):
-    """A person of the member: a signing key and exactly one set of roles."""
+    """A person of the member: a signing key and exactly one set of roles; ``deputy`` while the person acts for another.
+
+    What a deputy signs counts as the officer's own word: both together are one of four eyes, and a deputy of the author
+    can't approve the author's draft.
+    """
 
     id: Person
     roles: tuple[Role, ...]
     suite: str
     key: Hex
+    deputy: Deputy | None = None
 
 
 class Card(Document):

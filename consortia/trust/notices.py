@@ -113,7 +113,10 @@ def _verified(envelope: Envelope, trusted: TrustedSet, at: datetime) -> Notice:
         return verify_by_one(envelope, Stop, stop.person, _stopping_key(trusted, stop.person, at))
     if envelope.payload_type == document_type(Lift):
         officers = trusted.people("officer", at, (Lift.parse(payload).member,))
-        return verify_document(envelope, Lift, officers, OFFICERS_TO_LIFT)[0]
+        lift, signers = verify_document(envelope, Lift, officers, OFFICERS_TO_LIFT)
+        if len({trusted.acts_for(person, at) for person in signers}) < OFFICERS_TO_LIFT:
+            raise _refused("a deputy and the officer for whom the deputy acts are one")
+        return lift
     raise _refused(f"a `{envelope.payload_type}` is no notice")
 
 

@@ -22,6 +22,7 @@ from consortia.trust.manifest import (
     MOST_COMPUTERS,
     Card,
     CoordinatorEntry,
+    Deputy,
     Introduction,
     Manifest,
     Member,
@@ -149,10 +150,24 @@ def add_person(home: Home, name: str, roles: Sequence[Role], now: datetime, *, s
         leaf = issue(home.tls_root(), identity, now - _BACKDATED, _end(now, LEAF_DAYS))
         _save_tls(leaf, tls_file, certificate, home.passphrase)
     public = profile.signing_key().public
-    entry = PersonEntry(id=person, roles=wanted, suite=public.suite, key=public.hex)
+    known = (profile.path / "person.json").exists()
+    deputy = profile.settings().person.deputy if known else None
+    entry = PersonEntry(id=person, roles=wanted, suite=public.suite, key=public.hex, deputy=deputy)
     _write_or_compare(
         profile.path / "person.json", PersonSettings(consortium=introduction.consortium, person=entry), []
     )
+    return profile
+
+
+def deputise(home: Home, name: str, deputy: Deputy | None) -> Profile:
+    """Note that the person ``name`` acts for an officer, or no more (None); it counts with the next card.
+
+    What must not be is refused when the card is made. Raises OperatorError ``trust/missing`` for an unknown person.
+    """
+    profile = home.profile(name)
+    settings = profile.settings()
+    entry = settings.person.model_copy(update={"deputy": deputy})
+    write_plain(profile.path / "person.json", settings.model_copy(update={"person": entry}))
     return profile
 
 

@@ -24,7 +24,15 @@ from types import MappingProxyType
 from consortia.errors import OperatorError, PeerError, ProtocolAbort, RequestError
 from consortia.ids import member_of
 from consortia.trust.certificates import TOLERANCE
-from consortia.trust.checks import Head, check_card, check_fingerprint, check_head, check_manifest, check_unshared
+from consortia.trust.checks import (
+    Head,
+    check_card,
+    check_deputies,
+    check_fingerprint,
+    check_head,
+    check_manifest,
+    check_unshared,
+)
 from consortia.trust.documents import Digest, Frozen, instant_text
 from consortia.trust.envelope import Envelope
 from consortia.trust.keys import PublicKey
@@ -100,6 +108,7 @@ class TrustedSet:
         root = PublicKey.from_hex(member.suite, member.root_key)
         document = verify_by_one(card, Card, member.id, root)
         check_card(document, self.manifest, root)
+        check_deputies(document, at)
         _check_unexpired(document, at)
         held = self.cards.get(member.id)
         if held is not None and (document.version < held.version or _forked(document, held)):
@@ -221,7 +230,7 @@ class TrustedSet:
     def person_key(self, person_id: str, at: datetime, role: Role | None = None) -> PublicKey:
         """A person's key; raises RequestError ``trust/role`` if the person has not ``role``, and as ``person`` does."""
         person = self.person(person_id, at)
-        if role is not None and role not in person.roles:
+        if role is not None and role not in person.roles and not (role == "officer" and _is_deputy(person, at)):
             raise RequestError(
                 "trust/role",
                 f"`{person_id}` is not an {role} but {' and '.join(person.roles)}",
@@ -231,14 +240,22 @@ class TrustedSet:
         return PublicKey.from_hex(person.suite, person.key)
 
     def people(self, role: Role, at: datetime, members: Iterable[str] | None = None) -> dict[str, PublicKey]:
-        """The keys of all people with ``role``, of ``members`` (all members' if None) whose cards are valid."""
+        """The keys of all people with ``role``, of ``members`` (all members' if None) whose cards are valid.
+
+        Among officers are those who act for one ``at`` this time.
+        """
         wanted = [member.id for member in self.manifest.members] if members is None else members
         found = {}
         for member_id in sorted(wanted):
             for person in self.card(member_id, at).people:
-                if role in person.roles:
+                if role in person.roles or (role == "officer" and _is_deputy(person, at)):
                     found[person.id] = PublicKey.from_hex(person.suite, person.key)
         return found
+
+    def acts_for(self, person_id: str, at: datetime) -> str:
+        """The officer for whom a deputy acts ``at`` this time, and otherwise the person; raises as ``person`` does."""
+        person = self.person(person_id, at)
+        return person.deputy.officer if person.deputy is not None and _is_deputy(person, at) else person_id
 
     def node_key(self, member_id: str, at: datetime) -> PublicKey:
         """The key under which the member's node signs; raises as ``card`` does."""
@@ -252,6 +269,10 @@ class TrustedSet:
     def tls_roots(self) -> dict[str, str]:
         """The TLS root (PEM) of every member with a card, for ``certificates.authenticate``."""
         return {name: card.tls_root for name, card in sorted(self.cards.items())}
+
+
+def _is_deputy(person: PersonEntry, at: datetime) -> bool:
+    return person.deputy is not None and at < person.deputy.until
 
 
 def _with_cards(believed: TrustedSet, cards: Sequence[Envelope], at: datetime) -> TrustedSet:
