@@ -53,7 +53,7 @@ def objection(standing: Standing, policies: Sequence[MemberDigest]) -> Consortia
         )
     for policy in policies:
         try:
-            require_not_revoked(policy.digest, standing.revoked)
+            require_not_revoked(policy.member, policy.digest, standing.revoked)
         except PolicyRefusal as error:
             return error
     return None

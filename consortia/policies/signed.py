@@ -6,7 +6,7 @@ The signatures stand over the file's bytes (DSSE, type ``consortia/policy/v1``),
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -20,15 +20,14 @@ from consortia.policies.rules.standing import interval
 from consortia.policies.world import PolicyWorld
 from consortia.trust.envelope import Envelope
 from consortia.trust.keys import PublicKey, short
-from consortia.trust.statements import Revocation
+from consortia.trust.notices import Revoked
 from consortia.trust.trusted import TrustedSet
 from consortia.trust.verify import verify
 
 POLICY_TYPE = "consortia/policy/v1"
 OFFICERS_NEEDED = 2
 FEWEST_DIGITS = 16
-NOT_REVOKED: Mapping[str, Revocation] = MappingProxyType({})
-"""No revocation, by the digest of the policy."""
+NOT_REVOKED: Revoked = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class SignatureState:
 
 
 def policy_in_force(
-    envelope: Envelope, trusted: TrustedSet, at: datetime, revoked: Mapping[str, Revocation] = NOT_REVOKED
+    envelope: Envelope, trusted: TrustedSet, at: datetime, revoked: Revoked = NOT_REVOKED
 ) -> LoadedPolicy:
     """The policy in ``envelope``, if all that makes it one in force holds at ``at``; ``revoked`` as notices say.
 
@@ -62,7 +61,7 @@ def policy_in_force(
     ``policies/consortium``, ``policies/not-yet-valid``, ``policies/expired``; and as ``parse_policy`` does.
     """
     loaded = read_policy(envelope.payload_bytes())
-    require_not_revoked(loaded.digest, revoked)
+    require_not_revoked(loaded.policy.identity.owner, loaded.digest, revoked)
     state = signatures_of(envelope, loaded, trusted, at)
     if state.missing:
         raise PolicyRefusal(
@@ -84,9 +83,9 @@ def policy_in_force(
     return loaded
 
 
-def require_not_revoked(digest: str, revoked: Mapping[str, Revocation]) -> None:
-    """Raise PolicyRefusal ``policies/revoked`` if the policy of this ``digest`` is among ``revoked``."""
-    found = revoked.get(digest)
+def require_not_revoked(owner: str, digest: str, revoked: Revoked) -> None:
+    """Raise PolicyRefusal ``policies/revoked`` if ``owner`` has revoked its policy of this ``digest``."""
+    found = revoked.get((owner, digest))
     if found is not None:
         raise PolicyRefusal(
             "policies/revoked",
@@ -203,7 +202,7 @@ def accept(
     held: Envelope | None,
     trusted: TrustedSet,
     at: datetime,
-    revoked: Mapping[str, Revocation] = NOT_REVOKED,
+    revoked: Revoked = NOT_REVOKED,
 ) -> LoadedPolicy:
     """The policy in ``envelope`` if it is in force and follows the one ``held`` here for the same owner and purpose.
 
@@ -223,7 +222,7 @@ def world_of(
     catalogue: Catalogue,
     envelopes: Iterable[Envelope],
     at: datetime,
-    revoked: Mapping[str, Revocation] = NOT_REVOKED,
+    revoked: Revoked = NOT_REVOKED,
 ) -> tuple[PolicyWorld, tuple[ConsortiaError, ...]]:
     """The world of decisions: policies that are in force at ``at``, and why the others are not.
 

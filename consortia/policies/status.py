@@ -1,6 +1,5 @@
 """Where a policy stands: who signed, who is missing, until when it is valid, and when its officers must act. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +8,7 @@ from consortia.policies.language.parse import LoadedPolicy, read_policy
 from consortia.policies.rules.standing import interval
 from consortia.policies.signed import NOT_REVOKED, SignatureState, policy_in_force, signatures_of
 from consortia.trust.envelope import Envelope
-from consortia.trust.statements import Revocation
+from consortia.trust.notices import Revoked
 from consortia.trust.trusted import TrustedSet
 
 WARNING_DAYS = (30, 7, 1)
@@ -43,9 +42,7 @@ def days_left(loaded: LoadedPolicy, at: datetime) -> int:
     return (end - at).days
 
 
-def status_of(
-    envelope: Envelope, trusted: TrustedSet, at: datetime, revoked: Mapping[str, Revocation] = NOT_REVOKED
-) -> PolicyStatus:
+def status_of(envelope: Envelope, trusted: TrustedSet, at: datetime, revoked: Revoked = NOT_REVOKED) -> PolicyStatus:
     """The status of the policy in ``envelope``; raises as ``read_policy`` and ``signatures_of`` do."""
     loaded = read_policy(envelope.payload_bytes())
     signatures = signatures_of(envelope, loaded, trusted, at)

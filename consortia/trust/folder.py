@@ -5,7 +5,7 @@
     cards/bank-a.json         cards/bank-a.signatures.json
     domain-keys/customer.json domain-keys/customer.signatures.json
     policies/bank-a/aml-detection.yaml   policies/bank-a/aml-detection.signatures.json
-    revocations/POLICY.json   stops/STOP.json   lifts/STOP.json   notices (with signatures), by digest: see ``notices``
+    revocations/MEMBER.POLICY.json   stops/MEMBER.STOP.json   lifts/MEMBER.STOP.json   notices, by digest: ``notices``
     accepted.json    in a member's own folder only: the digests of what was accepted there
 
 ``X.json`` is the document indented for reading. What was signed are its canonical bytes, recomputed from the file
@@ -114,16 +114,16 @@ class TrustFolder:
         _write_signatures(path, envelope)
 
     def notices(self, kind: NoticeKind) -> list[str]:
-        """The digests under which notices of ``kind`` lie here."""
+        """The names under which notices of ``kind`` lie here: member and digest of policy or stop."""
         return self._names(kind)
 
-    def notice(self, kind: NoticeKind, digest: str) -> Envelope:
-        """The notice of ``kind`` that concerns the policy or stop of this ``digest``."""
-        return self._read(f"{kind}/{digest}.json", _NOTICES[kind])
+    def notice(self, kind: NoticeKind, name: str) -> Envelope:
+        """The notice of ``kind`` with this ``name``."""
+        return self._read(f"{kind}/{name}.json", _NOTICES[kind])
 
-    def write_notice(self, kind: NoticeKind, digest: str, envelope: Envelope) -> None:
+    def write_notice(self, kind: NoticeKind, name: str, envelope: Envelope) -> None:
         """Store a notice."""
-        self._write(f"{kind}/{digest}.json", envelope)
+        self._write(f"{kind}/{name}.json", envelope)
 
     # --- unsigned ---------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ later does not put a revoked policy back in force. Nobody can bring a revoked po
 officers of the member that made it, or ends when that member leaves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,13 +23,15 @@ from consortia.trust.verify import document_type, verify_by_one, verify_document
 OFFICERS_TO_LIFT = 2
 
 Notice = Revocation | Stop | Lift
+Revoked = Mapping[tuple[str, str], Revocation]
+"""Revocations by owner and digest of the policy: nobody revokes another's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands in the way of every run: revocations by the digest of the policy, and stops that nobody lifted."""
+    """What stands in the way of every run: revocations by owner and digest of the policy, stops that nobody lifted."""
 
-    revoked: Mapping[str, Revocation] = field(default_factory=dict)
+    revoked: Revoked = field(default_factory=dict)
     stops: tuple[Stop, ...] = ()
 
 
@@ -59,29 +61,27 @@ def has_notice(folder: TrustFolder, notice: Notice) -> bool:
 
 
 def _place(notice: Notice) -> tuple[NoticeKind, str]:
+    """Whose notice it is stands in the name, so that nobody's takes the place of another's."""
     match notice:
-        case Revocation(policy=policy):
-            return "revocations", policy
-        case Stop():
-            return "stops", notice.digest()
-        case Lift(stop=stop):
-            return "lifts", stop
+        case Revocation(owner=owner, policy=policy):
+            return "revocations", f"{owner}.{policy}"
+        case Stop(member=member):
+            return "stops", f"{member}.{notice.digest()}"
+        case Lift(member=member, stop=stop):
+            return "lifts", f"{member}.{stop}"
 
 
 def standing(folder: TrustFolder, manifest: Manifest) -> Standing:
     """What the notices in ``folder`` amount to under ``manifest``."""
-    revoked = {
-        name: Revocation.parse(folder.notice("revocations", name).payload_bytes())
-        for name in folder.notices("revocations")
-    }
-    lifts = {name: Lift.parse(folder.notice("lifts", name).payload_bytes()) for name in folder.notices("lifts")}
-    stops = [Stop.parse(folder.notice("stops", name).payload_bytes()) for name in folder.notices("stops")]
+    found = [Revocation.parse(payload) for payload in _payloads(folder, "revocations")]
+    lifts = {(lift.member, lift.stop) for lift in (Lift.parse(payload) for payload in _payloads(folder, "lifts"))}
+    stops = [Stop.parse(payload) for payload in _payloads(folder, "stops")]
     return Standing(
-        revoked,
+        {(revocation.owner, revocation.policy): revocation for revocation in found},
         tuple(
             stop
             for stop in sorted(stops, key=lambda stop: (stop.at, stop.digest()))
-            if manifest.member(stop.member) is not None and not _lifted(stop, lifts)
+            if manifest.member(stop.member) is not None and (stop.member, stop.digest()) not in lifts
         ),
     )
 
@@ -126,9 +126,8 @@ def _stopping_key(trusted: TrustedSet, person: str, at: datetime) -> PublicKey:
     return trusted.person_key(person, at, "officer")
 
 
-def _lifted(stop: Stop, lifts: Mapping[str, Lift]) -> bool:
-    lift = lifts.get(stop.digest())
-    return lift is not None and lift.member == stop.member
+def _payloads(folder: TrustFolder, kind: NoticeKind) -> Iterator[bytes]:
+    return (folder.notice(kind, name).payload_bytes() for name in folder.notices(kind))
 
 
 def _require_speaks_for(person: str, member: str) -> None:

@@ -180,7 +180,7 @@ def test_a_revocation_outlives_an_old_copy_of_the_trust_folder(tmp_path: Path) -
         for file in lost.iterdir():
             file.unlink()
         world.start_node("bank-c")
-        assert world.consortium.home("bank-c").trust.notices("revocations") == [POLICY]
+        assert world.consortium.home("bank-c").trust.notices("revocations") == [f"bank-b.{POLICY}"]
         assert len(journalled(world, "bank-c", "revocation")) == 1
 
 

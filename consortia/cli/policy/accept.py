@@ -33,10 +33,10 @@ def command(
     taken: list[tuple[LoadedPolicy, Envelope]] = []
     for folder_name, file_name in exchange.policies():
         envelope = exchange.policy(folder_name, file_name)
-        if read_policy(envelope.payload_bytes()).digest in revoked:
-            continue
         # The policy's own text says whose it is; the names of folder and file are not signed.
         owner, purpose = owner_and_purpose(envelope)
+        if (owner, read_policy(envelope.payload_bytes()).digest) in revoked:
+            continue
         before = reader.trust.policy(owner, purpose) if (owner, purpose) in held else None
         taken.append((accept(envelope, before, trusted, now(), revoked), envelope))
     rows = []
