@@ -47,6 +47,8 @@ from consortia.trust.envelope import Envelope
 from consortia.trust.sessions import Approval, Denial, Submission
 from consortia.trust.statements import NOTICE_TYPES
 
+LARGEST_STATEMENT = 64 * 1024
+"""Bytes of a person's review or notice, beyond which it is not carried."""
 PresenceOf = Callable[[str], tuple[bool, bool]]
 """Whether a party is connected, and whether it was ever seen."""
 
@@ -155,9 +157,9 @@ class Desk:
     def _review(self, transaction: Connection, peer: str, letter: Letter) -> None:
         """An officer's word on a held session goes to all its parties, who verify it."""
         record = self._record(transaction, letter)
-        Envelope.from_bytes(letter.body)
-        if "@" not in peer or member_of(peer) not in record.state.parties:
-            raise _foreign(peer, letter)
+        Envelope.from_bytes(letter.body, LARGEST_STATEMENT)
+        if not self._directory().is_officer(peer) or member_of(peer) not in record.state.parties:
+            raise _foreign(peer, letter)  # it would wake the session at every party, for nothing
         if record.state.phase is not Phase.HELD:
             raise RequestError(
                 "coordinator/not-held",
@@ -169,7 +171,7 @@ class Desk:
 
     def _notice(self, transaction: Connection, peer: str, letter: Letter) -> None:
         """A person's notice goes to the node of every member, also to one that comes later."""
-        envelope = Envelope.from_bytes(letter.body)
+        envelope = Envelope.from_bytes(letter.body, LARGEST_STATEMENT)
         if "@" not in peer or envelope.payload_type not in NOTICE_TYPES:
             raise _foreign(peer, letter)
         self._store.notices.keep(transaction, envelope.digest(), peer, letter.body)

@@ -28,6 +28,12 @@ class Directory:
         """Whether ``peer`` is a member (else it is a person)."""
         return self.manifest.member(peer) is not None
 
+    def is_officer(self, peer: str) -> bool:
+        """Whether ``peer`` is a person that a card lists as an officer, or as one who acts for an officer."""
+        card = self.cards.get(peer.partition("@")[2])
+        person = None if card is None else card.person(peer)
+        return person is not None and ("officer" in person.roles or person.deputy is not None)
+
     def identify(self, certificate: str, now: datetime) -> str:
         """The id of the member or person that shows ``certificate`` (PEM).
 

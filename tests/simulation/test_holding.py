@@ -92,8 +92,8 @@ def test_an_officer_refuses_and_the_analyst_reads_why(tmp_path: Path) -> None:
 def test_a_word_that_does_not_count_moves_nothing(tmp_path: Path) -> None:
     others = "7" * 64
     useless: list[tuple[str, dict[str, str]]] = [
-        ("ana@bank-b", {}),  # an analyst
-        ("olga@bank-b", {}),  # an operator
+        ("ana@bank-b", {}),  # an analyst, whose word the coordinator does not even carry
+        ("olga@bank-b", {}),  # an operator, the same
         ("otto@bank-c", {}),  # an officer whose review nobody asked for
         ("otto@bank-c", {"member": "bank-b"}),  # who speaks for another member
         ("otto@bank-b", {"plan": others}),
