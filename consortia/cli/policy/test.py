@@ -71,7 +71,7 @@ def command(
             ],
             **({"coverage": _coverage_value(items, threshold)} if items else {}),
         },
-        "\n".join((*_results(decided), *_coverage(items, threshold))),
+        "\n".join((*_results(decided), *(_exercised(items) if coverage else ()), *_share(items, threshold))),
         json=json,
     )
     if failed or short or not decided:
@@ -106,16 +106,20 @@ def _results(decided: tuple[Decided, ...]) -> Iterator[str]:
         yield "the file has no section `examples`: nothing was tested"
 
 
-def _coverage(items: tuple[Item, ...], threshold: int | None) -> Iterator[str]:
-    if not items:
-        return
+def _exercised(items: tuple[Item, ...]) -> Iterator[str]:
+    """A line for each rule and grant."""
     yield ""
     for item in items:
         what = "denies" if item.kind == "rule" else "used by"
         missing = "no example is denied by it" if item.kind == "rule" else "no permitted example uses it"
         yield f"{item.kind:5}  {item.name}: {f'{what} {item.example!r}' if item.example else f'MISSING, {missing}'}"
-    least = "" if threshold is None else f", {threshold} % are asked for"
-    yield f"coverage {percent(items)} %: {_count(items)} of {len(items)} rules and grants{least}"
+
+
+def _share(items: tuple[Item, ...], threshold: int | None) -> Iterator[str]:
+    """How much is exercised, and what is asked for."""
+    if items:
+        least = "" if threshold is None else f", {threshold} % are asked for"
+        yield f"coverage {percent(items)} %: {_count(items)} of {len(items)} rules and grants{least}"
 
 
 def _coverage_value(items: tuple[Item, ...], threshold: int | None) -> dict[str, object]:

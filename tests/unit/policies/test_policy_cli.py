@@ -165,7 +165,10 @@ def test_examples_are_decided_with_a_home_and_with_a_catalogue_alone(
 
     covered = value("test", file, "--catalogue", alone, "--threshold", 10)["coverage"]["percent"]
     assert run("test", file, "--catalogue", alone, "--threshold", covered).exit_code == 0
-    assert run("test", file, "--catalogue", alone, "--threshold", covered + 1).exit_code == 1
+    short = run("test", file, "--catalogue", alone, "--threshold", covered + 1)
+    assert short.exit_code == 1
+    assert f"coverage {covered} %" in short.stdout
+    assert "MISSING" not in short.stdout
 
     file.write_text(file.read_text().replace("submit: [bank-a, bank-b]", "submit: [bank-a, bank-b, bank-c]"))
     failing = run("test", file, "--catalogue", alone)
