@@ -35,10 +35,8 @@ def misfits(error: ValidationError, source: Source) -> tuple[Fault, ...]:
     by_place: dict[Path, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         by_place.setdefault(_path(details, source), []).append(details)
-    found: list[Fault] = []
-    for path, group in by_place.items():
-        deeper = any(other[: len(path)] == path and other != path for other in by_place)
-        found += _at(path, group, source, deeper=deeper)
+    above = {path[:length] for path in by_place for length in range(len(path))}
+    found = [fault for path, group in by_place.items() for fault in _at(path, group, source, deeper=path in above)]
     return tuple(sorted(found, key=lambda fault: fault.mark))
 
 
