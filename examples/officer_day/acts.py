@@ -16,7 +16,7 @@ from examples.aml.processes import COMMAND, Running
 from examples.aml.render import policy_bytes
 from examples.officer_day.background import ANALYST, PATIENCE, BackgroundRun, halted
 from examples.officer_day.desk import DayError, Desk, say, title
-from examples.officer_day.drafts import edited, fingerprint_of, flipped, moved, next_version, without_table
+from examples.officer_day.drafts import edited, fingerprint_of, flipped, moved, without_table
 
 QUERIES = Path(__file__).parents[1] / "aml" / "queries"
 DENIED = 3
@@ -81,7 +81,7 @@ class Day:
         """A wider word among moved lines is found by the comparison; what is signed is narrower."""
         title("3. Version 2: a smaller minimum, hidden among moved lines, is found by the comparison")
         before = self.versions[-1]
-        text = next_version(before, len(self.versions) + 1)
+        text = self._amended("v2")
         text = edited(text, "human-review: off\n    retention-days: off\n    onward-sharing: off\n  model",
                       "human-review: required\n    retention-days: off\n    onward-sharing: off\n  model")  # fmt: skip
         text = without_table(text, "transactions")
@@ -201,7 +201,7 @@ class Day:
         """One key stops, two let it run again: by the next version."""
         title("7. Version 3, signed by two officers: questions are answered again, alerts no more")
         before = self.versions[-1]
-        text = next_version(before, len(self.versions) + 1)
+        text = self._amended("v3")
         begin, end = text.index("  alert:"), text.index("  score:")
         file = self._write("v3", f"{text[:begin]}  alert: never\n{text[end:]}")
         changes = self._diff(before, file)
@@ -229,6 +229,12 @@ class Day:
         file = self.desk.consortium.root / f"bank-a.{name}.yaml"
         file.write_text(text)
         return file
+
+    def _amended(self, name: str) -> str:
+        """The next version as dora begins it: the text in force with version, hash of the one before and author."""
+        file = self.desk.consortium.root / f"bank-a.{name}.yaml"
+        self.desk.run("policy", "amend", PURPOSE, "--out", file, *self.desk.profile("dora@bank-a"))
+        return file.read_text()
 
     def _approve(self, file: Path, officer: str, before: Path | None = None, *, refused: bool = False) -> Any:
         arguments = ["policy", "approve", file, "--fingerprint", fingerprint_of(file)[:16]]

@@ -35,9 +35,3 @@ def flipped(data: bytes) -> bytes:
     """``data`` with one bit of its middle byte turned."""
     place = len(data) // 2
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
-
-
-def next_version(before: Path, number: int) -> str:
-    """The text of ``before`` as version ``number``, with the hash of the version before."""
-    text = re.sub(r"(?m)^(  version: )\d+$", rf"\g<1>{number}", before.read_text())
-    return re.sub(r"(?m)^(  previous: )\S+$", rf"\g<1>{fingerprint_of(before)}", text)
