@@ -10,7 +10,7 @@ from functools import cache
 from consortia.plans.build import build_plan
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan
-from consortia.plans.sql import bind
+from consortia.plans.specs.bind import bind_analysis
 from consortia.policies.decide import decide
 from consortia.policies.drafting import Facts
 from consortia.policies.language.parse import LoadedPolicy, parse_policy
@@ -24,6 +24,27 @@ SUITE = "ed25519+ml-dsa-65"
 SCORE_QUERY = (
     "SELECT customer_key, SUM(amount_minor) AS total FROM deposits WHERE currency = 'EUR' GROUP BY customer_key"
 )
+
+RISK = """
+analysis: risk-propagation
+accounts: SELECT customer_key AS account, risk_score AS score FROM accounts WHERE risk_score IS NOT NULL
+payments: |
+  SELECT customer_key AS source, customer_key AS target, amount_minor AS amount FROM deposits WHERE currency = 'EUR'
+iterations: 1
+scale: 100
+"""
+CYCLES = """
+analysis: cycles
+accounts: SELECT customer_key AS account FROM accounts
+payments: |
+  SELECT customer_key AS source, customer_key AS target, ts AS time, amount_minor AS amount FROM deposits
+  WHERE currency = 'EUR'
+longest: 2
+window: 2 days
+part: 0.5
+closed: 100
+"""
+"""Specs over the tables of the fixtures."""
 
 POLICY = """\
 format: consortia/policy/v1
@@ -108,26 +129,27 @@ CELLS = POLICY[POLICY.index("  aggregate:\n") + len("  aggregate:\n") : POLICY.i
 GENEROUS = (
     ("operations: [count, compare, compare-members]",
      "operations: [count, compare, compare-members, count-members, score]"),
-    ("operations: [alert, count]", "operations: [alert, count, compare, join]"),
+    ("operations: [alert, count]", "operations: [alert, count, compare, join, trace]"),
     ("ts: {class: quasi, operations: [filter]}",
-     "ts: {class: quasi, operations: [filter, group, count, compare, alert, join, rank]}"),
+     "ts: {class: quasi, operations: [filter, group, count, compare, alert, join, rank, trace]}"),
     ("operations: [filter, sum, compare]}",
-     "operations: [filter, count, sum, compare, score, rank, quantile, variance]}"),
+     "operations: [filter, count, sum, compare, score, rank, quantile, variance, trace]}"),
     ("{class: free, operations: [filter, group]}",
-     "{class: free, operations: [filter, group, count, compare, alert, score, join, rank, extreme]}"),
+     "{class: free, operations: [filter, group, count, compare, alert, score, join, rank, extreme, trace]}"),
     ("country: {class: quasi, operations: [filter, group]}",
-     "country: {class: quasi, operations: [filter, group, count, compare, alert, join, rank]}"),
+     "country: {class: quasi, operations: [filter, group, count, compare, alert, join, rank, trace]}"),
     ("      operations: [count]\n", "      operations: [count, compare, count-members, compare-members, score]\n"),
     ("customer_key: {class: identifier, operations: []}",
-     "customer_key: {class: identifier, operations: [alert, count, compare, join]}"),
-    ("operations: [sum, count]}", "operations: [filter, count, sum, compare, score, rank, quantile, variance]}"),
+     "customer_key: {class: identifier, operations: [alert, count, compare, join, trace]}"),
+    ("operations: [sum, count]}", "operations: [filter, count, sum, compare, score, rank, quantile, variance, trace]}"),
     ("country: {class: quasi, operations: [filter]}",
-     "country: {class: quasi, operations: [filter, group, count, compare, alert, join, rank]}"),
+     "country: {class: quasi, operations: [filter, group, count, compare, alert, join, rank, trace]}"),
     ("score: never", ("score: {recipients: owner-of-row, maximum-rows: off, human-review: off, retention-days: off,"
      " onward-sharing: off}")),
     ("count: never", "count:\n" + CELLS.rstrip()),
     ("maximum-rows: 1000", "maximum-rows: off"),
     ("maximum-rows: 1000", "maximum-rows: off"),
+    ("match-count: closed", "match-count: open"),
 )  # fmt: skip
 """Edits that permit every operation that the columns' classes allow, and every kind of output."""
 
@@ -223,7 +245,7 @@ def draft_of(sql: str, world: PolicyWorld, submitter: str = "ana@bank-a", purpos
         purpose=purpose,
         entities=world.privacy_units(purpose),
     )
-    return build_plan(bind(sql, world.catalogue, fixtures.AS_OF), environment)
+    return build_plan(bind_analysis(sql, world.catalogue, fixtures.AS_OF), environment)
 
 
 def decided(sql: str, *policies: LoadedPolicy, submitter: str = "ana@bank-a", now: datetime = NOW) -> Decision:

@@ -18,7 +18,7 @@ from consortia.plans.build import build_plan
 from consortia.plans.catalogue import Catalogue, CatalogueTable, KeyDomain
 from consortia.plans.model import Column, Plan, Share
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
-from consortia.plans.sql import bind
+from consortia.plans.specs.bind import bind_analysis
 from consortia.plans.types import ColumnType
 from consortia.trust.domain_keys import HashDomain, hash_keys
 from tests.fixtures_catalogue import AS_OF, BANKS, BOOL, COUNTRY, CUSTOMER, DATE, INT, column, environment, table
@@ -99,7 +99,8 @@ class Pool:
             held.name: each.name for held in self.catalogue.tables for each in held.columns if each.type.kind == "key"
         }
         entities = keys if obligations.entity else {}
-        return build_plan(bind(sql, self.catalogue, AS_OF), environment(self.catalogue, entities=entities), obligations)
+        query = bind_analysis(sql, self.catalogue, AS_OF)
+        return build_plan(query, environment(self.catalogue, entities=entities), obligations)
 
     def frames(self, plan: Plan) -> dict[str, pl.DataFrame]:
         """Every owner's local stages by share step."""

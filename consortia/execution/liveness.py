@@ -15,9 +15,11 @@ from consortia.plans.model import (
     Control,
     Filter,
     Join,
+    Match,
     Noise,
     Plan,
     Project,
+    Propagate,
     Release,
     Share,
     Sort,
@@ -80,6 +82,14 @@ def _reads(  # noqa: C901 - one case for each kind of a closed set
             # names of the two sides differ, but for keys of the second that are not taken
             own = live & given
             return own | {key.left if place == 0 else key.right for key in step.on}
+        case Propagate() if place == 0:
+            return (live - {step.made}) | {step.key, *([step.score] if step.score else [])}
+        case Match() if place == 0:
+            return live | {step.key}
+        case Propagate():
+            return {step.source, step.target, step.amount}
+        case Match():
+            return {step.source, step.target, step.amount, step.time}
         case Bound(keys=keys, entity=entity):
             return live | {*keys, entity}
         case Noise(keys=keys, selection=selection):
@@ -111,9 +121,11 @@ def owners_below(plan: Plan) -> Mapping[str, tuple[str, ...]]:
 def _given(step: Step) -> tuple[str, ...]:
     """The inputs whose data stands in the rows of ``step``.
 
-    Whether there is a match, where none is wanted, is not data of the member that has it.
+    Whether there is a match, where none is wanted, is not data of the member that has it. A row of accounts that
+    payments were followed to is told to the member that keeps the account.
     """
-    return step.inputs[:1] if isinstance(step, Join) and step.how in ("anti", "not-in") else step.inputs
+    first = isinstance(step, Propagate | Match) or (isinstance(step, Join) and step.how in ("anti", "not-in"))
+    return step.inputs[:1] if first else step.inputs
 
 
 def holdings(plan: Plan) -> Mapping[str, Holds]:

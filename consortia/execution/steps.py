@@ -11,6 +11,7 @@ from consortia.errors import InternalError
 from consortia.execution.aggregate import aggregated
 from consortia.execution.fit import fitted
 from consortia.execution.liveness import holdings, live_columns, marked_members, owners_below
+from consortia.execution.networks import matched, propagated
 from consortia.execution.noise import NO_DRAWS, Draws, domain_of, noisy
 from consortia.execution.project import projected, within_capacity
 from consortia.execution.round import rounded
@@ -18,13 +19,16 @@ from consortia.execution.translate import translated
 from consortia.plans.model import (
     AggregateStep,
     Bound,
+    Column,
     Control,
     Filter,
     Join,
     Limit,
+    Match,
     Noise,
     Plan,
     Project,
+    Propagate,
     Release,
     Sort,
     SortKey,
@@ -88,6 +92,10 @@ class Steps:
                 return self._bounded(step, engine, sources[0], live)
             case Noise():
                 return noisy(engine, step, sources[0], self._plan.computers, self._draws)
+            case Propagate():
+                return fitted(engine, propagated(engine, step, *sources), self._wanted(step), step.id, "gone")
+            case Match():
+                return fitted(engine, matched(engine, step, *sources), self._wanted(step), step.id, "gone")
             case Limit():
                 return sources[0].cut(step.count)
             case Control():
@@ -114,6 +122,9 @@ class Steps:
         limits = Limits(clips, step.cells)
         made = bounded(engine, table, step.keys, step.entity, limits, len(self._owners[step.id]))
         return fitted(engine, made, [column for column in step.columns if column.name in live], step.id)
+
+    def _wanted(self, step: Step) -> list[Column]:
+        return [column for column in step.columns if column.name in self._live[step.id]]
 
     def _types(self, step: Step) -> dict[str, ColumnType]:
         return {column.name: column.type for column in self._plan.step(step.inputs[0]).columns}

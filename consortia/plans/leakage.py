@@ -8,7 +8,7 @@ from typing import Literal
 
 from consortia.plans.cost import Estimate, Opening
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import AggregateStep, Control, Join, Limit, Noise, Plan, Project, Release, Share, Sort, Step
+from consortia.plans.model import AggregateStep, Control, Join, Limit, Match, Noise, Plan, Project, Release, Share, Sort, Step
 from consortia.plans.wording import listed, order_text
 from consortia.trust.documents import Digest, Document, Frozen, Integer
 
@@ -19,6 +19,10 @@ REFUSED = (
 )
 HIDDEN = (
     "; by the pattern, and the public order of values, cells that are hidden for others' sake can be told from these"
+)
+TOO_MANY = (
+    "a fact about the payments; if there are more, the run ends with `graph/too-many-paths`, everybody learns that, and"
+    " nothing is released"
 )
 COORDINATOR = "coordinator"
 NETWORK = "network"
@@ -93,7 +97,7 @@ def _of_step(plan: Plan, step_id: str, estimate: Estimate, everybody: tuple[str,
         LeakageEntry(
             kind="opening", step=step.id, who=tuple(sorted(opening.to)), amount=opening.elements,
             what=f"{opening.elements} values opened: {opening.what}",
-            detail=REFUSED if _is_fact(step, opening) else MASKED,
+            detail=_detail(step, opening),
         )
         for opening in estimate.openings
         if opening.step == step.id
@@ -112,9 +116,11 @@ def _of_step(plan: Plan, step_id: str, estimate: Estimate, everybody: tuple[str,
     return entries
 
 
-def _is_fact(step: Step, opening: Opening) -> bool:
-    """Whether an opening tells something of the data: the one bit of a join whose keys nobody has checked before."""
-    return isinstance(step, Join) and step.uniqueness == "opened" and opening.what.startswith("whether ")
+def _detail(step: Step, opening: Opening) -> str:
+    """What an opening tells of the data: only the one bit of a join whose keys nobody checked, or of a bound, does."""
+    if isinstance(step, Join) and step.uniqueness == "opened" and opening.what.startswith("whether "):
+        return REFUSED
+    return TOO_MANY if isinstance(step, Match) and opening.what.startswith("whether ") else MASKED
 
 
 def _limited(plan: Plan, release: Release) -> str:

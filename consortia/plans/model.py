@@ -9,8 +9,8 @@ padded row count. A plan of one table with three owners looks like this (docs/re
     recipient project (AVG, expressions of aggregates) -> sort (ORDER BY, then all columns)
 
 A query over several relations has ``shared`` steps between the unions and the last aggregation: project, filter,
-join, sort, aggregate, window, limit, in any well-formed order. Where noise is obliged, a ``bound`` stands before the
-last aggregation and a ``noise`` after the control step. Kinds reserved for later (fit, score, propagate, match) are not
+join, sort, aggregate, window, limit, propagate, match, in any well-formed order. Where noise is obliged, a ``bound``
+stands before the last aggregation and a ``noise`` after the control step. Kinds reserved for later (fit, score) are not
 in ``Step`` yet: a new kind is a new plan version. Invariant of shared tables: a row whose valid bit is 0 holds zero
 everywhere.
 """
@@ -21,6 +21,7 @@ from pydantic import Field
 
 from consortia.errors import InternalError
 from consortia.plans.expressions import Expr
+from consortia.plans.networks import Carrying, Pattern
 from consortia.plans.noised import Clip, Noised, Selection
 from consortia.plans.rules import Rule
 from consortia.plans.types import Bounds, ColumnType
@@ -226,6 +227,36 @@ class Window(_Step):
     functions: tuple[WindowFunction, ...]
 
 
+class Propagate(_Step):
+    """The accounts (first input), each with a number made of what reaches it along payments (second); at ``shared``.
+
+    ``key`` names the accounts' column, ``source`` and ``target`` the payments', all keys of one domain; ``score`` is
+    the number that risk starts from ("" for ranks), ``made`` the new column. No account stands in two rows. Payments
+    with an account that none of the rows names count for nothing.
+    """
+
+    kind: Literal["propagate"] = "propagate"
+    key: str
+    score: str = ""
+    source: str
+    target: str
+    amount: str
+    made: str
+    method: Carrying
+
+
+class Match(_Step):
+    """The accounts (first input) that stand in a pattern of payments (second); others lose their valid bit."""
+
+    kind: Literal["match"] = "match"
+    key: str
+    source: str
+    target: str
+    amount: str
+    time: str
+    method: Pattern
+
+
 class Limit(_Step):
     """The first ``count`` rows (a public number) of the input, which is sorted, valid rows first; at ``shared``."""
 
@@ -322,6 +353,8 @@ Step = Annotated[
     | Join
     | Sort
     | Window
+    | Propagate
+    | Match
     | Limit
     | Control
     | Bound

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from consortia.plans.expressions import Expr
 from consortia.plans.model import JoinKey, JoinKind, Named, SortKey, WindowFunction
+from consortia.plans.networks import Carrying, Pattern
 from consortia.plans.types import ColumnType
 from consortia.trust.documents import Frozen, Name
 
@@ -117,10 +118,40 @@ class Limited(Frozen):
     rows: int
 
 
+class Propagated(Frozen):
+    """The rows of ``accounts`` and a number ``made`` of what reaches each along ``payments``: ``model.Propagate``."""
+
+    node: Literal["propagated"] = "propagated"
+    accounts: Relation
+    payments: Relation
+    key: str
+    score: str = ""
+    source: str
+    target: str
+    amount: str
+    made: str
+    method: Carrying
+
+
+class Matched(Frozen):
+    """The rows of ``accounts`` that stand in a pattern of ``payments`` (see ``model.Match``)."""
+
+    node: Literal["matched"] = "matched"
+    accounts: Relation
+    payments: Relation
+    key: str
+    source: str
+    target: str
+    amount: str
+    time: str
+    method: Pattern
+
+
 Relation = Annotated[
-    TableRows | Filtered | Computed | Joined | Stacked | Grouped | Windowed | Limited, Field(discriminator="node")
+    TableRows | Filtered | Computed | Joined | Stacked | Grouped | Windowed | Limited | Propagated | Matched,
+    Field(discriminator="node"),
 ]
-for _node in (Filtered, Computed, Joined, Stacked, Grouped, Windowed, Limited):
+for _node in (Filtered, Computed, Joined, Stacked, Grouped, Windowed, Limited, Propagated, Matched):
     _node.model_rebuild()
 
 

@@ -11,12 +11,15 @@ from consortia.plans.catalogue import Catalogue
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.meaning import type_of
 from consortia.plans.model import JoinKey, Named
+from consortia.plans.networks import made_type
 from consortia.plans.query import (
     Computed,
     Filtered,
     Grouped,
     Joined,
     Limited,
+    Matched,
+    Propagated,
     QueryAggregate,
     Relation,
     Stacked,
@@ -30,7 +33,7 @@ from consortia.plans.types import ColumnType
 ColumnTypes = dict[str, ColumnType]
 
 
-def relation_types(relation: Relation, catalogue: Catalogue) -> ColumnTypes:
+def relation_types(relation: Relation, catalogue: Catalogue) -> ColumnTypes:  # noqa: C901 - a case for each kind of node
     """The type of each column of ``relation`` by name, in the relation's order."""
     match relation:
         case TableRows(table=table):
@@ -50,6 +53,10 @@ def relation_types(relation: Relation, catalogue: Catalogue) -> ColumnTypes:
             return relation_types(source, catalogue) | made
         case Filtered(source=source) | Limited(source=source):
             return relation_types(source, catalogue)
+        case Propagated(accounts=accounts, made=made, method=method):
+            return relation_types(accounts, catalogue) | {made: made_type(method)}
+        case Matched(accounts=accounts):
+            return relation_types(accounts, catalogue)
 
 
 def computed_types(types: Mapping[str, ColumnType], expressions: Sequence[Named]) -> ColumnTypes:
@@ -101,6 +108,8 @@ def fixed_columns(relation: Relation) -> frozenset[str]:
             return fixed_columns(source) & frozenset(keys)
         case Windowed(source=source) | Limited(source=source):
             return fixed_columns(source)
+        case Propagated(accounts=accounts) | Matched(accounts=accounts):
+            return fixed_columns(accounts)
 
 
 def _is_fixed(expression: Expr, fixed: frozenset[str]) -> bool:

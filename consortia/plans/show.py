@@ -12,9 +12,11 @@ from consortia.plans.model import (
     Filter,
     Join,
     Limit,
+    Match,
     Noise,
     Plan,
     Project,
+    Propagate,
     Release,
     Scan,
     Share,
@@ -127,6 +129,15 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
             made = ", ".join(f"{each.function}({each.column}) as {each.name}" for each in step.functions)
             order = f" in order of {order_text(step.order)}" if step.order else ""
             return f"{made} for each {', '.join(step.partition) or 'table'}{order}"
+        case Propagate():
+            start = f"{step.score} of " if step.score else ""
+            along = f"{step.amount} from {step.source} to {step.target}"
+            return (
+                f"{step.method.method} as {step.made}: {start}{step.key} along {along}, {step.method.iterations} steps"
+            )
+        case Match():
+            along = f"{step.amount} from {step.source} to {step.target} at {step.time}"
+            return f"keep where {step.key} is on a {step.method.method} of {along}"
         case Limit():
             return f"the first {step.count} rows"
         case Sort():

@@ -14,7 +14,7 @@ from consortia.plans.cost import Estimate, Estimator, Link, microseconds
 from consortia.plans.draft import Environment
 from consortia.plans.leakage import LeakageReport, leakage_report
 from consortia.plans.model import Circuits, Plan
-from consortia.plans.sql import bind
+from consortia.plans.specs.bind import bind_analysis
 from consortia.policies.decide import decide
 from consortia.policies.obligations import require_kept
 from consortia.policies.rules.base import TOLERANCE
@@ -65,11 +65,11 @@ def compile_analysis(
     ``errors`` are those that the submitter accepts where noise is obliged: the release costs no more than they take.
 
     A denial is a result, not an error. Raises RequestError ``policies/as-of``, ``plans/wanted-error`` and as
-    ``plans.sql.bind`` and ``plans.build.build_plan`` do.
+    ``specs.bind.bind_analysis`` and ``plans.build.build_plan`` do.
     """
     _check_as_of(as_of, now)
     environment = replace(environment_of(purpose, submitter, as_of, world), errors=errors)
-    query = bind(sql, world.catalogue, as_of)
+    query = bind_analysis(sql, world.catalogue, as_of)
     draft = build_plan(query, environment)
     decision = decide(draft, world, now)
     if not decision.permitted:

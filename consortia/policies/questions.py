@@ -14,7 +14,7 @@ from consortia.plans.build import build_plan
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
-from consortia.plans.sql import bind
+from consortia.plans.specs.bind import bind_analysis
 from consortia.policies.compiling import environment_of
 from consortia.policies.decide import decide
 from consortia.policies.language.model import Policy
@@ -82,7 +82,7 @@ def verdict_on(question: Question, world: PolicyWorld) -> Answer:
 def _planned(question: Question, world: PolicyWorld, obligations: Obligations) -> Answer:
     environment = environment_of(question.purpose, question.submitter, question.at, world)
     try:
-        plan = build_plan(bind(question.sql, world.catalogue, question.at), environment, obligations)
+        plan = build_plan(bind_analysis(question.sql, world.catalogue, question.at), environment, obligations)
     except (RequestError, PolicyRefusal) as error:
         return Answer(None, None, str(error))
     return Answer(plan, decide(plan, world, question.at))

@@ -18,6 +18,7 @@ from consortia.errors import RequestError
 from consortia.plans.build import build_plan
 from consortia.plans.draft import Environment
 from consortia.plans.refuse import Node
+from consortia.plans.specs.bind import is_spec
 from consortia.plans.sql import bind, parse
 from consortia.policies.decide import decide
 from consortia.policies.verdicts import Decision
@@ -35,6 +36,8 @@ def suggest(sql: str, decision: Decision, environment: Environment, world: Polic
     """The SQL text of the nearest query that every owner permits, None if none was found."""
     if not decision.verdicts or any(reason.rule not in BY_QUERY for _, reason in decision.denials()):
         return None
+    if is_spec(sql):
+        return None  # what it follows is all that it asks: there is no smaller question of its kind
     tried = {_text(parse(sql))}
     frontier = [parse(sql)]
     for _ in range(MOST_CHANGES):

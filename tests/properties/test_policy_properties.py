@@ -77,9 +77,9 @@ RESTRICTIONS = (
     ("not-after: 2027-01-15\n  review: 2027-01-04", "not-after: 2026-11-24\n  review: 2026-11-10"),
     ("rows: all", "rows: country = 'DE'"),
     ("    deposits:\n      rows", "    deposits_x:\n      rows"),
-    ("[alert, count, compare, join]", "[alert, count, compare]"),
-    (" rank, quantile, variance]}\n        currency", " quantile]}\n        currency"),
-    (" alert, join, rank]}\n    accounts", " alert]}\n    accounts"),
+    ("[alert, count, compare, join, trace]", "[alert, count, compare, trace]"),
+    (" rank, quantile, variance, trace]}\n        currency", " quantile]}\n        currency"),
+    (" alert, join, rank, trace]}\n    accounts", " alert]}\n    accounts"),
 )  # fmt: skip
 """Edits that each permit less; they touch different places, so any set of them can be applied together."""
 

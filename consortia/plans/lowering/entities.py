@@ -8,7 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consortia.plans.lowering.nodes import passed
-from consortia.plans.query import Computed, Filtered, Grouped, Joined, Limited, Relation, Stacked, TableRows, Windowed
+from consortia.plans.query import (
+    Computed,
+    Filtered,
+    Grouped,
+    Joined,
+    Limited,
+    Matched,
+    Propagated,
+    Relation,
+    Stacked,
+    TableRows,
+    Windowed,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,8 @@ def units_of(node: Relation, entities: Mapping[str, str]) -> Units:
             return _stacked([units_of(source, entities) for source in node.sources])
         case Joined():
             return _joined(node, entities)
+        case Propagated() | Matched():
+            return units_of(node.accounts, entities)
 
 
 def _kept(found: Units, columns: frozenset[str], where: str) -> Units:

@@ -17,12 +17,15 @@ from consortia.plans.lowering.flat import Flat, flattened
 from consortia.plans.lowering.nodes import owners_of, tables_of, types_of
 from consortia.plans.model import Column, WindowFunction
 from consortia.plans.narrowing import narrowed
+from consortia.plans.networks import made_bounds
 from consortia.plans.query import (
     Computed,
     Filtered,
     Grouped,
     Joined,
     Limited,
+    Matched,
+    Propagated,
     QueryAggregate,
     Relation,
     Stacked,
@@ -127,6 +130,8 @@ class Knowledge:
                 return sum(self.rows(source) for source in node.sources)
             case Limited():
                 return min(node.rows, self.rows(node.source))
+            case Propagated() | Matched():
+                return self.rows(node.accounts)
             case Grouped():
                 return self.groups(node)
 
@@ -168,6 +173,10 @@ class Knowledge:
                     return self._within(node, replace(self.fact(node.source, name), total=None))
                 aggregate = next(aggregate for aggregate in node.aggregates if aggregate.name == name)
                 return self._aggregate(node, aggregate)
+            case Propagated(made=made_name) if name == made_name:
+                return self._fact(node, self.types(node)[name], Range(made_bounds(node.method), nullable=False))
+            case Propagated() | Matched():
+                return self._within(node, self.fact(node.accounts, name))
             case Windowed():
                 made = {each.name: each for each in node.functions}
                 if name not in made:

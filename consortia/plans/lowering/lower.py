@@ -6,14 +6,27 @@ from consortia.plans.lowering.groups import group
 from consortia.plans.lowering.joins import join
 from consortia.plans.lowering.made import Made
 from consortia.plans.lowering.needs import Needs
+from consortia.plans.lowering.networks import match_pattern, propagate
 from consortia.plans.lowering.ordered import limit, window
 from consortia.plans.lowering.owners import share_rows
 from consortia.plans.lowering.rowwise import compute, keep
 from consortia.plans.lowering.stacks import stack
-from consortia.plans.query import Computed, Filtered, Grouped, Joined, Limited, Relation, Stacked, TableRows, Windowed
+from consortia.plans.query import (
+    Computed,
+    Filtered,
+    Grouped,
+    Joined,
+    Limited,
+    Matched,
+    Propagated,
+    Relation,
+    Stacked,
+    TableRows,
+    Windowed,
+)
 
 
-def lower(context: Context, node: Relation, needs: Needs) -> Made:
+def lower(context: Context, node: Relation, needs: Needs) -> Made:  # noqa: C901 - a case for each kind of node
     """The table of ``node`` on shares, with at least the columns in ``needs``."""
     flat = context.knowledge.flat(node)
     if flat is not None:
@@ -33,5 +46,9 @@ def lower(context: Context, node: Relation, needs: Needs) -> Made:
             return window(context, node, needs)
         case Limited():
             return limit(context, node, needs)
+        case Propagated():
+            return propagate(context, node, needs)
+        case Matched():
+            return match_pattern(context, node, needs)
         case TableRows():
             raise InternalError("plans/relation", "a table is local work of its owners")

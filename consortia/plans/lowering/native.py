@@ -5,13 +5,25 @@ from collections.abc import Mapping
 from consortia.plans.expressions import Const, Ref
 from consortia.plans.lowering.knowledge import Knowledge
 from consortia.plans.lowering.uses import Use, natural_use
-from consortia.plans.query import Computed, Filtered, Grouped, Joined, Limited, Relation, Stacked, TableRows, Windowed
+from consortia.plans.query import (
+    Computed,
+    Filtered,
+    Grouped,
+    Joined,
+    Limited,
+    Matched,
+    Propagated,
+    Relation,
+    Stacked,
+    TableRows,
+    Windowed,
+)
 
 NUMBERS = ("sum", "count", "count-rows", "count-members", "count-entities", "count-distinct", "median")
 """Aggregates whose values are numbers; the others are values of a column, as keys."""
 
 
-def native_uses(knowledge: Knowledge, node: Relation) -> Mapping[str, Use]:
+def native_uses(knowledge: Knowledge, node: Relation) -> Mapping[str, Use]:  # noqa: C901 - a case for each kind of node
     """The use by name of a column; those that owners share in either are left out."""
     if knowledge.flat(node) is not None:
         return {}
@@ -26,6 +38,10 @@ def native_uses(knowledge: Knowledge, node: Relation) -> Mapping[str, Use]:
             return {**native_uses(knowledge, node.left), **native_uses(knowledge, node.right)}
         case Joined():
             return native_uses(knowledge, node.left)
+        case Propagated(made=made_name):
+            return {**native_uses(knowledge, node.accounts), made_name: "number"}
+        case Matched():
+            return native_uses(knowledge, node.accounts)
         case Stacked():
             found = [native_uses(knowledge, source) for source in node.sources]
             numbers = {name for part in found for name, use in part.items() if use == "number"}

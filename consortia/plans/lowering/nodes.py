@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.expressions import Ref
 from consortia.plans.model import Named
+from consortia.plans.networks import made_type
 from consortia.plans.query import (
     Computed,
     Filtered,
     Grouped,
     Joined,
     Limited,
+    Matched,
+    Propagated,
     Relation,
     Stacked,
     TableRows,
@@ -28,6 +31,8 @@ def children(node: Relation) -> tuple[Relation, ...]:
             return ()
         case Joined(left=left, right=right):
             return left, right
+        case Propagated(accounts=accounts, payments=payments) | Matched(accounts=accounts, payments=payments):
+            return accounts, payments
         case Stacked(sources=sources):
             return sources
         case Filtered() | Computed() | Grouped() | Windowed() | Limited():
@@ -43,6 +48,8 @@ def with_children(node: Relation, new: tuple[Relation, ...]) -> Relation:
             return node
         case Joined():
             return node.model_copy(update={"left": new[0], "right": new[1]})
+        case Propagated() | Matched():
+            return node.model_copy(update={"accounts": new[0], "payments": new[1]})
         case Stacked():
             return node.model_copy(update={"sources": new})
         case Filtered() | Computed() | Grouped() | Windowed() | Limited():
@@ -67,12 +74,18 @@ def tables_of(node: Relation) -> tuple[TableRows, ...]:
 
 
 def holding_tables(node: Relation) -> tuple[TableRows, ...]:
-    """The table occurrences whose data stands in the rows: of a NOT EXISTS or NOT IN not those that must not match."""
+    """The table occurrences whose data stands in the rows.
+
+    Of a NOT EXISTS or NOT IN not those that must not match; of accounts and payments the accounts, for a row is told to
+    the member that keeps the account.
+    """
     match node:
         case TableRows():
             return (node,)
         case Joined(how="anti" | "not-in"):
             return holding_tables(node.left)
+        case Propagated() | Matched():
+            return holding_tables(node.accounts)
         case _:
             return tuple(found for child in children(node) for found in holding_tables(child))
 
@@ -82,7 +95,7 @@ def owners_of(rows: TableRows, catalogue: Catalogue) -> tuple[str, ...]:
     return (rows.owner,) if rows.owner else tuple(sorted(find_table(catalogue, rows.table).holders))
 
 
-def types_of(node: Relation, catalogue: Catalogue) -> dict[str, ColumnType]:
+def types_of(node: Relation, catalogue: Catalogue) -> dict[str, ColumnType]:  # noqa: C901 - a case for each kind of node
     """The type of each column of ``node``, in its order."""
     match node:
         case TableRows(table=table):
@@ -102,6 +115,10 @@ def types_of(node: Relation, catalogue: Catalogue) -> dict[str, ColumnType]:
         case Windowed():
             made = {each.name: kind for each, kind in zip(node.functions, node.types, strict=True)}
             return types_of(node.source, catalogue) | made
+        case Propagated(made=made_name, method=method):
+            return types_of(node.accounts, catalogue) | {made_name: made_type(method)}
+        case Matched():
+            return types_of(node.accounts, catalogue)
 
 
 def passed(expressions: tuple[Named, ...]) -> Mapping[str, str]:

@@ -7,7 +7,19 @@ from consortia.plans.expressions import columns_of
 from consortia.plans.lowering.knowledge import Knowledge
 from consortia.plans.lowering.nodes import passed
 from consortia.plans.narrowing import narrowed
-from consortia.plans.query import Computed, Filtered, Grouped, Joined, Limited, Relation, Stacked, TableRows, Windowed
+from consortia.plans.query import (
+    Computed,
+    Filtered,
+    Grouped,
+    Joined,
+    Limited,
+    Matched,
+    Propagated,
+    Relation,
+    Stacked,
+    TableRows,
+    Windowed,
+)
 
 
 def never_null(node: Relation, name: str, knowledge: Knowledge) -> bool:
@@ -31,6 +43,8 @@ def never_null(node: Relation, name: str, knowledge: Knowledge) -> bool:
             return all(never_null(source, name, knowledge) for source in node.sources)
         case Grouped():
             return name in node.keys and never_null(node.source, name, knowledge)
+        case Propagated() | Matched():
+            return name in knowledge.types(node.accounts) and never_null(node.accounts, name, knowledge)
         case Windowed() | Limited():
             return name in knowledge.types(node.source) and never_null(node.source, name, knowledge)
 

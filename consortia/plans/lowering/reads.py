@@ -7,6 +7,8 @@ from consortia.plans.query import (
     Grouped,
     Joined,
     Limited,
+    Matched,
+    Propagated,
     Relation,
     Stacked,
     TableRows,
@@ -16,7 +18,7 @@ from consortia.plans.query import (
 Reads = list[tuple[TableRows, frozenset[str]]]
 
 
-def columns_read(node: Relation, read: frozenset[str]) -> Reads:
+def columns_read(node: Relation, read: frozenset[str]) -> Reads:  # noqa: C901 - a case for each kind of node
     """Every table occurrence with the columns read of it, left before right."""
     match node:
         case TableRows():
@@ -42,3 +44,13 @@ def columns_read(node: Relation, read: frozenset[str]) -> Reads:
             return columns_read(node.source, read | order | windowed | set(node.partition))
         case Limited():
             return columns_read(node.source, read | {key.column for key in node.order})
+        case Propagated():
+            own = (read - {node.made}) | {node.key} | ({node.score} if node.score else frozenset())
+            return columns_read(node.accounts, own) + columns_read(node.payments, _ends(node) | {node.amount})
+        case Matched():
+            paid = _ends(node) | {node.amount, node.time}
+            return columns_read(node.accounts, read | {node.key}) + columns_read(node.payments, paid)
+
+
+def _ends(node: Propagated | Matched) -> frozenset[str]:
+    return frozenset((node.source, node.target))

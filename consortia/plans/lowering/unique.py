@@ -1,7 +1,19 @@
 """Which columns of a relation are known to hold each combination once: those that it is grouped by."""
 
 from consortia.plans.lowering.nodes import passed
-from consortia.plans.query import Computed, Filtered, Grouped, Joined, Limited, Relation, Stacked, TableRows, Windowed
+from consortia.plans.query import (
+    Computed,
+    Filtered,
+    Grouped,
+    Joined,
+    Limited,
+    Matched,
+    Propagated,
+    Relation,
+    Stacked,
+    TableRows,
+    Windowed,
+)
 
 
 def unique_sets(node: Relation) -> tuple[frozenset[str], ...]:
@@ -22,6 +34,8 @@ def unique_sets(node: Relation) -> tuple[frozenset[str], ...]:
             )
         case Joined():
             return unique_sets(node.left)
+        case Propagated() | Matched():
+            return unique_sets(node.accounts)
         case TableRows() | Stacked():
             return ()
 

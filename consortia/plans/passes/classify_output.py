@@ -11,7 +11,19 @@ from dataclasses import replace
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import columns_of
 from consortia.plans.lowering.nodes import children
-from consortia.plans.query import Computed, Filtered, Grouped, Joined, Limited, Relation, Stacked, TableRows, Windowed
+from consortia.plans.query import (
+    Computed,
+    Filtered,
+    Grouped,
+    Joined,
+    Limited,
+    Matched,
+    Propagated,
+    Relation,
+    Stacked,
+    TableRows,
+    Windowed,
+)
 
 COUNTS = ("count", "count-rows", "count-members", "count-entities", "count-distinct")
 
@@ -57,6 +69,10 @@ def measured(node: Relation) -> frozenset[str]:
             return measured(node.source) & frozenset(node.keys) | {made.name for made in node.aggregates}
         case Windowed():
             return measured(node.source) | {function.name for function in node.functions}
+        case Propagated():
+            return measured(node.accounts) | {node.made}
+        case Matched():
+            return measured(node.accounts)
         case Joined() | Stacked():
             return frozenset().union(*(measured(child) for child in children(node)))
         case Filtered() | Limited():

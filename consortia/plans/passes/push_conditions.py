@@ -1,9 +1,10 @@
 """Move conditions down the relation, to the owners where their columns come from one table.
 
 A condition passes a projection, a union, the left side of every join, the right side of an inner one that is grouped by
-its keys, groups by its columns, and windows whose partitions are by its columns; never a limit, nor the right side of a
-left join, whose rows without a match it would let through, nor a right side whose keys are checked when the query runs:
-the check would tell whether a key stands twice among the rows that the condition picks out.
+its keys, groups by its columns, and windows whose partitions are by its columns; never a limit, nor a propagation or a
+match (money flows through accounts that a condition leaves out), nor the right side of a left join, whose rows without
+a match it would let through, nor a right side whose keys are checked when the query runs: the check would tell whether
+a key stands twice among the rows that the condition picks out.
 """
 
 from consortia.plans.catalogue import Catalogue
@@ -11,7 +12,19 @@ from consortia.plans.draft import Draft
 from consortia.plans.expressions import Expr, columns_of
 from consortia.plans.lowering.nodes import children, types_of, with_children
 from consortia.plans.lowering.unique import is_grouped_by
-from consortia.plans.query import Computed, Filtered, Grouped, Joined, Limited, Relation, Stacked, TableRows, Windowed
+from consortia.plans.query import (
+    Computed,
+    Filtered,
+    Grouped,
+    Joined,
+    Limited,
+    Matched,
+    Propagated,
+    Relation,
+    Stacked,
+    TableRows,
+    Windowed,
+)
 from consortia.plans.trees import conjunction, conjuncts, substitute
 from consortia.plans.variants import with_query
 
@@ -41,7 +54,7 @@ def _pushed(node: Relation, parts: tuple[Expr, ...], catalogue: Catalogue) -> Re
             through = [part for part in parts if columns_of(part) and columns_of(part) <= set(columns)]
             source = _pushed(node.source, tuple(through), catalogue)
             return _kept(with_children(node, (source,)), [part for part in parts if part not in through])
-        case Limited() | TableRows():
+        case Limited() | TableRows() | Propagated() | Matched():
             below_nodes = tuple(_pushed(child, (), catalogue) for child in children(node))
             return _kept(with_children(node, below_nodes), list(parts))
 

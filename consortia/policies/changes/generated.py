@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from consortia.ids import member_of
 from consortia.plans.catalogue import CatalogueColumn, CatalogueTable
+from consortia.plans.networks import LARGEST_SUM
 from consortia.policies.language.model import Policy, PolicyTable
 from consortia.policies.world import PolicyWorld
 
@@ -93,6 +94,7 @@ def _over(part: _Part) -> Iterator[str]:
     yield from _of_rows(part)
     for column in part.table.columns:
         yield from _of_column(part, column)
+    yield from _traced(part)
 
 
 def _select(what: str, source: str, where: str = "", by: str = "", having: str = "") -> str:
@@ -181,6 +183,34 @@ def _first_of_each(part: _Part, order: str, fixed: str) -> Iterator[str]:
         place = f"ROW_NUMBER() OVER (PARTITION BY {part.unit} ORDER BY {order}) AS place"
         rows = _select(f"{part.unit}, {key}, {place}", part.table.name, fixed)
         yield _select(f"{key}, COUNT(*) AS n", f"({rows}) AS x", "place = 1", key)
+
+
+def _traced(part: _Part) -> Iterator[str]:
+    """Specs that follow each amount from customer to customer, and one that follows it by each time."""
+    accounts = _select(f"{part.unit} AS account", part.table.name, f"{part.unit} IS NOT NULL")
+    ends = f"{part.unit} AS source, {part.unit} AS target"
+    amounts = [column for column in part.table.columns if _is_amount(part.table, column)]
+    for amount in amounts:
+        known = " AND ".join(filter(None, (f"{part.unit} IS NOT NULL", part.fixed(amount))))
+        payments = _select(f"{ends}, {amount.name} AS amount", part.table.name, known)
+        yield _spec("pagerank", accounts, payments, "iterations: 1")
+    for time in part.table.columns if amounts else ():
+        if time.type.kind in ("date", "timestamp"):
+            known = " AND ".join(filter(None, (f"{part.unit} IS NOT NULL", part.fixed(amounts[0]), part.fixed(time))))
+            payments = _select(f"{ends}, {amounts[0].name} AS amount, {time.name} AS time", part.table.name, known)
+            yield _spec("cycles", accounts, payments, "longest: 2\nwindow: 3 days\npart: 0.9\nclosed: 1000")
+
+
+def _is_amount(table: CatalogueTable, column: CatalogueColumn) -> bool:
+    """Whether a spec could follow it: a number from 0 on whose sum can be carried."""
+    bounds = column.bounds
+    if column.type.kind not in NUMBERS or bounds is None or bounds.lo < 0:
+        return False
+    return bounds.hi * table.max_rows * len(table.holders) < LARGEST_SUM
+
+
+def _spec(analysis: str, accounts: str, payments: str, rest: str) -> str:
+    return f"analysis: {analysis}\naccounts: {accounts}\npayments: {payments}\n{rest}\n"
 
 
 def _condition(column: CatalogueColumn) -> str:

@@ -18,6 +18,7 @@ OPERATION_WORDS = {
     "rank": "put rows in order by, and keep the first,",
     "extreme": "open the least and greatest value, which is one customer's, of",
     "quantile": "open medians and other quantiles, which are one or two customers' values, of",
+    "trace": "follow from account to account, for numbers and alerts told to the accounts' own members,",
     "variance": "open sums of squares (for variance and deviation) of",
 }
 ROW_WORDS = {

@@ -182,6 +182,12 @@ def of_outputs(policy: Policy) -> Iterator[Sentence]:
         "leaks",
         "Beside",
     )
+    if policy.leaks.match_count == "open":
+        text = (
+            "Where payments are followed, everybody also learns whether more paths qualify than the analysis states as"
+            " its bound."
+        )
+        yield Sentence(SECTION, text, "leaks", "Beside")
 
 
 def _opened(cells: CellOutput) -> str:

@@ -22,6 +22,10 @@ BY_NO_MATCH = (
     "a LEFT JOIN keeps customers without a match, who are counted as contributors,"
     " so a number could rest on one customer; write JOIN"
 )
+BY_TRACING = (
+    "a number that payments of others brought about is told to the member that keeps the account, and to nobody else;"
+    " group by the account's key"
+)
 BY_MIXING = (
     "a number for each entity is never made of other entities' rows, which no minimum of contributors protects;"
     " group or partition by the entity"
@@ -50,6 +54,7 @@ _SELECT: dict[Kind, tuple[str, ...]] = {
     "member-count": ("compare-members",),
     "match": ("join",),
     "place": ("rank",),
+    "traced": ("compare",),
 }
 _ORDER: dict[Kind, tuple[str, ...]] = {
     "value": ("rank",),
@@ -60,6 +65,7 @@ _ORDER: dict[Kind, tuple[str, ...]] = {
     "member-count": ("compare-members",),
     "match": ("join",),
     "place": ("rank",),
+    "traced": ("compare", "rank"),
 }
 _MEET: dict[Kind, tuple[str, ...]] = {
     "value": ("join",),
@@ -70,6 +76,7 @@ _MEET: dict[Kind, tuple[str, ...]] = {
     "member-count": ("compare-members",),
     "match": ("join",),
     "place": ("rank",),
+    "traced": ("compare", "join"),
 }
 _AS_KEY: dict[Kind, tuple[str, ...]] = {
     "value": ("group",),
@@ -80,6 +87,7 @@ _AS_KEY: dict[Kind, tuple[str, ...]] = {
     "member-count": ("count-members",),
     "match": ("join",),
     "place": ("group", "rank"),
+    "traced": ("trace",),
 }
 _AS_NUMBER: dict[Kind, tuple[str, ...]] = {
     "sum": ("sum",),
@@ -102,8 +110,9 @@ _COMPARED: dict[Kind, tuple[str, ...]] = {
     "quantile": ("compare", "quantile"),
     "variance": ("compare", "variance"),
     "ranked": ("rank",),
+    "traced": ("compare",),
 }
-NUMBERS = frozenset(_AS_NUMBER) | {"total", "tally", "least", "row-count", "member-count", "place"}
+NUMBERS = frozenset(_AS_NUMBER) | {"total", "tally", "least", "row-count", "member-count", "place", "traced"}
 """Kinds that make an alert a score: beside the key stands a number."""
 
 
@@ -120,6 +129,17 @@ def to_order(source: ColumnSource, *, rows: bool) -> Needs:
 def to_meet(source: ColumnSource, *, rows: bool) -> Needs:
     """Its equality decides which rows meet: join keys, keys of nested groups, partitions of windows."""
     return _looked_up(_MEET, source, rows=rows)
+
+
+def to_trace(source: ColumnSource, *, rows: bool) -> Needs:
+    """It is followed from account to account: with whom, when and how much decides numbers and alerts of others."""
+    if source.kind == "member":
+        return _MEMBER
+    if source.kind in _SILENT:
+        return ()
+    if not source.column:
+        return (Need("compare"),)
+    return (Need("trace", "" if rows else BY_TRACING),)
 
 
 def to_open(source: ColumnSource, *, rows: bool) -> Needs:

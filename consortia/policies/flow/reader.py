@@ -18,9 +18,11 @@ from consortia.plans.model import (
     Filter,
     Join,
     Limit,
+    Match,
     Noise,
     Plan,
     Project,
+    Propagate,
     Release,
     Scan,
     Share,
@@ -32,7 +34,7 @@ from consortia.plans.model import (
     WindowFunction,
 )
 from consortia.policies.flow.aggregation import HOLDS_VALUES, at_last, existence, marked, nested, rows_counted
-from consortia.policies.flow.needs import Needs, to_compare, to_meet, to_open, to_order, to_select
+from consortia.policies.flow.needs import Needs, to_compare, to_meet, to_open, to_order, to_select, to_trace
 from consortia.policies.flow.sources import OF_ROWS, ROWS, ColumnSource, Form, Kind, Sources, combined, uses_of
 from consortia.policies.flow.stacking import Relation, joined, stacked
 
@@ -123,7 +125,7 @@ class Reader:
             column.name: columns[column.name] for column in release.columns if column.name not in release.membership
         }
 
-    def _step(self, step: Step) -> Relation:
+    def _step(self, step: Step) -> Relation:  # noqa: C901 - one case for each kind of a closed set
         inputs = [self.relations[name] for name in step.inputs]
         match step:
             case Scan():
@@ -143,6 +145,8 @@ class Reader:
                 return self._join(step, *inputs)
             case Window():
                 return self._window(step, inputs[0])
+            case Propagate() | Match():
+                return self._followed(step, *inputs)
             case Limit():
                 self._limit(step)
                 return inputs[0]
@@ -283,6 +287,25 @@ class Reader:
         read = relation.columns[function.column]
         made = {each for source in read for each in nested(what, source, at_owner=False)}
         return frozenset(replace(source, form=combined("shape", source.form)) for source in made)
+
+    def _followed(self, step: Propagate | Match, accounts: Relation, payments: Relation) -> Relation:
+        """Accounts with what payments bring about, which goes to the members that keep them alone."""
+        numbers = payments.columns[step.amount]
+        read = [payments.columns[step.source], payments.columns[step.target], accounts.columns[step.key]]
+        if isinstance(step, Match):
+            read.append(payments.columns[step.time])
+        elif step.score:
+            numbers |= accounts.columns[step.score]
+        for sources in (*read, numbers):
+            self._wish(step, sources, to_trace, "what is followed from account to account")
+        if isinstance(step, Match):
+            return accounts
+        traced = frozenset(
+            replace(source, kind="traced", form="plain", trail=(*source.trail, step.id))
+            for source in numbers
+            if source.kind in HOLDS_VALUES
+        )
+        return accounts.with_columns({**accounts.columns, step.made: traced}, accounts.nulls)
 
     def _limit(self, step: Limit) -> None:
         below = self.plan.step(step.inputs[0])

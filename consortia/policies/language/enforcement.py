@@ -131,7 +131,7 @@ TREATMENTS: Mapping[str, Treatment] = {
     "outputs.model": OffOnly("model", "fitted parameters may be opened", ("never",)),
     "leaks.sizes": OffOnly("leaks", "real sizes may become known", ("closed",)),
     "leaks.group-count": OffOnly("leaks", "the number of groups may become known", ("closed",)),
-    "leaks.match-count": OffOnly("leaks", "the number of matches may become known", ("closed",)),
+    "leaks.match-count": Enforced("leaks"),
     "leaks.filter-mask": OffOnly("leaks", "which rows a filter kept may become known", ("closed",)),
     "leaks.suppressed-count": OffOnly("leaks", "the number of suppressed cells may become known", ("closed",)),
     "rates.queries-per-analyst-and-day": Enforced("rates"),

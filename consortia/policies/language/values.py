@@ -61,7 +61,19 @@ Fraction = Annotated[str, Field(pattern=FRACTION_PATTERN)]
 ColumnClass = Literal["identifier", "quasi", "sensitive", "label", "free"]
 
 ColumnOperation = Literal[
-    "filter", "group", "count", "sum", "compare", "alert", "score", "join", "rank", "extreme", "quantile", "variance"
+    "filter",
+    "group",
+    "count",
+    "sum",
+    "compare",
+    "alert",
+    "score",
+    "join",
+    "rank",
+    "extreme",
+    "quantile",
+    "variance",
+    "trace",
 ]
 """What may be done with a column:
 
@@ -76,6 +88,8 @@ ColumnOperation = Literal[
 - rank: its order may decide: window numbers, LIMIT inside a query, a minimum or maximum inside a nested query
 - extreme: its least and greatest value in a group may be opened, each of which is one contributor's
 - quantile: its median and other quantiles in a group may be opened, which are one or two contributors' values
+- trace: it may be followed from account to account, so that payments decide numbers and alerts of the accounts that
+  they reach, which go to the members that keep these accounts
 - variance: its sum of squares in a group may be opened; variance and deviation open sum and count beside it
 """
 
@@ -84,9 +98,9 @@ TableOperation = Literal["count", "compare", "count-members", "compare-members",
 members in a group opened or compared, and either of them opened beside an alert (score)."""
 
 CLASS_OPERATIONS: dict[ColumnClass, frozenset[str]] = {
-    "identifier": frozenset(("alert", "count", "compare", "join")),
-    "quasi": frozenset(("filter", "group", "count", "sum", "compare", "alert", "join", "rank", "quantile")),
-    "sensitive": frozenset(("filter", "count", "sum", "compare", "score", "rank", "quantile", "variance")),
+    "identifier": frozenset(("alert", "count", "compare", "join", "trace")),
+    "quasi": frozenset(("filter", "group", "count", "sum", "compare", "alert", "join", "rank", "quantile", "trace")),
+    "sensitive": frozenset(("filter", "count", "sum", "compare", "score", "rank", "quantile", "variance", "trace")),
     "label": frozenset(("filter", "group", "count", "compare", "join")),
     "free": frozenset(get_args(ColumnOperation)),
 }

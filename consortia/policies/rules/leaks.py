@@ -24,6 +24,9 @@ NEEDED: dict[str, tuple[Switch, ...]] = {
     "sort": (),
     "window": (),
     "limit": (),
+    "propagate": (),
+    # whether more paths qualify than its bounds say: with rows of its own a member could ask about one account by it
+    "match": ("match_count",),
     "control": (),
     "bound": (),
     "noise": (),

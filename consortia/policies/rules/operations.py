@@ -20,6 +20,7 @@ WORDS = {
     "extreme": "open the least or greatest",
     "quantile": "open a quantile of",
     "variance": "open the sum of squares of",
+    "trace": "follow from account to account",
     "count-members": "open the number of members with",
     "compare-members": "compare the number of members with",
     "member": "tell members apart in",

@@ -35,7 +35,7 @@ from consortia.protocols.relational.table import (
 )
 from consortia.protocols.shares import Arithmetic, Boolean, Rows
 
-TOO_MANY = "more paths than the bound"
+TOO_MANY = "whether there are more paths than the bound"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from consortia.plans.build import build_plan
-from consortia.plans.sql import bind
+from consortia.plans.specs.bind import bind_analysis
 from consortia.policies.changes.flips import Asked, asked_by, compare, once, valid_time, with_policy
 from consortia.policies.changes.generated import generated
 from consortia.policies.compiling import environment_of
@@ -103,9 +103,10 @@ def test_a_query_of_the_examples_comes_first_and_once() -> None:
 
 WITHOUT_A_USE = {
     ("accounts", "country", "compare"), ("deposits", "country", "compare"), ("deposits", "currency", "compare"),
-    ("deposits", "currency", "extreme"), ("deposits", "currency", "score"),
+    ("deposits", "currency", "extreme"), ("deposits", "currency", "score"), ("accounts", "country", "trace"),
+    ("deposits", "country", "trace"), ("deposits", "currency", "trace"),
 }  # fmt: skip
-"""Words of enums that are never NULL: counting their values counts rows, and their words have no order."""
+"""Words of enums: counting values that are never NULL counts rows, they have no order, and no money follows them."""
 
 
 @cache
@@ -120,7 +121,7 @@ def needs(world_of: str) -> dict[str, set[tuple[str, str, str]]]:
 
 
 def planned(sql: str, submitter: str, world: PolicyWorld):
-    return build_plan(bind(sql, world.catalogue, NOW), environment_of(PURPOSE, submitter, NOW, world))
+    return build_plan(bind_analysis(sql, world.catalogue, NOW), environment_of(PURPOSE, submitter, NOW, world))
 
 
 def test_every_generated_query_is_well_formed_and_the_list_is_always_the_same() -> None:

@@ -36,7 +36,7 @@ from consortia.policies.templates import template_digest
 from consortia.policies.world import PolicyWorld
 from consortia.trust.sessions import SnapshotRoot
 from tests.fixtures_catalogue import AS_OF, CATALOGUE, PURPOSE, STATISTICS, STRUCTURING
-from tests.policies_world import NOW, SCORE_QUERY, draft_of, make_card, make_world, policy_text
+from tests.policies_world import CYCLES, NOW, SCORE_QUERY, draft_of, make_card, make_world, policy_text
 
 COUNT_QUERY = "SELECT COUNT(*) AS n FROM deposits"
 ACCOUNTS_QUERY = "SELECT SUM(risk_score) AS s, COUNT(risk_score) AS n FROM accounts"
@@ -49,7 +49,6 @@ IN_EFFECT: dict[str, Any] = {
     "model": {"recipients": ["bank-a"]},
     "sizes": "open",
     "group-count": "open",
-    "match-count": "open",
     "filter-mask": "open",
     "suppressed-count": "open",
 }
@@ -294,6 +293,12 @@ def kept(path: str, sql: str) -> str:
     return ", ".join(str(days) for days in found.values())
 
 
+def told_by_a_pattern() -> str:
+    """Whether the switch alone lets a search for cycles open the bit that its bounds need."""
+    closed, opened = (answer(changed("leaks.match-count", value), CYCLES) for value in ("closed", "open"))
+    return str("leaks" in closed and "leaks" not in opened)
+
+
 PROBES: dict[str, tuple[Callable[[], str], str]] = {
     "format": (lambda: answer(changed("format", "consortia/policy/v2"), STATISTICS), "policies/schema"),
     # A policy counts for the owner and purpose that its text names, so another name leaves bank-a without one.
@@ -386,6 +391,7 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
     "outputs.score.human-review": (lambda: review_of("score"), "reviewed"),
     "outputs.count.human-review": (lambda: review_of("count"), "reviewed"),
     "outputs.aggregate.human-review": (lambda: review_of("aggregate"), "reviewed"),
+    "leaks.match-count": (told_by_a_pattern, "True"),
     "rates.templates-without-review": (lambda: review_of("count", template_of("count")), "unreviewed"),
     "outputs.alert.retention-days": (lambda: kept("outputs.alert.retention-days", STRUCTURING), "7"),
     "outputs.score.retention-days": (lambda: kept("outputs.score.retention-days", SCORE_QUERY), "7"),

@@ -1,0 +1,83 @@
+"""Steps that follow payments from account to account, as calls of the operations on graphs."""
+
+from dataclasses import replace
+
+from consortia.errors import InternalError
+from consortia.plans.model import Match, Propagate
+from consortia.plans.networks import CycleMethod, Following, RiskMethod, made_bounds
+from consortia.protocols.engine import Engine
+from consortia.protocols.fixed.numbers import Fixed
+from consortia.protocols.graph import network as graph
+from consortia.protocols.graph import patterns
+from consortia.protocols.graph.network import Edges, Network, Nodes
+from consortia.protocols.graph.propagate import ranks, risk
+from consortia.protocols.graph.weights import FRACTION, shares_of
+from consortia.protocols.relational.order import key_planes
+from consortia.protocols.relational.table import SharedColumn, SharedTable
+from consortia.protocols.shares import Arithmetic, Rows
+
+UNIT = 1 << FRACTION
+SPARE = 28
+"""Bits more than a score needs, so that a largest score of any size divides it."""
+
+
+def propagated(engine: Engine, step: Propagate, accounts: SharedTable, payments: SharedTable) -> SharedTable:
+    """The accounts with their new number; zero where a row is no account."""
+    ends = Edges(key_planes(payments, step.source), key_planes(payments, step.target), payments.valid)
+    network = graph.prepared(engine.narrow("network"), Nodes(key_planes(accounts, step.key), accounts.valid), ends)
+    amount = payments.column(step.amount)
+    by_target = isinstance(step.method, RiskMethod)
+    end = network.target if by_target else network.source
+    weights = shares_of(engine.narrow("weights"), network, end, _number(payments, step.amount), amount.hi)
+    if isinstance(step.method, RiskMethod):
+        start = _scores(engine.narrow("start"), network, _number(accounts, step.score), step.method)
+        found = risk(engine.narrow("risk"), network, start, weights, step.method.iterations)
+    else:
+        listed = engine.narrow("listed").permuted(network.node_order, Rows((), (accounts.valid,))).boolean[0]
+        found = ranks(engine.narrow("ranks"), network, listed, weights, step.method.iterations)
+    whole = made_bounds(step.method).hi // 2  # what the number 1 stands for, in units of the column
+    given = graph.as_given(engine.narrow("given"), network, found.carried)
+    value = engine.narrow("scale").truncate(given.scaled(whole), FRACTION)
+    bit = engine.narrow("bit").bit_to_arithmetic(accounts.valid)
+    kept = engine.narrow("kept").multiply(bit, value)
+    column = SharedColumn(kept, 0, 2 * whole)
+    return replace(accounts, columns={**accounts.columns, step.made: column})
+
+
+def matched(engine: Engine, step: Match, accounts: SharedTable, payments: SharedTable) -> SharedTable:
+    """The accounts on a pattern."""
+    names = {
+        step.source: patterns.SOURCE,
+        step.target: patterns.TARGET,
+        step.time: patterns.TIME,
+        step.amount: patterns.AMOUNT,
+    }
+    edges = SharedTable(payments.length, {new: payments.column(old) for old, new in names.items()}, payments.valid)
+    found_at = engine.narrow("search")
+    if isinstance(step.method, CycleMethod):
+        spec = patterns.Cycles(
+            step.method.longest, _follows(step.method.follows), step.method.paths, step.method.closed
+        )
+        found = patterns.cycles(found_at, edges, spec)
+    else:
+        pairs = patterns.ScatterGather(step.method.middles, _follows(step.method.follows), step.method.paths)
+        found = patterns.scatter_gather(found_at, edges, pairs)
+    return patterns.accounts_on(engine.narrow("accounts"), accounts, step.key, found)
+
+
+def _scores(engine: Engine, network: Network, values: Arithmetic, method: RiskMethod) -> Fixed:
+    """Scores as numbers from 0 to 1, by key; off by less than one unit."""
+    one = (UNIT << SPARE) // (method.scale * 10**method.places)
+    numbers = engine.narrow("unit").truncate(values.scaled(one), SPARE)
+    return Fixed(graph.by_key(engine, network, numbers), FRACTION, UNIT)
+
+
+def _follows(follows: Following) -> patterns.Following:
+    return patterns.Following(follows.window, (follows.part, follows.whole))
+
+
+def _number(table: SharedTable, name: str) -> Arithmetic:
+    value = table.column(name).value
+    if not isinstance(value, Arithmetic):
+        raise InternalError("execution/shape", f"`{name}` must be a number", place=name)
+    return value

@@ -1,0 +1,133 @@
+"""Accounts and payments on shares: keys of both alike, amounts and times as numbers."""
+
+from consortia.errors import RequestError
+from consortia.plans.lowering.context import Context, check_shareable
+from consortia.plans.lowering.convert import fitted
+from consortia.plans.lowering.made import Made, shared_column
+from consortia.plans.lowering.needs import Needs, add_need
+from consortia.plans.model import Match, Propagate
+from consortia.plans.networks import LARGEST_SUM, Following, RiskMethod
+from consortia.plans.query import Matched, Propagated
+from consortia.plans.ranges import Range
+
+LARGEST_TIME = 1 << 60
+"""Windows and spans of time stay below it, in units of the time column."""
+
+
+def propagate(context: Context, node: Propagated, needs: Needs) -> Made:
+    """The accounts that are needed, each with what reaches it."""
+    _check_amounts(context, node)
+    if isinstance(node.method, RiskMethod):
+        _check_scores(context, node, node.method)
+    types = context.knowledge.types(node)
+    own: Needs = {wanted: found for wanted, found in needs.items() if wanted[0] != node.made}
+    kept = list(own)
+    add_need(own, (node.key, "key"))
+    if node.score:
+        add_need(own, (node.score, "number"))
+    accounts, payments = context.lower(node.accounts, own), _payments(context, node)
+    made = shared_column(node.made, types[node.made], "number", context.knowledge.fact(node, node.made).range)
+    columns = (*accounts.columns, made)
+    step = {
+        **context.builder.place((accounts.step, payments.step), "shared"),
+        **_ends(node, accounts, payments),
+        "rows": accounts.rows,
+        "columns": columns,
+        "score": accounts.column(node.score, "number").name if node.score else "",
+        "made": made.name,
+        "method": node.method,
+    }
+    places = {**{wanted: accounts.places[wanted] for wanted in kept}, (node.made, "number"): made.name}
+    done = Made(context.builder.add(Propagate.model_validate(step)), accounts.rows, columns, places)
+    return fitted(context, done, needs, types)
+
+
+def match_pattern(context: Context, node: Matched, needs: Needs) -> Made:
+    """The accounts that are needed and stand in the pattern."""
+    _check_amounts(context, node)
+    _check_times(context, node, node.method.follows)
+    own: Needs = dict(needs)
+    add_need(own, (node.key, "key"))
+    accounts, payments = context.lower(node.accounts, own), _payments(context, node)
+    step = {
+        **context.builder.place((accounts.step, payments.step), "shared"),
+        **_ends(node, accounts, payments),
+        "rows": accounts.rows,
+        "columns": accounts.columns,
+        "time": payments.column(node.time, "number").name,
+        "method": node.method,
+    }
+    made = context.builder.add(Match.model_validate(step))
+    return Made(made, accounts.rows, accounts.columns, {wanted: accounts.places[wanted] for wanted in needs})
+
+
+def _payments(context: Context, node: Propagated | Matched) -> Made:
+    wanted: Needs = {}
+    for name in (node.source, node.target):
+        add_need(wanted, (name, "key"))
+    add_need(wanted, (node.amount, "number"))
+    if isinstance(node, Matched):
+        add_need(wanted, (node.time, "number"))
+    types = context.knowledge.types(node.payments)
+    for name, _ in wanted:
+        check_shareable(name, types[name])
+    return context.lower(node.payments, wanted)
+
+
+def _ends(node: Propagated | Matched, accounts: Made, payments: Made) -> dict[str, object]:
+    return {
+        "key": accounts.column(node.key, "key").name,
+        "source": payments.column(node.source, "key").name,
+        "target": payments.column(node.target, "key").name,
+        "amount": payments.column(node.amount, "number").name,
+    }
+
+
+def _check_amounts(context: Context, node: Propagated | Matched) -> None:
+    amount = context.knowledge.fact(node.payments, node.amount)
+    rows = context.knowledge.rows(node.payments)
+    bounds = amount.range.bounds
+    if bounds is None or bounds.lo < 0 or bounds.hi * rows >= LARGEST_SUM:
+        raise RequestError(
+            "plans/capacity",
+            f"amounts of payments must be from 0 on and add up to less than {LARGEST_SUM} over {rows} rows",
+            place=f"column `{node.amount}`",
+            remedy="declare narrower bounds or fewer max_rows in the catalogue, or add up payments of two accounts",
+        )
+    for name in (node.source, node.target, node.amount, *((node.time,) if isinstance(node, Matched) else ())):
+        if context.knowledge.fact(node.payments, name).range.nullable:
+            raise _may_be_null(name, "payments")
+    for name in (node.key, *((node.score,) if isinstance(node, Propagated) and node.score else ())):
+        if context.knowledge.fact(node.accounts, name).range.nullable:
+            raise _may_be_null(name, "accounts")
+
+
+def _may_be_null(name: str, where: str) -> RequestError:
+    return RequestError(
+        "plans/unsupported",
+        f"`{name}` of the {where} may be NULL",
+        place=f"column `{name}`",
+        remedy=f"add WHERE {name} IS NOT NULL to the query of the {where}",
+    )
+
+
+def _check_scores(context: Context, node: Propagated, method: RiskMethod) -> None:
+    bounds = context.knowledge.fact(node.accounts, node.score).range.bounds
+    if bounds is None or bounds.lo < 0 or bounds.hi > method.scale * 10**method.places:
+        raise RequestError(
+            "plans/capacity",
+            f"scores must be from 0 to {method.scale}",
+            place=f"column `{node.score}`",
+            remedy="state the largest score that the catalogue allows as `scale`",
+        )
+
+
+def _check_times(context: Context, node: Matched, follows: Following) -> None:
+    bounds: Range = context.knowledge.fact(node.payments, node.time).range
+    if bounds.bounds is None or bounds.bounds.hi - bounds.bounds.lo + follows.window >= LARGEST_TIME:
+        raise RequestError(
+            "plans/capacity",
+            f"the times of payments and the window must span less than {LARGEST_TIME} units",
+            place=f"column `{node.time}`",
+            remedy="choose the payments of an interval, by WHERE",
+        )

@@ -1,0 +1,80 @@
+"""What is followed along payments from account to account: numbers that travel, and patterns that are looked for."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from consortia.plans.types import Bounds, ColumnType
+from consortia.trust.documents import Frozen, Integer
+
+LARGEST_SUM = 1 << 60
+"""What the sum of all amounts stays below, so that parts of it can be told."""
+
+
+class RiskMethod(Frozen):
+    """Scores carried along payments: r <- (1 - d) r + d (mean of the senders', by amount), d = 1/2 / sqrt(step).
+
+    Scores count from 0 to ``scale`` and are carried with so many decimal ``places``; what is made is of the same scale.
+    """
+
+    method: Literal["risk"] = "risk"
+    iterations: Integer
+    scale: Integer
+    places: Integer = 0
+
+
+class RankMethod(Frozen):
+    """PageRank by amounts, d = 0.85, from equal ranks; all ranks add up to at most 1."""
+
+    method: Literal["rank"] = "rank"
+    iterations: Integer
+
+
+class Following(Frozen):
+    """A payment follows another within ``window`` (units of the time), and passes on part to whole of it.
+
+    That is 0 < gap <= window and part / whole <= amount / earlier amount <= 1.
+    """
+
+    window: Integer
+    part: Integer
+    whole: Integer
+
+
+class CycleMethod(Frozen):
+    """Closed paths of 2 to ``longest`` payments over different accounts, each following the one before.
+
+    ``paths`` bounds the open paths of 2, 3, ... payments, ``closed`` the cycles of each length.
+    """
+
+    method: Literal["cycle"] = "cycle"
+    longest: Integer
+    follows: Following
+    paths: tuple[Integer, ...]
+    closed: Integer
+
+
+class ScatterGatherMethod(Frozen):
+    """Pairs of accounts with money between them through at least ``middles`` others; ``paths`` bounds the ways."""
+
+    method: Literal["scatter-gather"] = "scatter-gather"
+    middles: Integer
+    follows: Following
+    paths: Integer
+
+
+Carrying = Annotated[RiskMethod | RankMethod, Field(discriminator="method")]
+Pattern = Annotated[CycleMethod | ScatterGatherMethod, Field(discriminator="method")]
+
+_DIGITS = {"risk": 6, "rank": 9}
+
+
+def made_type(method: Carrying) -> ColumnType:
+    """The type of the number that is made: six decimal places of a score's scale, nine of a rank."""
+    return ColumnType(kind="decimal", scale=_DIGITS[method.method])
+
+
+def made_bounds(method: Carrying) -> Bounds:
+    """Bounds of that number as carried: rounding may take it above the largest score, or 1, but not to its double."""
+    largest = method.scale if isinstance(method, RiskMethod) else 1
+    return Bounds(lo=0, hi=2 * largest * 10 ** _DIGITS[method.method])

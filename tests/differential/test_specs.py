@@ -1,0 +1,258 @@
+"""Specs over three banks, from registered files to decoded frames: equal to plain loops over the pooled payments."""
+
+import math
+import random
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from consortia.errors import RequestError
+from consortia.plans.catalogue import Catalogue, KeyDomain
+from tests.fixtures_catalogue import BANKS, CUSTOMER, INT, column, table
+from tests.pooled_relations import Pool, Row
+
+NUMBERS = KeyDomain(name="customer", id_type="number", key_id="aa")
+ACCOUNTS = table("accounts", column("id", CUSTOMER, max_distinct=20), column("score", INT, 0, 100), max_rows=6)
+PAYMENTS = table(
+    "payments",
+    column("payer", CUSTOMER, nullable=True, max_distinct=30),
+    column("payee", CUSTOMER, nullable=True, max_distinct=30),
+    column("day", INT, 0, 60),
+    column("amount", INT, 0, 10_000),
+    max_rows=16,
+)
+CATALOGUE = Catalogue(
+    consortium="testers", version=1, previous="0" * 64, purposes=("aml-detection",), key_domains=(NUMBERS,),
+    tables=(ACCOUNTS, PAYMENTS),
+)  # fmt: skip
+RISK = """
+analysis: risk-propagation
+accounts: SELECT id AS account, score FROM accounts
+payments: |
+  SELECT payer AS source, payee AS target, SUM(amount) AS amount FROM payments
+  WHERE payer IS NOT NULL AND payee IS NOT NULL GROUP BY payer, payee
+iterations: 2
+scale: 100
+"""
+RANK = """
+analysis: pagerank
+accounts: SELECT id AS account FROM accounts
+payments: SELECT payer AS source, payee AS target, amount FROM payments WHERE payer IS NOT NULL AND payee IS NOT NULL
+iterations: 3
+"""
+FOLLOWED = """
+accounts: SELECT id AS account FROM accounts
+payments: |
+  SELECT payer AS source, payee AS target, day AS time, amount FROM payments
+  WHERE payer IS NOT NULL AND payee IS NOT NULL
+window: 20
+part: 0.8
+"""
+CYCLES = f"analysis: cycles{FOLLOWED}longest: 3\npaths: [200]\nclosed: 100\n"
+BETWEEN = f"analysis: scatter-gather{FOLLOWED}middles: 2\npaths: 200\n"
+
+
+def drawn(seed: int, nodes: int = 6) -> dict[str, dict[str, list[Row]]]:
+    """Accounts spread over the banks; payments held by the payer's bank; strangers, NULL ends, payments to oneself."""
+    draw = random.Random(seed)
+    ids = [str(draw.randrange(1000)) for _ in range(nodes)]
+    ids = list(dict.fromkeys(ids))
+    home = {name: BANKS[place % 3] for place, name in enumerate(ids)}
+    data: dict[str, dict[str, list[Row]]] = {"accounts": defaultdict(list), "payments": defaultdict(list)}
+    for name in ids[:-1]:
+        data["accounts"][home[name]].append({"id": name, "score": draw.choice([0, 100, draw.randint(0, 100)])})
+    for _ in range(30):
+        payer = draw.choice([*ids, None])
+        row: Row = {
+            "payer": payer,
+            "payee": draw.choice([*ids, None]),
+            "day": draw.randint(0, 40),
+            "amount": draw.choice([900, 950, 1000, 0]),
+        }
+        bank = home.get(payer or "", "bank-a")
+        if len(data["payments"][bank]) < 16:
+            data["payments"][bank].append(row)
+    return data
+
+
+def edges_of(data: dict[str, dict[str, list[Row]]], *, listed: bool = True) -> list[Row]:
+    known = {row["id"] for rows in data["accounts"].values() for row in rows}
+    found = [row for rows in data["payments"].values() for row in rows if row["payer"] and row["payee"]]
+    return [row for row in found if not listed or {row["payer"], row["payee"]} <= known]
+
+
+def homes(data: dict[str, dict[str, list[Row]]]) -> dict[str, str]:
+    return {str(row["id"]): bank for bank, rows in data["accounts"].items() for row in rows}
+
+
+def asked(folder: Path, data: dict[str, dict[str, list[Row]]], text: str) -> dict[str, list[Row]]:
+    """What each bank is told, equal on shares at the declared cost and on plain values."""
+    pool = Pool(folder, data, CATALOGUE)
+    plan = pool.plan(text)
+    on_shares = pool.answers(plan)
+    on_values = pool.answers(plan, shared=False)
+    assert {who: [row["account"] for row in rows] for who, rows in on_values.items()} == {
+        who: [row["account"] for row in rows] for who, rows in on_shares.items()
+    }
+    return on_shares
+
+
+def plain_risk(data: dict[str, dict[str, list[Row]]], iterations: int) -> dict[str, float]:
+    score = {str(row["id"]): row["score"] / 100 for rows in data["accounts"].values() for row in rows}
+    for k in range(1, iterations + 1):
+        received, total, d = defaultdict(float), defaultdict(float), 0.5 / math.sqrt(k)
+        for edge in edges_of(data):
+            received[edge["payee"]] += edge["amount"] * score[edge["payer"]]
+            total[edge["payee"]] += edge["amount"]
+        score = {key: (1 - d) * r + (d * received[key] / total[key] if total[key] else 0) for key, r in score.items()}
+    return score
+
+
+def test_each_bank_is_told_the_propagated_risk_of_its_own_accounts_alone(tmp_path: Path) -> None:
+    for seed in range(2):
+        data = drawn(seed)
+        expected, home = plain_risk(data, 2), homes(data)
+        told = asked(tmp_path / str(seed), data, RISK)
+        seen = [(who, str(row["account"]), row["risk"]) for who, rows in told.items() for row in rows]
+        assert sorted(key for _, key, _ in seen) == sorted(expected)
+        for who, key, risk in seen:
+            assert who == home[key]
+            assert abs(risk / 10**6 - 100 * expected[key]) < 1e-4
+
+
+def test_an_alert_by_propagated_risk_tells_the_account_and_not_the_number(tmp_path: Path) -> None:
+    data = drawn(1)
+    limit = 20.0
+    told = asked(tmp_path, data, f"{RISK}at-least: {limit}\n")
+    expected = {key for key, risk in plain_risk(data, 2).items() if 100 * risk >= limit}
+    assert {str(row["account"]) for rows in told.values() for row in rows} == expected
+    assert expected
+    assert all(set(row) == {"account"} for rows in told.values() for row in rows)
+
+
+def test_ranks_are_those_of_the_pooled_payments(tmp_path: Path) -> None:
+    data = drawn(3)
+    keys = list(homes(data))
+    rank, out = dict.fromkeys(keys, 1 / len(keys)), defaultdict(float)
+    for edge in edges_of(data):
+        out[edge["payer"]] += edge["amount"]
+    for _ in range(3):
+        received = defaultdict(float)
+        for edge in edges_of(data):
+            if out[edge["payer"]]:
+                received[edge["payee"]] += edge["amount"] / out[edge["payer"]] * rank[edge["payer"]]
+        rank = {key: 0.15 / len(keys) + 0.85 * received[key] for key in keys}
+    told = asked(tmp_path, data, RANK)
+    for row in (row for rows in told.values() for row in rows):
+        assert abs(row["rank"] / 10**9 - rank[str(row["account"])]) < 1e-6
+
+
+def follows(first: Row, second: Row) -> bool:
+    enough = second["amount"] * 10 >= first["amount"] * 8
+    return 0 < second["day"] - first["day"] <= 20 and second["amount"] <= first["amount"] and enough
+
+
+def on_cycles(edges: list[Row]) -> set[str]:
+    """Accounts on closed paths of two or three payments."""
+    found = set()
+    for a in edges:
+        for b in edges:
+            if a["payee"] != b["payer"] or a["payer"] == a["payee"] or b["payer"] == b["payee"] or not follows(a, b):
+                continue
+            if b["payee"] == a["payer"]:
+                found |= {a["payer"], a["payee"]}
+                continue
+            for c in edges:
+                if (c["payer"], c["payee"]) == (b["payee"], a["payer"]) and follows(b, c):
+                    found |= {a["payer"], b["payer"], c["payer"]}
+    return found
+
+
+def test_the_accounts_of_cycles_are_told_to_the_banks_that_keep_them(tmp_path: Path) -> None:
+    seen = set()
+    for seed in range(2):
+        data = drawn(seed, nodes=5)
+        expected, home = on_cycles(edges_of(data, listed=False)), homes(data)
+        told = asked(tmp_path / str(seed), data, CYCLES)
+        found = {(who, str(row["account"])) for who, rows in told.items() for row in rows}
+        assert found == {(home[key], key) for key in expected & set(home)}
+        seen |= found
+    assert seen
+
+
+def test_the_accounts_of_scatter_gather_are_those_of_plain_search(tmp_path: Path) -> None:
+    data = drawn(12, nodes=5)
+    edges, between = edges_of(data, listed=False), defaultdict(set)
+    for a in edges:
+        for b in edges:
+            if a["payee"] == b["payer"] and follows(a, b) and len({a["payer"], a["payee"], b["payee"]}) == 3:
+                between[a["payer"], b["payee"]].add(a["payee"])
+    pairs = {pair: middles for pair, middles in between.items() if len(middles) >= 2}
+    expected = {key for pair, middles in pairs.items() for key in (*pair, *middles)} & set(homes(data))
+    told = asked(tmp_path, data, BETWEEN)
+    assert {str(row["account"]) for rows in told.values() for row in rows} == expected
+    assert expected
+
+
+def test_more_paths_than_the_bound_reach_the_analyst_with_a_remedy(tmp_path: Path) -> None:
+    pool = Pool(tmp_path, drawn(0, nodes=5), CATALOGUE)
+    plan = pool.plan(CYCLES.replace("[200]", "[1]"))
+    with pytest.raises(RequestError, match="graph/too-many-paths"):
+        pool.answers(plan)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("analysis: cycles", "analysis: circles"), "plans/spec.*circles"),
+        (("longest: 3", "longest: 7"), "plans/spec.*from 2 to 6"),
+        (("paths: [200]", "paths: [200, 5]"), "plans/spec.*there are 2 `paths`"),
+        (("window: 20", "window: soon"), "plans/spec"),
+        (("part: 0.8", "part: 1.8"), "plans/spec.*from 0 to 1"),
+        (("closed: 100", "closed: 0"), "plans/spec"),
+        (("closed: 100", "closed: 100\nclosed: 5"), "plans/spec.*stands twice"),
+        (("closed: 100", "closed: 100\nshut: 5"), "plans/spec.*is no field"),
+        (("closed: 100\n", ""), "plans/spec.*`closed` is missing"),
+        (("day AS time", "day AS when_"), "plans/spec.*select source, target, amount, time"),
+        (("FROM accounts", "FROM account"), "plans/unknown-table.*accounts"),
+        (("WHERE payer IS NOT NULL AND", "WHERE"), "plans/unsupported.*source.*may be NULL"),
+        (("id AS account", "score AS account"), "plans/spec.*of the type int"),
+        (("longest: 3", "longest: *three"), "plans/spec"),
+        (("longest: 3", "longest: {a: b}"), "plans/spec"),
+    ],
+)
+def test_a_spec_without_sense_is_refused_with_its_place_before_anything_is_shared(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    assert change[0] in CYCLES
+    with pytest.raises(RequestError, match=said):
+        Pool(tmp_path, {}, CATALOGUE).plan(CYCLES.replace(*change))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("scale: 100", "scale: 99"), "plans/capacity.*from 0 to 99"),
+        (("iterations: 2", "iterations: 0"), "plans/spec"),
+        (("iterations: 2", "iterations: 2\nat-least: much"), "plans/spec"),
+        (("SUM(amount)", "SUM(amount * 1000000000000)"), "plans/capacity"),
+    ],
+)
+def test_numbers_that_can_not_be_carried_are_refused(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    assert change[0] in RISK
+    with pytest.raises(RequestError, match=said):
+        Pool(tmp_path, {}, CATALOGUE).plan(RISK.replace(*change))
+
+
+@pytest.mark.parametrize("data", [{}, {"accounts": {"bank-b": [{"id": "7", "score": 50}]}}], ids=["nothing", "one"])
+def test_banks_without_rows_and_accounts_without_payments_are_fine(
+    tmp_path: Path, data: dict[str, dict[str, list[Row]]]
+) -> None:
+    told = asked(tmp_path, data, RISK)
+    rows = [(who, row["account"], row["risk"]) for who, rows in told.items() for row in rows]
+    # half of the score is left after the first step, and 1 - 0.5 / sqrt(2) of that after the second
+    left = 50 * 0.5 * (1 - 0.5 / math.sqrt(2))
+    assert [(who, str(account)) for who, account, _ in rows] == ([("bank-b", "7")] if data else [])
+    assert all(abs(risk / 10**6 - left) < 1e-4 for _, _, risk in rows)
+    assert not any(asked(tmp_path / "cycles", data, CYCLES).values())

@@ -1,0 +1,91 @@
+"""What is followed from account to account needs `trace`, and goes to the members that keep the accounts alone."""
+
+import pytest
+
+from consortia.plans.build import build_plan
+from consortia.plans.query import Query
+from consortia.plans.specs.bind import bind_analysis
+from consortia.policies.decide import decide
+from consortia.policies.verdicts import Decision
+from tests import fixtures_catalogue as fixtures
+from tests.policies_world import CYCLES, GENEROUS, NOW, RISK, draft_of, loaded, make_world
+
+OWNERS = ("bank-a", "bank-b", "bank-c")
+KEY = "customer_key: {class: identifier, operations: [alert, count, compare, join, trace]}"
+TIME = "ts: {class: quasi, operations: [filter, group, count, compare, alert, join, rank, trace]}"
+NUMBER = "operations: [filter, count, sum, compare, score, rank, quantile, variance, trace]}"
+"""As the generous policy grants them: the first of each in `deposits`, the second in `accounts`."""
+
+
+def without(grant: str, line: str, place: int = 0) -> tuple[tuple[str, str], ...]:
+    """Edits that take ``grant`` from a line, or from the second one that reads the same."""
+    less = (line, line.replace(f", {grant}", ""))
+    return (less,) if place == 0 else ((line, "~second~"), less, ("~second~", line))
+
+
+def decided(text: str, *edits: tuple[str, str], query: Query | None = None) -> Decision:
+    world = make_world(*(loaded(owner, *GENEROUS, *edits) for owner in OWNERS))
+    plan = draft_of(text, world)
+    if query is not None:
+        surroundings = fixtures.environment(
+            manifest=world.manifest.digest(), entities=world.privacy_units("aml-detection"), members=OWNERS
+        )
+        plan = build_plan(query, surroundings)
+    return decide(plan, world, NOW)
+
+
+@pytest.mark.parametrize("text", [RISK, CYCLES], ids=["risk", "cycles"])
+def test_a_spec_is_permitted_where_everything_that_it_follows_may_be_traced(text: str) -> None:
+    decision = decided(text)
+    assert decision.permitted, decision.denials()
+
+
+@pytest.mark.parametrize(
+    ("text", "edits"),
+    [
+        (RISK, without("trace", KEY)),
+        (RISK, without("trace", KEY, 1)),
+        (RISK, without("trace", NUMBER)),
+        (RISK, without("trace", NUMBER, 1)),
+        (CYCLES, without("trace", KEY)),
+        (CYCLES, without("trace", KEY, 1)),
+        (CYCLES, without("trace", TIME)),
+        (CYCLES, without("trace", NUMBER)),
+    ],
+)
+def test_each_column_that_is_followed_must_permit_it(text: str, edits: tuple[tuple[str, str], ...]) -> None:
+    decision = decided(text, *edits)
+    assert not decision.permitted
+    assert {reason.rule for _, reason in decision.denials()} == {"operations"}
+    assert all("follow from account to account" in reason.text for _, reason in decision.denials())
+
+
+def test_patterns_need_the_switch_for_the_bit_that_their_bounds_open() -> None:
+    closed = ("match-count: open", "match-count: closed")
+    decision = decided(CYCLES, closed)
+    assert {reason.rule for _, reason in decision.denials()} == {"leaks"}
+    assert decided(RISK, closed).permitted
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["amounts", "scores"])
+def test_the_score_is_opened_only_where_amounts_and_scores_permit_it(place: int) -> None:
+    decision = decided(RISK, *without("score", NUMBER, place))
+    assert not decision.permitted
+    assert all("beside an alert" in reason.text for _, reason in decision.denials())
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["amounts", "scores"])
+def test_an_alert_by_a_score_needs_that_it_may_be_compared(place: int) -> None:
+    alert = f"{RISK}at-least: 60\n"
+    assert decided(alert, *without("score", NUMBER, place)).permitted
+    decision = decided(alert, *without("compare", NUMBER, place))
+    assert not decision.permitted
+    assert all("compare an aggregate" in reason.text for _, reason in decision.denials())
+
+
+def test_a_number_that_payments_brought_about_is_never_opened_for_a_group() -> None:
+    query = bind_analysis(RISK, fixtures.CATALOGUE, NOW)
+    grouped = query.model_copy(update={"keys": (), "outputs": query.outputs[1:], "order_by": ()})
+    decision = decided(RISK, query=grouped)
+    assert not decision.permitted
+    assert any("keeps the account" in reason.text for _, reason in decision.denials())
