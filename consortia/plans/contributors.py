@@ -10,7 +10,7 @@ from consortia.errors import RequestError
 from consortia.ids import member_of
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import columns_of
-from consortia.plans.local import has_rules
+from consortia.plans.local import has_rules, own_entities
 from consortia.plans.model import Aggregate, AggregateStep, Column
 from consortia.plans.rules import By, Dominance, FullCell, MinimumContributors, PPercent, Rule, ZeroCell
 from consortia.plans.types import WIDE_FROM, Bounds
@@ -42,7 +42,10 @@ def contributor_columns(draft: Draft) -> tuple[Aggregate, ...]:
         made = {"name": names.fresh(name), "excluding": recipient, **more}
         found.append(Aggregate.model_validate(made))
 
-    if obligations.minimum_entities or obligations.zeros_and_full_cells:
+    own = own_entities(draft)
+    if own:
+        add(ENTITIES, function="largest", by="member", of=own, count=1)
+    elif obligations.minimum_entities or obligations.zeros_and_full_cells:
         add(ENTITIES, function="count-entities")
     if obligations.minimum_members:
         add(MEMBERS, function="count-members")
@@ -104,7 +107,8 @@ def control_rules(draft: Draft, aggregation: AggregateStep) -> tuple[Rule, ...]:
     }
     rules: list[Rule] = []
     if obligations.minimum_entities:
-        entities = made["count-entities", "", "", 0]
+        own = own_entities(draft)
+        entities = made["largest", "member", own, 1] if own else made["count-entities", "", "", 0]
         rules.append(MinimumContributors(by="entity", column=entities, minimum=obligations.minimum_entities))
     if obligations.minimum_members:
         members = made["count-members", "", "", 0]

@@ -16,7 +16,8 @@ class LocalShape:
     """``projected`` expressions become columns; ``local_keys`` group them into ``partials`` at the owner.
 
     ``entity`` is the shared column that holds the privacy unit ("" where nothing counts entities). ``merged`` are
-    the aggregates by which the computers put the owners' parts together.
+    the aggregates by which the computers put the owners' parts together. ``counted`` is the projected privacy unit
+    that owners count themselves ("" where they don't).
     """
 
     projected: tuple[Named, ...]
@@ -26,10 +27,37 @@ class LocalShape:
     shared_columns: tuple[Column, ...]
     entity: str
     merged: tuple[Aggregate, ...]
+    counted: str = ""
+
+
+OWN_ENTITIES = "own_entities"
+"""Base name of what an owner counts of its own entities in each group."""
+
+
+def own_entities(draft: Draft) -> str:
+    """The column in which each owner shares the number of its own entities in a group, "" where all are counted.
+
+    The most that one owner has is no more than all have together; and rows need not keep entities apart, so what is
+    shared grows with groups. Only where all owners accept that, and nothing else has to tell entities apart.
+    """
+    obligations = draft.obligations
+    accepted = obligations.lower_bound and obligations.minimum_entities and not obligations.about_magnitudes
+    asked = any(aggregate.function == "count-entities" for aggregate in draft.query.aggregates)
+    if (
+        not accepted
+        or asked
+        or not obligations.pre_aggregate
+        or draft.query.relation is not None
+        or not has_rules(draft)
+    ):
+        return ""
+    return draft.names().fresh(OWN_ENTITIES)
 
 
 def counts_entities(draft: Draft) -> bool:
     """Whether rows must keep the privacy unit: a rule or an aggregate counts entities, or noise hides one."""
+    if own_entities(draft):
+        return False
     asked = any(aggregate.function == "count-entities" for aggregate in draft.query.aggregates)
     return asked or has_noise(draft) or (has_rules(draft) and draft.obligations.counts_entities)
 
@@ -60,13 +88,19 @@ def local_shape(draft: Draft) -> LocalShape:
     keys = tuple(named.name for named in projected)
     partials: list[Aggregate] = []
     merged: list[Aggregate] = []
+    own, counted = own_entities(draft), ""
+    if own:
+        counted = draft.entity
+        projected.append(Named(name=counted, expression=Ref(column=draft.entity)))
+        partials.append(Aggregate(name=own, function="count-entities"))
+        merged.append(Aggregate(name=own, function="sum", column=own))
     # A key is shared as bits, so single rows that are grouped and summed by one column carry it twice.
-    own = 0 if draft.obligations.pre_aggregate else len(keys)
+    start = 0 if draft.obligations.pre_aggregate else len(keys)
     for aggregate in query.aggregates:
         column = ""
         argument = _argument(aggregate, pre_aggregate=draft.obligations.pre_aggregate)
         if argument is not None:
-            column = next((named.name for named in projected[own:] if named.expression == argument), "")
+            column = next((named.name for named in projected[start:] if named.expression == argument), "")
             if not column:
                 column = argument.column if isinstance(argument, Ref) else ""
                 if not column or column in keys:
@@ -77,7 +111,7 @@ def local_shape(draft: Draft) -> LocalShape:
         merged.append(_merge(draft, aggregate, column))
     columns = tuple(Column(name=named.name, type=type_of(named.expression, rows)) for named in projected)
     types = draft.group_types
-    shared = columns[: len(keys)] + tuple(Column(name=part.name, type=types[part.name]) for part in partials)
+    shared = columns[: len(keys)] + tuple(Column(name=part.name, type=types.get(part.name, INT)) for part in partials)
     return LocalShape(
         projected=tuple(projected),
         projected_columns=columns,
@@ -86,6 +120,7 @@ def local_shape(draft: Draft) -> LocalShape:
         shared_columns=shared if draft.obligations.pre_aggregate else columns,
         entity=entity,
         merged=tuple(merged),
+        counted=counted,
     )
 
 

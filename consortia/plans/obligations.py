@@ -65,7 +65,7 @@ class Obligations(Frozen):
 
     The rules on what contributors hold: every limit of ``dominance`` holds; ``p_percent`` is the largest percentage
     asked for; ``rounding`` the largest base, in whole units of the number that is opened; None, or () or False, where
-    no owner obliges.
+    no owner obliges. ``lower_bound``: all owners accept that entities are counted by each of them alone.
 
     With ``noise``, a plan has none of these rules: which cells are released must not depend on exact counts. ``entity``
     is set then too.
@@ -78,6 +78,7 @@ class Obligations(Frozen):
     dominance: tuple[DominanceLimit, ...] = ()
     p_percent: int | None = None
     zeros_and_full_cells: bool = False
+    lower_bound: bool = False
     complementary: bool = False
     rounding: int | None = None
     noise: NoiseTerms | None = None

@@ -46,6 +46,7 @@ def merged(cases: tuple[Case, ...]) -> Obligations:
         dominance=held.dominance,
         p_percent=held.p_percent,
         zeros_and_full_cells=held.zeros_and_full_cells,
+        lower_bound=held.lower_bound,
         rounding=held.rounding,
         complementary=noise is None and complementary,
         noise=noise,

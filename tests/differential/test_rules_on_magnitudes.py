@@ -226,3 +226,43 @@ def test_alerts_are_not_rounded(tmp_path) -> None:
     registered(banks, FEW)
     found = banks.alerts("SELECT k, SUM(y) AS s FROM t WHERE k IS NOT NULL GROUP BY k", ROUNDED)
     assert sorted(row[1] for row in found["bank-c"]) == [1, 6, 9, 60]
+
+
+# --- contributors counted by each owner -------------------------------------------------------------------------------
+
+BY_OWNERS = Obligations(entity="k", minimum_entities=4, minimum_members=3, lower_bound=True, rounding=2)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_entities_that_owners_count_are_at_least_the_most_that_one_other_has(tmp_path, seed: int) -> None:
+    draw = random.Random(f"by owners {seed}")
+    banks = Banks(tmp_path, *COLUMNS, max_rows=24)
+    rows = [row for bank in BANKS for row in drawn_rows(draw, bank, draw.choice((0, 12, 24)))]
+    registered(banks, rows)
+    for question in QUESTIONS[:4]:
+        plan = banks.plan(question.sql, BY_OWNERS)
+        assert {step.rows for step in plan.steps if step.kind == "share"} <= {1, 4, 8}, "one row a cell"
+        cells = cells_of(rows, question.keys)
+        open_cells = []
+        for cell, held in cells.items():
+            customers = {bank: {row["k"] for row in held if row["member"] == bank} - {None} for bank in BANKS[1:]}
+            members = {row["member"] for row in held} - {"bank-a"}
+            if max(map(len, customers.values())) >= 4 and len(members) >= 2:
+                open_cells.append((*cell, *(rounded(value, 2) for value in question.shown(held))))
+        found = [row[:-1] for row in banks.ask(question.sql, BY_OWNERS).rows() if not row[-1]]
+        assert sorted(found, key=repr) == sorted(open_cells, key=repr)
+
+
+@pytest.mark.parametrize(
+    ("sql", "change"),
+    [
+        ("SELECT c, COUNT(DISTINCT k) AS n FROM t GROUP BY c", {}),
+        ("SELECT c, MAX(y) AS m FROM t GROUP BY c", {}),
+        ("SELECT c, SUM(y) AS s FROM t GROUP BY c", {"p_percent": 10}),
+        ("SELECT c, SUM(y) AS s FROM t GROUP BY c", {"pre_aggregate": False}),
+    ],
+)
+def test_entities_are_counted_over_all_owners_where_something_else_must_tell_them_apart(tmp_path, sql, change) -> None:
+    plan = Banks(tmp_path, *COLUMNS, max_rows=24).plan(sql, BY_OWNERS.model_copy(update=change))
+    groups = next(step for step in plan.steps if step.kind == "aggregate" and step.at == "shared")
+    assert "count-entities" in {made.function for made in groups.aggregates}

@@ -65,7 +65,9 @@ def _chain(draft: Draft, owner: str, shape: LocalShape, first: int) -> list[Step
         steps.append(Project.model_validate({**place(), "columns": columns, "expressions": shape.projected}))
     if draft.obligations.pre_aggregate:
         columns = shape.shared_columns
-        aggregation = {"columns": columns, "keys": shape.local_keys, "aggregates": shape.partials}
+        aggregation = {
+            "columns": columns, "keys": shape.local_keys, "entity": shape.counted, "aggregates": shape.partials,
+        }  # fmt: skip
         steps.append(AggregateStep.model_validate({**place(), **aggregation}))
     steps.append(Share.model_validate({**place(), "columns": columns, "owner": owner}))
     return steps

@@ -20,6 +20,11 @@ ROWS = {
     "score": "The keys that a query finds, with numbers for each",
 }
 
+LOWER_BOUND = (
+    " If all owners accept it, each member counts its own, and the most that one of them has stands for all: fewer"
+    " cells are opened, and an owner shares one row a cell."
+)
+
 
 def _minimum_entities(cells: CellOutput) -> str:
     if cells.noise != "off":
@@ -27,7 +32,7 @@ def _minimum_entities(cells: CellOutput) -> str:
     return (
         f"A cell is opened only if it holds at least {cells.minimum_entities} contributors of members other than the"
         " recipient's; otherwise it is called suppressed, and no more is said."
-    )
+    ) + (LOWER_BOUND if cells.contributors == "lower-bound" else "")
 
 
 def _minimum_members(cells: CellOutput) -> str:

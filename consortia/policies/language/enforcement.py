@@ -67,7 +67,7 @@ _CELLS: dict[str, Treatment] = {
     "recipients": Enforced("recipients"),
     "minimum-entities": Enforced("minimum-entities"),
     "minimum-members": Enforced("minimum-members"),
-    "contributors": OffOnly("contributors", "contributors may be counted by a lower bound", ("exact",)),
+    "contributors": Enforced("minimum-entities"),
     "dominance": Enforced("dominance"),
     "dominance.n": Enforced("dominance"),
     "dominance.percent": Enforced("dominance"),

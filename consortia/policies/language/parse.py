@@ -95,4 +95,4 @@ def what_is_accepted(path: Path) -> str:
     """The word with which a rule that is not enforced is accepted at ``path``."""
     if path[0] == "leaks":
         return "closed"
-    return {"contributors": "exact", "model": "never", "minimum-members": str(FEWEST_MEMBERS)}.get(str(path[-1]), "off")
+    return {"model": "never", "minimum-members": str(FEWEST_MEMBERS)}.get(str(path[-1]), "off")

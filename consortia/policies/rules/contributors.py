@@ -1,11 +1,12 @@
 """Whether a cell could ever have enough contributors. The count itself is taken on shares, before release."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from consortia.plans.model import Control, Scan
+from consortia.plans.model import Aggregate, AggregateStep, Control, Plan, Scan
 from consortia.plans.rules import MinimumContributors
 from consortia.policies.flow.entities import identifying
-from consortia.policies.flow.opened import made_by
+from consortia.policies.flow.opened import counted_by_owners, made_by
+from consortia.policies.language.model import CellOutput
 from consortia.policies.lineage import Output
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, permit
 
@@ -30,7 +31,7 @@ def contributors(case: Case) -> Iterator[Finding]:
             f"a cell is opened from {section.minimum_entities} contributors on, the recipient's own not counted",
         )
         yield _members(case, output, section.minimum_members)
-        yield from _counted(case, output)
+        yield from _counted(case, output, section)
 
 
 def _members(case: Case, output: Output, minimum: int) -> Finding:
@@ -50,7 +51,7 @@ def _members(case: Case, output: Output, minimum: int) -> Finding:
     return permit("minimum-members", path, f"a cell is opened from {minimum} members on, the recipient's counted")
 
 
-def _counted(case: Case, output: Output) -> Iterator[Finding]:
+def _counted(case: Case, output: Output, section: CellOutput) -> Iterator[Finding]:
     """What control steps compare are counts of the last aggregation, over rows of one privacy unit each.
 
     A draft has no control rules yet; that the final plan has them all is checked by ``obligations.require_kept``.
@@ -69,7 +70,13 @@ def _counted(case: Case, output: Output) -> Iterator[Finding]:
         for rule in (each for each in rules if isinstance(each, MinimumContributors)):
             rule_id = "minimum-entities" if rule.by == "entity" else "minimum-members"
             made = made_by(case.plan, step, rule.column, groups)
-            if made is None or made.function != COUNTS[rule.by] or set(made.excluding) != others:
+            if made is not None and rule.by == "entity" and _is_lower_bound(case.plan, made, groups, units):
+                if section.contributors == "exact" or set(made.excluding) != others:
+                    yield forbid(
+                        rule_id, ("outputs", output.kind, "contributors"), f"`{rule.column}` is no exact count",
+                        "plan the query again", step=step.id,
+                    )  # fmt: skip
+            elif made is None or made.function != COUNTS[rule.by] or set(made.excluding) != others:
                 yield forbid(
                     rule_id, ("outputs", output.kind, rule_id), f"`{rule.column}` does not count what is opened, with"
                     " the recipient's own rows left out", "plan the query again", step=step.id,
@@ -80,6 +87,17 @@ def _counted(case: Case, output: Output) -> Iterator[Finding]:
                     " other contributors beside it", "join by the privacy unit, and keep it in every nested GROUP BY",
                     step=groups.id,
                 )  # fmt: skip
+
+
+def _is_lower_bound(plan: Plan, made: Aggregate, groups: AggregateStep, units: Mapping[str, str]) -> bool:
+    """Whether ``made`` is the greatest of the numbers of contributors that members have in the group, each its own."""
+    of = next((each for each in groups.aggregates if each.name == made.of and each.function == "sum"), None)
+    is_greatest = (made.function, made.by, made.count) == ("largest", "member", 1)
+    return (
+        is_greatest
+        and of is not None
+        and counted_by_owners(plan, groups, of.column, lambda scan: units.get(scan.table, ""))
+    )
 
 
 COUNTS = {"entity": "count-entities", "member": "count-members"}

@@ -170,6 +170,7 @@ def magnitude_obligations(cases: tuple[Case, ...]) -> Obligations:
     return Obligations(
         dominance=tuple(sorted(strictest, key=lambda limit: (limit.largest, limit.percent))),
         p_percent=max((each.p_percent for each in sections if each.p_percent != "off"), default=None),
+        lower_bound=bool(sections) and all(each.contributors == "lower-bound" for each in sections),
         zeros_and_full_cells=any(each.zeros_and_full_cells != "off" for each in sections),
         rounding=max((each.rounding for each in sections if each.rounding != "off"), default=None),
     )

@@ -45,7 +45,6 @@ OFF_HANDLING = {"human-review": "off", "retention-days": "off", "onward-sharing"
 IN_EFFECT: dict[str, Any] = {
     "retention-days": 30,
     "onward-sharing": "forbidden",
-    "contributors": "lower-bound",
     "model": {"recipients": ["bank-a"]},
     "sizes": "open",
     "group-count": "open",
@@ -385,6 +384,7 @@ PROBES: dict[str, tuple[Callable[[], str], str]] = {
             ("p-percent", 7, "p_percent=7"),
             ("zeros-and-full-cells", "suppressed", "zeros_and_full_cells=True"),
             ("rounding", 5, "rounding=5"),
+            ("contributors", "lower-bound", "lower_bound=True"),
         )
     },
     "outputs.alert.human-review": (lambda: review_of("alert"), "reviewed"),

@@ -10,7 +10,7 @@ from consortia.errors import InternalError
 from consortia.execution.estimate import estimate
 from consortia.parties.simulation import simulate
 from consortia.plans.catalogue import Catalogue, KeyDomain
-from consortia.plans.model import Aggregate, AggregateStep, Control, Plan, Release
+from consortia.plans.model import Aggregate, AggregateStep, Control, Plan, Release, Share
 from consortia.plans.obligations import DominanceLimit
 from consortia.plans.rules import Dominance, FullCell, MinimumContributors, PPercent, ZeroCell, margin_text
 from consortia.policies.compiling import Compiled, compile_analysis
@@ -99,6 +99,43 @@ def test_numbers_that_are_no_sums_have_no_such_rule() -> None:
     ).plan
     assert {type(rule) for rule in control_of(plan).rules} == {MinimumContributors, FullCell}
     assert [each.base for each in control_of(plan).rounding] == [5]
+
+
+LOWER = ("contributors: exact", "contributors: lower-bound")
+
+
+def test_contributors_are_counted_by_each_owner_only_where_all_owners_say_so() -> None:
+    assert compiled(world=world_of((), (LOWER,), (LOWER,))).decision.obligations.lower_bound is False
+    found = compiled(world=world_of((LOWER,)))
+    assert found.decision.obligations.lower_bound
+    shares = [step for step in found.plan.steps if isinstance(step, Share)]
+    assert {(step.rows, step.columns[-1].name) for step in shares} == {(5, "rows")}
+    assert "own_entities" in {column.name for column in shares[0].columns}
+    exact = compiled(world=world_of((LOWER, ALL[0])))
+    assert exact.decision.obligations.lower_bound, "accepted, and not used where a rule must tell customers apart"
+    assert not any(column.name == "own_entities" for step in exact.plan.steps for column in step.columns)
+
+
+def at_owners(plan: Plan, **change: object) -> Plan:
+    steps = tuple(
+        step.model_copy(update=change) if isinstance(step, AggregateStep) and step.at != "shared" else step
+        for step in plan.steps
+    )
+    return plan.model_copy(update={"steps": steps})
+
+
+def test_a_lower_bound_that_is_none_or_that_somebody_does_not_accept_is_denied() -> None:
+    plan = compiled(world=world_of((LOWER,))).plan
+    assert rules_of(decide(plan, world_of((LOWER,)), NOW)) == set()
+    assert rules_of(decide(plan, world_of((), (LOWER,), (LOWER,)), NOW)) == {"minimum-entities"}
+    others = {"count": 2, "by": "entity", "of": "rows", "function": "magnitude"}
+    for field, value in others.items():
+        tampered = with_aggregate(plan, "other_entities", **{field: value})
+        assert rules_of(decide(tampered, world_of((LOWER,)), NOW)) == {"minimum-entities"}, field
+    finer = at_owners(plan, keys=("country", "amount_minor"))
+    assert "minimum-entities" in rules_of(decide(finer, world_of((LOWER,)), NOW))
+    other_unit = at_owners(plan, entity="country")
+    assert "minimum-entities" in rules_of(decide(other_unit, world_of((LOWER,)), NOW))
 
 
 # --- what is denied beforehand ----------------------------------------------------------------------------------------
