@@ -206,13 +206,19 @@ def test_fmt_writes_the_layout_checks_it_and_refuses_a_signed_file(file: Path, w
     assert error_of(run("fmt", file, "--json"))["code"] == "policies/signed-file"
 
 
+def test_schema_prints_the_published_file() -> None:
+    published = (Path(__file__).parents[3] / "docs/reference/policy.schema.json").read_text()
+    assert run("schema").stdout == published
+    assert value("schema") == json.loads(published)
+
+
 def test_a_file_without_examples_does_not_pass(file: Path, world: Consortium) -> None:
     result = run("test", file, "--home", world.home("bank-a").path)
     assert result.exit_code == 1
     assert "nothing was tested" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["new", "fmt", "lint", "test", "explain", "approve", "show", "accept"])
+@pytest.mark.parametrize("command", ["schema", "new", "fmt", "lint", "test", "explain", "approve", "show", "accept"])
 def test_every_command_has_examples_and_json(command: str) -> None:
     page = run(command, "--help").stdout
     assert "Examples:" in page
