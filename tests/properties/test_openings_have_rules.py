@@ -25,6 +25,7 @@ OPENING = ("part", "open_flag", "open_to_computer")
 GUARDED = {
     ("parties/release.py", "part"),  # a release step: kind of output, recipients, the control step before it
     ("protocols/relational/join.py", "open_flag"),  # one bit, in the leakage report; `join` must be granted
+    ("protocols/graph/expand.py", "open_flag"),  # one bit, in the leakage report: more paths than the stated bound
     ("protocols/graph/expand.py", "open_flag"),  # one bit, in the leakage report; `match-count` must be open
 }
 ENGINES = ("protocols/clear/", "protocols/shamir/", "protocols/sharing/", "protocols/ring3.py", "protocols/counting.py")
