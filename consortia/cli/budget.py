@@ -12,6 +12,7 @@ from consortia.cli.output import JsonOption, emit, examples, note, table
 from consortia.client.saved_plan import read_plan
 from consortia.errors import RequestError
 from consortia.parties.account import Account, Budget, WhatIf, account_of, what_if
+from consortia.parties.ledger import Entry
 from consortia.parties.reconcile import copies_for, read_copies, require_holders, verified_copies
 from consortia.parties.reconcile import reconcile as raise_ledger
 from consortia.plans.catalogue import Catalogue
@@ -52,9 +53,14 @@ def show(
     member = open_home(home)
     with node_store(home) as store, store.begin() as transaction:
         rows = store.ledger.rows(transaction)
+        behind = store.behind.found(transaction)
     catalogue, policies = _policies(member)
     accounts = [account_of(loaded.policy, catalogue, rows, now()) for loaded in policies]
-    value: dict[str, Any] = {"member": member.member, "purposes": [_account_dict(account) for account in accounts]}
+    value: dict[str, Any] = {
+        "member": member.member,
+        "read_only": None if behind is None else {"since": instant_text(behind[0]), "why": behind[1]},
+        "purposes": [_account_dict(account) for account in accounts],
+    }
     lines = [line for account in accounts for line in _account_rows(account)]
     if plan is not None:
         saved = read_plan(plan).plan
@@ -70,6 +76,8 @@ def show(
         value["plan"] = _what_if_dict(found)
         lines += _what_if_rows(found)
     emit(value, table(("purpose", "what", "used", "limit", "left", "room again"), lines), json=json)
+    if behind is not None:
+        note(f"READ-ONLY since {instant_text(behind[0])}: {behind[1]}; next: consortia budget reconcile")
 
 
 @app.command(
@@ -123,10 +131,9 @@ def reconcile(
     with node_store(home) as store:
         with store.begin() as transaction:
             found = store.behind.found(transaction)
-        checked = [
-            verified_copies(read_copies(file), member.member, trusted, now(), None if found is None else found[0])
-            for file in files
-        ]
+            spent = [row.session for row in store.ledger.rows(transaction) if row.state is Entry.COMMITTED]
+        since = None if found is None else found[0]
+        checked = [verified_copies(read_copies(file), member.member, trusted, now(), since, spent) for file in files]
         require_holders([holder for holder, _ in checked], member.member, trusted.manifest.computers)
         outcome = raise_ledger(store, dict(checked), now())
     emit(

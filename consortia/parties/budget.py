@@ -114,7 +114,7 @@ def reserved_by(store: Store, parties: Collection[str], me: str) -> tuple[Member
         return store.behind.seen(transaction, set(parties) - {me})
 
 
-def check_remembered(store: Store, me: str, hellos: Sequence[Envelope], now: datetime) -> None:
+def check_remembered(store: Store, me: str, session: str, hellos: Sequence[Envelope], now: datetime) -> None:
     """Every session for which the others have seen this party reserve stands in its ledger.
 
     ``hellos`` are verified. Raises OperatorError ``parties/ledger-behind``, and from then on nothing is approved.
@@ -126,6 +126,9 @@ def check_remembered(store: Store, me: str, hellos: Sequence[Envelope], now: dat
             return
         why = f"`{missing[0]}` has seen it reserve for the session {missing[1]}, of which the ledger knows nothing"
         store.behind.note(transaction, why, now)
+        # Signed by whoever says so: if the session never was, this proves who invented it.
+        said = next(each for each, hello in zip(hellos, parsed, strict=True) if hello.party == missing[0])
+        store.journal.append(transaction, session=session, kind="ledger-behind", payload=said.to_bytes(), now=now)
     raise read_only(why)
 
 

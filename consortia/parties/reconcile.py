@@ -132,11 +132,17 @@ def read_copies(path: Path) -> CopiesFile:
 
 
 def verified_copies(
-    file: CopiesFile, owner: str, trusted: TrustedSet, now: datetime, since: datetime | None
+    file: CopiesFile,
+    owner: str,
+    trusted: TrustedSet,
+    now: datetime,
+    since: datetime | None = None,
+    spent: Collection[str] = (),
 ) -> tuple[str, tuple[Copied, ...]]:
     """The holder and the sessions of ``file``, checked with the keys in the members' cards.
 
-    ``since`` is when the ledger was found to be behind: older copies may lack what was lost. Raises RequestError
+    ``since`` is when the ledger was found to be behind: older copies may lack what was lost. Sessions that the ledger
+    has as ``spent`` are left out: nothing about them can change, and they may be of an earlier key. Raises RequestError
     ``parties/copies-of-another``, OperatorError ``parties/copies-old``, ProtocolAbort ``parties/copies-altered``, and
     as ``verify_by_one`` does.
     """
@@ -161,6 +167,8 @@ def verified_copies(
     key = trusted.node_key(owner, now)
     found = []
     for entry in listed.sessions:
+        if entry.session in spent:
+            continue
         if entry.approval not in approvals or entry.plan not in plans:
             raise _altered(listed.holder, entry.session, "a document that the list names is missing")
         approval = verify_by_one(approvals[entry.approval], Approval, owner, key)

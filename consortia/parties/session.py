@@ -269,7 +269,7 @@ class SessionRunner:
         tools.control.send(Kind.HELLO, greeting.envelope, self._session)
         hellos = decode(Collected, self._inbox.take(Kind.HELLOS, self._phase).body, Kind.HELLOS, COORDINATOR)
         own = offer(greeting, hellos.documents, agreed.keys, tools.signer, secrets.token_bytes)
-        check_remembered(tools.store, tools.member, hellos.documents, tools.clock())
+        check_remembered(tools.store, tools.member, self._session, hellos.documents, tools.clock())
         witness_hellos(tools, self._session, hellos.documents)
         tools.control.send(Kind.PAIR_KEYS, own.envelope, self._session)
         pair_keys = decode(

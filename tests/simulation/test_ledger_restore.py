@@ -115,6 +115,9 @@ def test_a_restored_node_spends_nothing_until_it_is_reconciled_and_has_then_lost
             assert (end.fault.party, end.fault.code) == (OWNER, "parties/ledger-behind")
         with node._store.begin() as transaction:
             assert node._store.behind.found(transaction) is not None
+            accused = [leaf.kind for leaf in node._store.journal.leaves(transaction)].count("ledger-behind")
+        assert accused == (1 if mark else 0)  # the hello that tells it is kept, signed by whoever says so
+        assert "READ-ONLY since" in command(world.consortium.home(OWNER).path, "show").stderr
         world.nodes.pop(OWNER).stop()
 
         refused = json.loads(raise_ledger(world, tmp_path, "bank-a", "bank-b").stderr)["error"]
@@ -158,7 +161,8 @@ def test_copies_are_believed_only_whole_fresh_signed_and_of_this_owner(tmp_path:
         file = file_of(world, "bank-b")
         path = tmp_path / "bank-b.copies"
         path.write_bytes(file.to_bytes())
-        holder, [copied] = verified_copies(read_copies(path), OWNER, trusted, now, None)
+        holder, [copied] = verified_copies(read_copies(path), OWNER, trusted, now)
+        assert verified_copies(file, OWNER, trusted, now, spent=[copied.session]) == ("bank-b", ())
         assert (holder, copied.released) == ("bank-b", True)
 
         def refused(changed: CopiesFile, owner: str = OWNER, late: float = 0) -> str:

@@ -52,6 +52,23 @@ def test_a_session_that_fails_before_the_last_word_gives_its_query_back(tmp_path
             assert entries(world, member) == {failed: Entry.REFUNDED, again: Entry.COMMITTED}
 
 
+def test_two_queries_at_once_never_both_take_the_last_room_of_an_owner(tmp_path: Path) -> None:
+    with session_world(tmp_path, edits=ONE) as world:
+        clients = [world.client(), world.client()]
+        envelopes = [world.submission(client) for client in clients]
+        for client in clients:
+            client.connection.wait_connected(5)
+        sessions = [world.submit(client, envelope) for client, envelope in zip(clients, envelopes, strict=True)]
+        ends = [client.end(session).phase for client, session in zip(clients, sessions, strict=True)]
+        assert ends.count(Phase.SEALED) <= 1
+        for session, end in zip(sessions, ends, strict=True):
+            if end is Phase.SEALED:
+                world.wait_phases(session, Phase.SEALED)
+        for member in world.nodes:
+            states = entries(world, member)
+            assert list(states.values()).count(Entry.COMMITTED) == ends.count(Phase.SEALED)
+
+
 def test_the_approval_names_the_row_of_the_ledger(tmp_path: Path) -> None:
     with session_world(tmp_path) as world:
         client = world.client()
