@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from consortia.plans.accuracy import accuracies, computed
+from consortia.plans.accuracy import accuracies, computed, quantile_accuracies
 from consortia.plans.model import Bound, Noise, Plan
 from consortia.plans.noised import Selection
 from consortia.plans.wording import listed
@@ -34,6 +34,10 @@ def noise_dict(plan: Plan) -> dict[str, Any] | None:
             }
             for each in accuracies(plan)
         ],
+        "quantiles": [
+            {"output": each.output, "bin_width": each.width, "rank_error_95": f"{each.rank:f}"}
+            for each in quantile_accuracies(plan)
+        ],
         "computed": {name: list(columns) for name, columns in computed(plan).items()},
     }
 
@@ -47,6 +51,11 @@ def noise_lines(plan: Plan) -> Sequence[str]:
     lines += [
         f"{name}: computed from {listed(columns)}, so its error depends on their sizes"
         for name, columns in computed(plan).items()
+    ]
+    lines += [
+        f"{each.output}: the middle of a bin of {each.width}, of a rank that noise moves by up to {each.rank:f} rows"
+        " in 95 of 100 cells"
+        for each in quantile_accuracies(plan)
     ]
     if _cells(plan):
         lines.append(f"a contributor counts in at most {_cells(plan)} cells, drawn at random")

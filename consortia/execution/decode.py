@@ -13,9 +13,10 @@ from consortia.errors import InternalError, ProtocolAbort
 from consortia.execution.carried import exact_decimals, fits_int64
 from consortia.execution.layout import Field, bounds_of, fields_of, shapes_of
 from consortia.execution.parts import combined, form_of, parse_part
+from consortia.execution.quantiles import read_off
 from consortia.plans.evaluate import evaluate
 from consortia.plans.expressions import columns_of
-from consortia.plans.model import Column, Plan, Project, Release, Sort, SortKey, Step
+from consortia.plans.model import Column, Plan, Project, Quantiles, Release, Sort, SortKey, Step
 from consortia.protocols.shares import Words
 
 Value = int | str | None
@@ -162,6 +163,8 @@ def _apply(step: Step, columns: Sequence[Column], rows: Marked, domain: tuple[st
             return [(_projected(step, columns, row, domain if mark else None), mark) for row, mark in rows]
         case Sort():
             return _sorted(step.keys, columns, rows)
+        case Quantiles():
+            return [(row, False) for row in read_off(step, [row for row, _ in rows])]
         case _:
             raise InternalError(
                 "execution/unsupported", f"a {step.kind} step can't run at the recipient", place=step.id

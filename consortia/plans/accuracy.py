@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from consortia.errors import RequestError
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import Bound, Column, Noise, Plan, Project
+from consortia.plans.model import Bound, Column, Noise, Plan, Project, Quantiles
 from consortia.plans.noised import Clip
 from consortia.plans.wording import decimal_text
 from consortia.trust.sessions import WantedError
@@ -78,6 +78,31 @@ def accuracies(plan: Plan) -> tuple[Accuracy, ...]:
             clip = clips.get(column)
             bounds = (decimal_text(clip.lo, scale), decimal_text(clip.hi, scale)) if clip else None
             found.append(Accuracy(name, _DIGITS.plus(_deviation(variance, scale)), error_95(variance, scale), bounds))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileAccuracy:
+    """A quantile read off bins of ``width``, from noise that moves the rank of a value by ``rank`` rows (95 %)."""
+
+    output: str
+    width: str
+    rank: Decimal
+
+
+def quantile_accuracies(plan: Plan) -> tuple[QuantileAccuracy, ...]:
+    """The outputs that are quantiles, in the order of the result's columns; rounded up to three digits."""
+    noised, columns, _ = _noise(plan)
+    found = []
+    for step in (step for step in plan.steps if isinstance(step, Quantiles)):
+        bins = -(-(step.hi - step.lo + 1) // step.width)
+        scale = columns[step.bin].type.scale
+        asked = {each.name for each in step.quantiles}
+        for name, column in _outputs(plan).items():
+            if column in asked:
+                # half of the bins lie below a median, and less below any value than all of them
+                rank = error_95(bins * noised[step.counts])
+                found.append(QuantileAccuracy(name, decimal_text(step.width, scale), rank))
     return tuple(found)
 
 

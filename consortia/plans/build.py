@@ -20,6 +20,7 @@ from consortia.plans.passes.choose_unique_side import choose_unique_side
 from consortia.plans.passes.classify_output import classify_output
 from consortia.plans.passes.combine_shares import combine_shares
 from consortia.plans.passes.compute_early import compute_early
+from consortia.plans.passes.count_in_bins import count_in_bins
 from consortia.plans.passes.count_rows import count_rows
 from consortia.plans.passes.expand_moments import expand_moments
 from consortia.plans.passes.infer_ranges import infer_ranges
@@ -46,6 +47,7 @@ ORDER: tuple[Pass, ...] = (
     check_keys,
     move_key_conditions,
     expand_moments,
+    count_in_bins,
     choose_counts,
     read_as_relation,
     classify_output,

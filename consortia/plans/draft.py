@@ -13,7 +13,7 @@ from consortia.plans.meaning import Types, type_of
 from consortia.plans.model import Column, Step
 from consortia.plans.names import NamePool
 from consortia.plans.obligations import Obligations
-from consortia.plans.query import Query, QueryAggregate
+from consortia.plans.query import Histogram, Query, QueryAggregate
 from consortia.plans.tables import column_types, find_table, table_columns
 from consortia.plans.types import ColumnType
 from consortia.trust.sessions import WantedError
@@ -52,6 +52,7 @@ class Draft:
     steps: tuple[Step, ...] = ()
     output_kind: str = ""
     complete_domain: tuple[str, ...] | None = None
+    histogram: Histogram | None = None
 
     @property
     def catalogue(self) -> Catalogue:

@@ -8,7 +8,22 @@ from typing import Literal
 
 from consortia.plans.cost import Estimate, Opening
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import AggregateStep, Control, Join, Limit, Match, Noise, Plan, Project, Release, Share, Sort, Step
+from consortia.plans.model import (
+    AggregateStep,
+    Control,
+    Join,
+    Limit,
+    Match,
+    Noise,
+    Plan,
+    Project,
+    Quantiles,
+    Release,
+    Share,
+    Sort,
+    Step,
+)
+from consortia.plans.rules import MinimumContributors
 from consortia.plans.wording import listed, order_text
 from consortia.trust.documents import Digest, Document, Frozen, Integer
 
@@ -138,8 +153,10 @@ def _limited(plan: Plan, release: Release) -> str:
 def _results(plan: Plan, release: Release) -> list[LeakageEntry]:
     """What each recipient gets, computed outputs with the values that they are computed from."""
     opened = tuple(column.name for column in release.columns)
-    project = next(step for step in plan.steps if isinstance(step, Project) and release.id in step.inputs)
-    computed = [
+    read_off = [step for step in plan.steps if isinstance(step, Quantiles) and release.id in step.inputs]
+    source = read_off[0].id if read_off else release.id
+    project = next(step for step in plan.steps if isinstance(step, Project) and source in step.inputs)
+    computed = [f"`{each.name}` is read off by the recipient" for step in read_off for each in step.quantiles] + [
         f"`{named.name}` is computed by the recipient: {listed(tuple(f'`{c}`' for c in sorted(read)))} "
         f"{'are' if len(read) > 1 else 'is'} opened"
         for named in project.expressions

@@ -22,7 +22,7 @@ from pydantic import Field
 from consortia.errors import InternalError
 from consortia.plans.expressions import Expr
 from consortia.plans.networks import Carrying, Pattern
-from consortia.plans.noised import Clip, Noised, Selection
+from consortia.plans.noised import Clip, Noised, Quantile, Selection
 from consortia.plans.rules import Rule
 from consortia.plans.types import Bounds, ColumnType
 from consortia.trust.documents import Digest, Document, Frozen, Instant, Integer, Name, Person
@@ -322,6 +322,23 @@ class Noise(_Step):
     selection: Selection | None = None
 
 
+class Quantiles(_Step):
+    """For each of ``keys`` the ``quantiles`` of a noisy histogram; at the recipient.
+
+    Bin 0 begins at ``lo``, each is ``width`` wide, the last ends at ``hi``; ``counts`` holds the noisy number of rows
+    in ``bin``, rows without a bin count nowhere. A quantile is the middle of its bin; NULL if no rows are left.
+    """
+
+    kind: Literal["quantiles"] = "quantiles"
+    keys: tuple[str, ...]
+    bin: str
+    counts: str
+    lo: Integer
+    hi: Integer
+    width: Integer
+    quantiles: tuple[Quantile, ...]
+
+
 class Recipient(Frozen):
     """Who receives: a member's node, or a person with the one-time key of the submission (``person`` set)."""
 
@@ -359,7 +376,8 @@ Step = Annotated[
     | Control
     | Bound
     | Noise
-    | Release,
+    | Release
+    | Quantiles,
     Field(discriminator="kind"),
 ]
 

@@ -19,6 +19,15 @@ class Noised(Frozen):
     variance: Integer
 
 
+class Quantile(Frozen):
+    """The least value that a share numerator / denominator of the rows do not exceed, times ``factor``."""
+
+    name: str
+    numerator: int
+    denominator: int
+    factor: int
+
+
 class Selection(Frozen):
     """Rows whose noisy number of entities, ``column``, is below ``minimum`` are not opened; costs ``delta`` parts."""
 

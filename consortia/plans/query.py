@@ -15,8 +15,9 @@ from pydantic import Field
 from consortia.plans.expressions import Expr
 from consortia.plans.model import JoinKey, JoinKind, Named, SortKey, WindowFunction
 from consortia.plans.networks import Carrying, Pattern
+from consortia.plans.noised import Quantile
 from consortia.plans.types import ColumnType
-from consortia.trust.documents import Frozen, Name
+from consortia.trust.documents import Frozen, Integer, Name
 
 QueryFunction = Literal[
     "sum", "count", "count-rows", "avg", "count-members", "count-entities",
@@ -153,6 +154,20 @@ Relation = Annotated[
 ]
 for _node in (Filtered, Computed, Joined, Stacked, Grouped, Windowed, Limited, Propagated, Matched):
     _node.model_rebuild()
+
+
+class Histogram(Frozen):
+    """What was asked of a query of quantiles, and the bins by which it is answered with noise (``plans.histogram``)."""
+
+    bin: str
+    rows: str
+    lo: Integer
+    hi: Integer
+    width: Integer
+    quantiles: tuple[Quantile, ...]
+    types: tuple[ColumnType, ...]
+    outputs: tuple[Named, ...]
+    order_by: tuple[SortKey, ...]
 
 
 class Query(Frozen):

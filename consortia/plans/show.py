@@ -17,6 +17,7 @@ from consortia.plans.model import (
     Plan,
     Project,
     Propagate,
+    Quantiles,
     Release,
     Scan,
     Share,
@@ -149,6 +150,17 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
             if step.complementary:
                 text += f", and hide cells by {', '.join(step.complementary)}, so that none follows from totals"
             return f"{text}, with {rounded}" if rounded else text
+        case Bound() | Noise() | Quantiles():
+            return _noise_text(step)
+        case Release():
+            to = listed(tuple(str(recipient.person or recipient.member) for recipient in step.recipients))
+            whose = ", each its own groups" if step.rows_of == "own" else ""
+            return f"release to {to}{whose}  ({step.output_kind})"
+
+
+def _noise_text(step: Bound | Noise | Quantiles) -> str:
+    """Steps that stand in plans with noise alone."""
+    match step:
         case Bound():
             clips = ", ".join(f"{clip.column} to {clip.lo}..{clip.hi}" for clip in step.clips)
             limit = f", each in at most {step.cells} groups" if step.cells else ""
@@ -161,10 +173,9 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
                 shown = f"; show rows whose noisy {step.selection.column} is at least {step.selection.minimum}"
                 return f"add noise to {made}{shown}"
             return f"{whole}add noise to {made}"
-        case Release():
-            to = listed(tuple(str(recipient.person or recipient.member) for recipient in step.recipients))
-            whose = ", each its own groups" if step.rows_of == "own" else ""
-            return f"release to {to}{whose}  ({step.output_kind})"
+        case Quantiles():
+            asked = ", ".join(f"{each.numerator}/{each.denominator} as {each.name}" for each in step.quantiles)
+            return f"quantiles {asked} of the rows counted in bins of {step.width} from {step.lo} to {step.hi}"
 
 
 def aggregate_text(aggregate: Aggregate) -> str:

@@ -71,6 +71,8 @@ def expression_text(expression: Expr) -> str:
             return _affixed(expression)
         case Call(op="member" | "coalesce" | "cast" | "case"):
             return _worded(expression)
+        case Call(op=op, args=args) if op not in INFIX:
+            return f"{op.upper()}({', '.join(expression_text(arg) for arg in args)})"
         case Call(op=op, args=args):
             return f" {INFIX[op]} ".join(_inner(arg) for arg in args)
 

@@ -8,7 +8,8 @@ from consortia.policies.accounting import grant_of
 from consortia.policies.rules.base import Case
 from consortia.policies.rules.complementary import lost_suppression
 from consortia.policies.rules.magnitudes import lost_rules, magnitude_obligations
-from consortia.policies.rules.noise import LOCAL, clip_of
+from consortia.policies.rules.noise import LOCAL
+from consortia.policies.rules.noise_reading import clip_of
 from consortia.policies.rules.tables import bound_scope
 
 

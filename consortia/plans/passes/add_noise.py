@@ -17,6 +17,7 @@ from functools import cached_property
 
 from consortia.plans.allocation import ON_SHARES, unprotected, variances
 from consortia.plans.draft import Draft
+from consortia.plans.histogram import read_off
 from consortia.plans.local import has_noise
 from consortia.plans.meaning import INT
 from consortia.plans.model import Aggregate, AggregateStep, Bound, Column, Control, Noise, Release, Share, Step
@@ -49,6 +50,8 @@ def add_noise(draft: Draft) -> Draft:
     if query.relation is not None or query.having is not None or query.limit is not None:
         raise unprotected("a query over several relations, with HAVING, LIMIT, or an order of values")
     made = AtOwners(draft, terms).steps() if terms.at_owners else _OnShares(draft, terms).steps()
+    if draft.histogram is not None:
+        made = read_off(made, draft.histogram)
     return replace(draft, steps=numbered(made), complete_domain=None)
 
 

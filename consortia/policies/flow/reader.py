@@ -23,6 +23,7 @@ from consortia.plans.model import (
     Plan,
     Project,
     Propagate,
+    Quantiles,
     Release,
     Scan,
     Share,
@@ -87,6 +88,7 @@ class Reader:
     def __init__(self, plan: Plan, identified: Mapping[str, frozenset[str]]) -> None:
         self.plan = plan
         self.identified = identified
+        self.bins = {step.bin for step in plan.steps if isinstance(step, Quantiles)}
         self.relations: dict[str, Relation] = {}
         self.wishes: list[_Wish] = []
         releases = [step for step in plan.steps if isinstance(step, Release)]
@@ -135,8 +137,8 @@ class Reader:
                 return inputs[0].proved(inputs[0].nulls.filtered(step))
             case Project():
                 columns = {n.name: self._expression(n.expression, inputs[0], step.id) for n in step.expressions}
-                read = self.plan.step(step.inputs[0]).columns
-                return inputs[0].with_columns(columns, inputs[0].nulls.projected(step.expressions, read))
+                below = self.plan.step(step.inputs[0]).columns
+                return inputs[0].with_columns(columns, inputs[0].nulls.projected(step.expressions, below))
             case AggregateStep():
                 return self._aggregate(step, inputs[0])
             case Union():
@@ -150,6 +152,11 @@ class Reader:
             case Limit():
                 self._limit(step)
                 return inputs[0]
+            case Quantiles():
+                read = inputs[0].columns
+                columns = {key: read[key] for key in step.keys}
+                columns |= {each.name: read[step.bin] for each in step.quantiles}
+                return inputs[0].with_columns(columns, inputs[0].nulls)
             case Share() | Sort() | Control() | Bound() | Noise() | Release():
                 return inputs[0]
         raise ValueError(f"the step kind `{step.kind}` is not known to the policies")
@@ -197,18 +204,27 @@ class Reader:
     def _aggregate(self, step: AggregateStep, relation: Relation) -> Relation:
         at_owner, last = step.at != "shared", step.id in self.last
         keys: Sources = frozenset().union(*(relation.columns[key] for key in step.keys))
-        columns = {key: relation.columns[key] for key in step.keys}
+        columns = {key: self._key(key, relation.columns[key], last=last) for key in step.keys}
         for aggregate in step.aggregates:
             made = self._aggregated(step, aggregate, relation, keys)
             columns[aggregate.name] = frozenset(replace(source, trail=(*source.trail, step.id)) for source in made)
         for key in step.keys:
             if last:
-                self._wish(step, relation.columns[key], to_open, f"the group key `{key}`")
+                self._wish(step, columns[key], to_open, f"the group key `{key}`")
             elif not at_owner:
                 self._wish(step, relation.columns[key], to_meet, f"the nested group key `{key}`")
         if not at_owner and not last and not self.identified[step.id]:
             columns = {name: frozenset(_mixed(each) for each in columns[name]) for name in columns}
         return relation.grouped(columns, existence(relation.rows, keys, at_owner=at_owner), at_owner=at_owner)
+
+    def _key(self, key: str, sources: Sources, *, last: bool) -> Sources:
+        """Sources of a group key; the bins of a histogram tell quantiles and no single values."""
+        if not last or key not in self.bins:
+            return sources
+        return frozenset(
+            replace(source, kind="quantile", form="plain") if source.kind in HOLDS_VALUES else source
+            for source in sources
+        )
 
     def _aggregated(self, step: AggregateStep, made: Aggregate, relation: Relation, keys: Sources) -> Sources:
         at_owner, last = step.at != "shared", step.id in self.last

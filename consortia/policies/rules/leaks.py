@@ -30,6 +30,7 @@ NEEDED: dict[str, tuple[Switch, ...]] = {
     "control": (),
     "bound": (),
     "noise": (),
+    "quantiles": (),
     "release": (),
 }
 

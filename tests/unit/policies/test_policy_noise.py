@@ -5,17 +5,19 @@ from fractions import Fraction
 
 import pytest
 
+from consortia.errors import InternalError
 from consortia.execution.estimate import estimate
 from consortia.plans.model import AggregateStep, Bound, Noise, Plan, Release
 from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS
 from consortia.policies.accounting import charge_of
 from consortia.policies.compiling import Compiled, compile_analysis
 from consortia.policies.decide import decide
+from consortia.policies.obligations import require_kept
 from consortia.policies.world import PolicyWorld
 from tests import fixtures_catalogue as fixtures
-from tests.policies_world import NOW, loaded, make_world
+from tests.policies_world import NOW, draft_of, loaded, make_world
 
-AMOUNT = "amount_minor: {class: sensitive, operations: [filter, sum, compare]"
+AMOUNT = "amount_minor: {class: sensitive, operations: [filter, sum, compare"
 QUERY = (
     "SELECT country, COUNT(DISTINCT customer_key) AS n, SUM(amount_minor) AS total, AVG(amount_minor) AS mean"
     " FROM deposits WHERE currency = 'EUR' GROUP BY country"
@@ -29,7 +31,7 @@ def noise(**fields: object) -> tuple[str, str]:
 
 
 def clip(lo: int, hi: int) -> tuple[str, str]:
-    return AMOUNT + "}", AMOUNT + f", clip: {{lo: {lo}, hi: {hi}}}}}"
+    return AMOUNT + "]}", AMOUNT + f"], clip: {{lo: {lo}, hi: {hi}}}}}"
 
 
 def world_of(**by_owner: tuple[tuple[str, str], ...]) -> PolicyWorld:
@@ -41,6 +43,11 @@ def compiled(sql: str = QUERY, world: PolicyWorld | None = None) -> Compiled:
     return compile_analysis(
         sql, fixtures.PURPOSE, "ana@bank-a", fixtures.AS_OF, world or world_of(), estimate, fixtures.AS_OF
     )
+
+
+def denials(sql: str, world: PolicyWorld):
+    """Why the draft of a query is denied; looks for no query that would pass."""
+    return decide(draft_of(sql, world), world, NOW).denials()
 
 
 def step(plan: Plan, kind: type):
@@ -82,10 +89,8 @@ def test_the_strictest_terms_of_all_owners_hold() -> None:
 
 
 def test_owners_that_disagree_on_noise_permit_nothing() -> None:
-    found = compiled(world=world_of(b=()))
-    assert {owner: reason.rule for owner, reason in found.decision.denials()} == {
-        "bank-a": "noise", "bank-b": "noise", "bank-c": "noise"
-    }  # fmt: skip
+    found = denials(QUERY, world_of(b=()))
+    assert [(owner, reason.rule) for owner, reason in found] == [(owner, "noise") for owner in fixtures.BANKS]
 
 
 @pytest.mark.parametrize(
@@ -103,9 +108,7 @@ def test_owners_that_disagree_on_noise_permit_nothing() -> None:
     ],
 )
 def test_what_noise_can_not_protect_is_denied(sql: str) -> None:
-    found = compiled(sql)
-    assert not found.permitted
-    assert "noise" in {reason.rule for _, reason in found.decision.denials()}
+    assert "noise" in {reason.rule for _, reason in denials(sql, world_of())}
 
 
 ANY_ROWS = ("maximum-rows: 1000", "maximum-rows: off")
@@ -156,10 +159,8 @@ def test_noise_at_the_owners_is_bounded_and_charged_for_all_of_them() -> None:
     assert places == [f"owner:{owner}" for owner in fixtures.BANKS]
     assert RHO_PARTS // 11 < charge_of(plan).rho <= RHO_PARTS // 10
     assert not any(each.at == "shared" for each in plan.steps if isinstance(each, Bound))
-    found = compiled(QUERY, world)
-    assert {reason.rule for _, reason in found.decision.denials()} == {"noise"}  # it counts contributors
-    mixed = compiled(SUMS, world_of(a=LOCAL, c=LOCAL))
-    assert {reason.rule for _, reason in mixed.decision.denials()} == {"noise"}
+    assert {reason.rule for _, reason in denials(QUERY, world)} == {"noise"}  # it counts contributors
+    assert {reason.rule for _, reason in denials(SUMS, world_of(a=LOCAL, c=LOCAL))} == {"noise"}
 
 
 def test_a_final_plan_whose_owners_protect_less_is_denied() -> None:
@@ -235,10 +236,6 @@ def test_a_final_plan_that_protects_less_than_it_says_is_denied() -> None:
 
 
 def test_a_plan_without_the_obliged_noise_is_no_final_plan() -> None:
-    from consortia.errors import InternalError
-    from consortia.policies.obligations import require_kept
-    from tests.policies_world import draft_of
-
     found = compiled()
     require_kept(found.plan, found.decision.obligations)
     with pytest.raises(InternalError, match="the noise"):
@@ -271,3 +268,33 @@ def test_another_owner_s_policy_is_compared_by_its_own_section() -> None:
     stricter = replace(world, policies=world_of(c=(noise(rho_per_release="1/11"), clip(-100, 50_000))).policies)
     denials = decide(plan, stricter, NOW).denials()
     assert [(owner, reason.rule) for owner, reason in denials] == [("bank-c", "noise")]
+
+
+QUANTILE = AMOUNT + ", quantile], clip: {lo: 0, hi: 9999}}"
+MEDIANS = (
+    "SELECT country, MEDIAN(amount_minor) AS m FROM deposits WHERE currency = 'EUR' GROUP BY country ORDER BY country"
+)
+
+
+def quantiles(*edits: tuple[str, str]) -> PolicyWorld:
+    allowed = (AMOUNT + "]}", QUANTILE)
+    return world_of(**dict.fromkeys("abc", (noise(), allowed, *edits)))
+
+
+def test_quantiles_are_read_off_noisy_counts_where_values_and_counts_may_be_opened() -> None:
+    found = compiled(MEDIANS, quantiles())
+    assert found.permitted
+    assert step(found.plan, Noise).rows == 5 * 64
+    without_counts = ("operations: [count, compare, compare-members]", "operations: [compare, compare-members]")
+    for edits in ((without_counts,), ((", quantile], clip", "], clip"),), ((", clip: {lo: 0, hi: 9999}", ""),)):
+        denied = denials(MEDIANS, quantiles(*edits))
+        assert denied
+        assert {reason.rule for _, reason in denied} <= {"noise", "operations"}
+
+
+def test_a_plan_whose_bins_are_no_histogram_of_the_column_needs_another_word() -> None:
+    """The bins of a quantile tell quantiles; a group key tells values, and no policy opens those of a sensitive one."""
+    world = quantiles()
+    plan = compiled(MEDIANS, world).plan
+    steps = tuple(each for each in plan.steps if each.kind != "quantiles")
+    assert decide(plan.model_copy(update={"steps": steps}), world, NOW).denials()
