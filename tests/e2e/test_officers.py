@@ -103,6 +103,7 @@ def test_an_officer_reviews_and_approves_and_the_result_comes(cluster: Cluster) 
     assert next(iter(outcome.results.values())).height == 4
 
 
+@pytest.mark.slow
 def test_the_text_of_a_review_has_question_plan_leakage_and_cost(cluster: Cluster) -> None:
     session = submitted(cluster)
     wait_held(cluster, session)
