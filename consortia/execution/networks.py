@@ -1,5 +1,6 @@
 """Steps that follow payments from account to account, as calls of the operations on graphs."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from consortia.errors import InternalError
@@ -14,7 +15,7 @@ from consortia.protocols.graph.propagate import ranks, risk
 from consortia.protocols.graph.weights import FRACTION, shares_of
 from consortia.protocols.relational.order import key_planes
 from consortia.protocols.relational.table import SharedColumn, SharedTable
-from consortia.protocols.shares import Arithmetic, Rows
+from consortia.protocols.shares import Arithmetic, Boolean, Rows
 
 UNIT = 1 << FRACTION
 SPARE = 28
@@ -23,8 +24,10 @@ SPARE = 28
 
 def propagated(engine: Engine, step: Propagate, accounts: SharedTable, payments: SharedTable) -> SharedTable:
     """The accounts with their new number; zero where a row is no account."""
-    ends = Edges(key_planes(payments, step.source), key_planes(payments, step.target), payments.valid)
-    network = graph.prepared(engine.narrow("network"), Nodes(key_planes(accounts, step.key), accounts.valid), ends)
+    paid = _known(engine.narrow("payments"), payments, (step.source, step.target))
+    listed = _known(engine.narrow("accounts"), accounts, (step.key,))
+    ends = Edges(key_planes(payments, step.source), key_planes(payments, step.target), paid)
+    network = graph.prepared(engine.narrow("network"), Nodes(key_planes(accounts, step.key), listed), ends)
     amount = payments.column(step.amount)
     by_target = isinstance(step.method, RiskMethod)
     end = network.target if by_target else network.source
@@ -33,8 +36,8 @@ def propagated(engine: Engine, step: Propagate, accounts: SharedTable, payments:
         start = _scores(engine.narrow("start"), network, _number(accounts, step.score), step.method)
         found = risk(engine.narrow("risk"), network, start, weights, step.method.iterations)
     else:
-        listed = engine.narrow("listed").permuted(network.node_order, Rows((), (accounts.valid,))).boolean[0]
-        found = ranks(engine.narrow("ranks"), network, listed, weights, step.method.iterations)
+        in_order = engine.narrow("listed").permuted(network.node_order, Rows((), (listed,))).boolean[0]
+        found = ranks(engine.narrow("ranks"), network, in_order, weights, step.method.iterations)
     whole = made_bounds(step.method).hi // 2  # what the number 1 stands for, in units of the column
     given = graph.as_given(engine.narrow("given"), network, found.carried)
     value = engine.narrow("scale").truncate(given.scaled(whole), FRACTION)
@@ -52,7 +55,9 @@ def matched(engine: Engine, step: Match, accounts: SharedTable, payments: Shared
         step.time: patterns.TIME,
         step.amount: patterns.AMOUNT,
     }
-    edges = SharedTable(payments.length, {new: payments.column(old) for old, new in names.items()}, payments.valid)
+    valid = _known(engine.narrow("payments"), payments, (step.source, step.target))
+    columns = {new: replace(payments.column(old), validity=None) for old, new in names.items()}
+    edges = SharedTable(payments.length, columns, valid)
     found_at = engine.narrow("search")
     if isinstance(step.method, CycleMethod):
         spec = patterns.Cycles(
@@ -63,6 +68,16 @@ def matched(engine: Engine, step: Match, accounts: SharedTable, payments: Shared
         pairs = patterns.ScatterGather(step.method.middles, _follows(step.method.follows), step.method.paths)
         found = patterns.scatter_gather(found_at, edges, pairs)
     return patterns.accounts_on(engine.narrow("accounts"), accounts, step.key, found)
+
+
+def _known(engine: Engine, table: SharedTable, keys: Sequence[str]) -> Boolean:
+    """One plane: the row is valid and none of the keys is NULL."""
+    valid = table.valid
+    for name in keys:
+        known = table.column(name).validity
+        if known is not None:
+            valid = engine.narrow(f"known-{name}").conjunction(valid, known)
+    return valid
 
 
 def _scores(engine: Engine, network: Network, values: Arithmetic, method: RiskMethod) -> Fixed:

@@ -131,8 +131,11 @@ def tno(name: str) -> tuple[dict[int, float], list[list[Payment]]]:
     folder = data("tno-risk-propagation-tests", name)
     scores = {int(row["id"]): float(row["risk_score"]) for row in rows(folder / "nodes_all.csv")}
     files = sorted(folder.glob("transactions_all_period*.csv"))
-    periods = [[(int(r["id_source"]), int(r["id_destination"]), int(r["amount"])) for r in rows(file)] for file in files]
-    return scores, periods
+    return scores, [[tno_payment(row) for row in rows(file)] for file in files]
+
+
+def tno_payment(row: dict[str, str]) -> Payment:
+    return int(row["id_source"]), int(row["id_destination"]), int(row["amount"])
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -159,9 +162,7 @@ def test_the_union_holds_every_account_of_a_bank_and_every_payment_that_one_of_t
         held = {int(row["id"]) for bank in range(3) for row in rows(folder / f"nodes_local{bank}.csv")}
         assert held == set(scores)
         known = {
-            (int(row["id_source"]), int(row["id_destination"]), int(row["amount"]))
-            for bank in range(3)
-            for row in rows(folder / f"transactions_local{bank}_period0.csv")
+            tno_payment(row) for bank in range(3) for row in rows(folder / f"transactions_local{bank}_period0.csv")
         }
         assert known == set(periods[0])
 

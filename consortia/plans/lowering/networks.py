@@ -94,12 +94,11 @@ def _check_amounts(context: Context, node: Propagated | Matched) -> None:
             place=f"column `{node.amount}`",
             remedy="declare narrower bounds or fewer max_rows in the catalogue, or add up payments of two accounts",
         )
-    for name in (node.source, node.target, node.amount, *((node.time,) if isinstance(node, Matched) else ())):
+    for name in (node.amount, *((node.time,) if isinstance(node, Matched) else ())):
         if context.knowledge.fact(node.payments, name).range.nullable:
             raise _may_be_null(name, "payments")
-    for name in (node.key, *((node.score,) if isinstance(node, Propagated) and node.score else ())):
-        if context.knowledge.fact(node.accounts, name).range.nullable:
-            raise _may_be_null(name, "accounts")
+    if isinstance(node, Propagated) and node.score and context.knowledge.fact(node.accounts, node.score).range.nullable:
+        raise _may_be_null(node.score, "accounts")
 
 
 def _may_be_null(name: str, where: str) -> RequestError:
