@@ -13,6 +13,7 @@ from consortia.errors import ConsortiaError, ProtocolAbort
 from consortia.evidence.pack import BASIS, Opened
 from consortia.execution.estimate import estimate
 from consortia.parties.agreement import verified_submission
+from consortia.parties.past import DENIED_KIND
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.differ import first_difference
 from consortia.plans.model import Plan
@@ -138,14 +139,16 @@ def submission_of(opened: Opened, believed: Believed) -> Submission:
 
     The check is the one of every party before it approved.
     """
-    envelope = Envelope.from_bytes(opened.first("submission").document.encode())
+    kind = "submission" if opened.has("submission") else DENIED_KIND
+    envelope = Envelope.from_bytes(opened.first(kind).document.encode())
     return verified_submission(envelope, opened.pack.session, believed.trusted, believed.at)
 
 
 def compiled_again(opened: Opened, believed: Believed, submission: Submission) -> Compiled:
-    """The submission compiled and decided here, found to be what every party approved, to the last byte.
+    """The submission compiled and decided here, found to be what the member found, to the last byte.
 
-    Raises ProtocolAbort ``audit/recompiled`` naming what differs.
+    Of a plan that is permitted, the digests are those that the analyst signed. Raises ProtocolAbort
+    ``audit/recompiled`` naming what differs.
     """
     compiled = compile_analysis(
         submission.sql,
@@ -158,13 +161,13 @@ def compiled_again(opened: Opened, believed: Believed, submission: Submission) -
         submission.circuits,
         submission.errors,
     )
-    made: tuple[tuple[str, Document | None, str], ...] = (
-        ("plan", compiled.plan, submission.plan),
-        ("decision", compiled.decision, opened.digest("decision")),
-        ("leakage", compiled.leakage, submission.leakage),
-    )
+    made: list[tuple[str, Document, str]] = [("decision", compiled.decision, opened.digest("decision"))]
+    if compiled.leakage is None:
+        made.append(("plan", compiled.plan, opened.digest("plan")))
+    else:
+        made += [("plan", compiled.plan, submission.plan), ("leakage", compiled.leakage, submission.leakage)]
     for part, document, digest in made:
-        if document is None or document.canonical() != opened.file(part) or opened.digest(part) != digest:
+        if document.canonical() != opened.file(part) or opened.digest(part) != digest:
             difference = _difference(compiled, opened) if part == "plan" else ""
             raise ProtocolAbort(
                 "audit/recompiled",

@@ -7,6 +7,7 @@ from consortia.errors import OperatorError, RequestError
 from consortia.evidence.basis import Basis
 from consortia.evidence.leaf import Leaf
 from consortia.evidence.pack import BASIS, Pack, PackEntry, PackFile
+from consortia.parties.ending import CLOSING_KIND
 from consortia.parties.store import Store
 from consortia.trust.envelope import Envelope
 from consortia.trust.sessions import Seal
@@ -67,14 +68,15 @@ def _whole(beginning: str, known: tuple[str, ...]) -> str:
 
 
 def _closing(session: str, entries: list[tuple[Leaf, bytes]], *, ended: bool) -> Envelope:
+    compiled = any(leaf.kind == BASIS for leaf, _ in entries)
     for leaf, payload in entries:
-        if leaf.kind == "seal" and ended:
+        if leaf.kind in ("seal", CLOSING_KIND) and ended and compiled:
             return Envelope.from_bytes(payload)
     raise OperatorError(
         "audit/not-sealed",
-        "the session has no closing statement at this node",
+        "the session has not ended at this node, or ended before the node had compiled it",
         place=f"session {session}",
-        remedy="a session that runs is exported when it has ended; one from which nothing left needs no pack",
+        remedy="export it when it has ended; of the others `consortia audit log` shows all there is",
     )
 
 

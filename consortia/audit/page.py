@@ -103,7 +103,7 @@ def _question(verified: Verified) -> Section:
             ("purpose", (asked.purpose, *(f"legal basis: {basis}" for basis in bases))),
             ("query", tuple(asked.sql.strip().splitlines())),
             ("as of", (instant_text(asked.as_of),)),
-            ("approved at", (f"{instant_text(believed.at)} by the clock of {verified.opened.pack.member}",)),
+            ("decided at", (f"{instant_text(believed.at)} by the clock of {verified.opened.pack.member}",)),
         ),
     )
 
@@ -112,8 +112,9 @@ def _data(verified: Verified) -> Section:
     plan = verified.compiled.plan
     facts: list[Fact] = []
     for owner in plan.owners():
-        approval = verified.run.approvals[owner]
-        facts.append((owner, tuple(f"{one.table}, committed as {one.root}" for one in approval.snapshots)))
+        approval = verified.run.approvals.get(owner)
+        roots = () if approval is None else approval.snapshots
+        facts.append((owner, tuple(f"{one.table}, committed as {one.root}" for one in roots) or ("not approved",)))
     facts.append(("computed by", (f"{_names(plan.computers)}; {plan.threat_model}, engine {plan.engine}",)))
     facts.append(("received by", tuple(sorted({recipient for _, recipient in outputs_of(plan)}))))
     return Section("Whose data, who computed, who received", tuple(facts))
@@ -148,15 +149,21 @@ def _consent(verified: Verified) -> Section:
     believed = verified.believed
     facts: list[Fact] = []
     for verdict in verified.compiled.decision.verdicts:
+        said = tuple(f"{one.text} (rule {one.rule})" for one in verdict.reasons) if verdict.verdict == "deny" else ()
+        if verdict.owner not in believed.policies:
+            facts.append((verdict.owner, (verdict.verdict, *said)))
+            continue
         policy = believed.policies[verdict.owner].policy
-        permit = f"{verdict.verdict}: policy {policy.identity.id} version {policy.identity.version}"
+        decided = f"{verdict.verdict}: policy {policy.identity.id} version {policy.identity.version}"
         valid = f"valid {policy.validity.not_before} to {policy.validity.not_after}"
-        facts.append((verdict.owner, (permit, valid, f"signed by {_names(believed.signers[verdict.owner])}")))
+        signed = f"signed by {_names(believed.signers[verdict.owner])}"
+        facts.append((verdict.owner, (decided, valid, signed, *said)))
     for word in verified.run.reviews:
         reason = f": {word.reason}" if word.reason else ""
         facts.append((word.person, (f"{word.decision}s after review at {instant_text(word.at)}{reason}",)))
     approvals = verified.run.approvals
-    facts.append(("approved by", tuple(f"{party}, {_reserved(verified, party)}" for party in sorted(approvals))))
+    by = tuple(f"{party}, {_reserved(verified, party)}" for party in sorted(approvals))
+    facts.append(("approved by", by or ("nobody, as far as this member knows",)))
     return Section("Who consented", tuple(facts))
 
 
@@ -182,8 +189,10 @@ def _ledger(verified: Verified) -> Section:
 def _course(verified: Verified) -> Section:
     plan, seals = verified.compiled.plan, verified.run.seals
     facts: list[Fact] = [(party, (_closing(seal),)) for party, seal in sorted(seals.items())]
+    facts += [(denial.party, (f"denied [{denial.code}]", *denial.reasons)) for denial in verified.run.denials]
+    facts += [(fault.party, (f"{fault.message} [{fault.code}]",)) for fault in verified.run.faults]
     missing = sorted(set(verified.run.approvals) - set(seals))
-    if missing:
+    if missing and verified.opened.released:
         facts.append((_names(tuple(missing)), ("no closing statement reached this member",)))
     entries = Counter(entry.leaf.kind for entry in verified.opened.pack.entries)
     facts.append(("journalled", (", ".join(f"{count} {kind}" for kind, count in sorted(entries.items())),)))
@@ -203,8 +212,8 @@ def _plan(plan: Plan, digest: str) -> str:
 
 
 def _versions(verified: Verified) -> Section:
-    software = {party: (hello.software,) for party, hello in sorted(verified.run.hellos.items())}
-    return Section("Software of each party", tuple(software.items()))
+    software = tuple((party, (hello.software,)) for party, hello in sorted(verified.run.hellos.items()))
+    return Section("Software of each party", software or (("not said", ("no party greeted the others",)),))
 
 
 def _checks(verified: Verified) -> Section:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consortia.audit.believed import Believed
+from consortia.control.messages import End, Fault, decode
 from consortia.errors import ProtocolAbort
 from consortia.evidence.cosigning import check_split, continued
 from consortia.evidence.pack import Opened
 from consortia.ids import member_of
 from consortia.parties.approval import Terms, build_approval, check_reservations, verify_approvals
 from consortia.parties.checks import concerned_cards
+from consortia.parties.ending import NO_DIGEST
 from consortia.parties.transport.key_schedule import check_hellos, digest_of_envelopes
 from consortia.parties.work import Documents
 from consortia.plans.concerned import outputs_of, parties_of
@@ -20,26 +22,31 @@ from consortia.policies.compiling import Compiled
 from consortia.policies.own import tables_needed
 from consortia.policies.own.budget import charges_of
 from consortia.policies.review import reviewers
+from consortia.trust.certificates import COORDINATOR
 from consortia.trust.envelope import Envelope
-from consortia.trust.sessions import Approval, Hello, MemberDigest, Seal, Submission
+from consortia.trust.sessions import Approval, Denial, Hello, MemberDigest, Seal, Submission
 from consortia.trust.statements import ReviewDecision
 from consortia.trust.verify import verify_by_one
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The verified statements of all parties, by party, and the officers' reviews."""
+    """The verified statements of all parties, by party, as far as the run came, and the officers' reviews."""
 
     approvals: Mapping[str, Approval]
     hellos: Mapping[str, Hello]
     seals: Mapping[str, Seal]
     reviews: tuple[ReviewDecision, ...]
+    denials: tuple[Denial, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    """Why the run failed, as this member or the coordinator said it: unsigned, but journalled."""
 
 
 def approvals_of(opened: Opened, believed: Believed, compiled: Compiled, submission: Submission) -> dict[str, Approval]:
     """All parties' approvals, by party: each signed by its node, each of exactly what the pack's documents say.
 
-    Every owner's states the reservation of what the plan costs it.
+    Every owner's states the reservation of what the plan costs it. Of a run that ended before all had approved, the
+    member's own alone.
 
     Raises ProtocolAbort ``audit/approval`` and as ``verify_approvals`` and ``check_reservations`` do.
     """
@@ -73,6 +80,9 @@ def approvals_of(opened: Opened, believed: Believed, compiled: Compiled, submiss
             remedy="the pack is not genuine, or was made by another version of consortia",
         )
     keys = {party: trusted.node_key(party, believed.at) for party in parties_of(plan)}
+    if not opened.released and not opened.has("verified-approval"):
+        envelope = Envelope.from_bytes(opened.first("approval").document.encode())
+        return {own.party: verify_by_one(envelope, Approval, own.party, keys[own.party])}
     tables = {owner: tables_needed(plan, owner, believed.catalogue) for owner in plan.owners()}
     envelopes = [Envelope.from_bytes(document) for document in opened.documents("verified-approval")]
     approvals = verify_approvals(own, tables, envelopes, keys, believed.at)
@@ -86,7 +96,7 @@ def approvals_of(opened: Opened, believed: Believed, compiled: Compiled, submiss
 def reviews_of(
     opened: Opened, believed: Believed, compiled: Compiled, submission: Submission
 ) -> tuple[ReviewDecision, ...]:
-    """The officers' words on the run: one that approves for every owner whose policy asks for a review.
+    """The officers' words on the run: one that approves for every owner whose policy asks for a review, if it went on.
 
     Raises ProtocolAbort ``audit/review`` naming the owner without one, and as ``verify_by_one`` does.
     """
@@ -106,7 +116,7 @@ def reviews_of(
         found.append(word)
     agreed = {word.member for word in found if word.decision == "approve"}
     missing = [owner for owner in reviewers(compiled.plan, believed.world) if owner not in agreed]
-    if missing:
+    if missing and opened.has("approval"):
         raise _review(f"no officer of {', '.join(missing)} approved the run, and the policy asks for it")
     return tuple(found)
 
@@ -157,20 +167,22 @@ def seals_of(
     seals: dict[str, Seal] = {}
     for envelope in (opened.pack.seal, *opened.pack.seals):
         party = Seal.parse(envelope.payload_bytes()).party
-        if party not in hellos or party in seals:
+        if party not in (hellos or {opened.pack.member}) or party in seals:
             raise _seal(f"`{party}` is no party of the run, or spoke twice", party)
         seal = verify_by_one(envelope, Seal, party, believed.trusted.node_key(party, believed.at))
         own = seals.get(opened.pack.member, seal)
+        ran = submission.plan if opened.has("approval") else NO_DIGEST
         if (seal.session, seal.attempt, seal.plan, seal.transcript, seal.outcome) != (
             opened.pack.session,
             own.attempt,
-            submission.plan,
+            ran,
             own.transcript,
             own.outcome,
         ):
             raise _seal(f"the closing statement of `{party}` is of another run", party)
-        outputs = len(outputs_of(compiled.plan)) if party in compiled.plan.computers else 0
-        if seal.outcome == "released" and len(seal.commitments) != outputs:
+        computes = opened.released and party in compiled.plan.computers
+        outputs = len(outputs_of(compiled.plan)) if computes else 0
+        if len(seal.commitments) != outputs:
             raise _seal(f"`{party}` released {len(seal.commitments)} parts, and the plan has {outputs} for it", party)
         for hello in hellos.values():
             continued(hello.heads, seal)
@@ -179,6 +191,30 @@ def seals_of(
     if ordered != sorted(ordered):
         raise _seal("the closing statements stand out of order", "seals")
     return seals
+
+
+def denials_of(opened: Opened, believed: Believed) -> tuple[Denial, ...]:
+    """The signed denials that the member wrote or was told of, each verified."""
+    envelopes = [Envelope.from_bytes(document) for document in opened.documents("denial")]
+    envelopes += [envelope for end in _ends(opened) for envelope in end.denials]
+    found: dict[str, Denial] = {}
+    for envelope in envelopes:
+        party = Denial.parse(envelope.payload_bytes()).party
+        denial = verify_by_one(envelope, Denial, party, believed.trusted.node_key(party, believed.at))
+        if denial.session != opened.pack.session:
+            raise ProtocolAbort("audit/seal", f"the denial of `{party}` is of another session", place=party)
+        found[party] = denial
+    return tuple(denial for _, denial in sorted(found.items()))
+
+
+def faults_of(opened: Opened) -> tuple[Fault, ...]:
+    """Why the run failed, as the journal has it: the member's own words first."""
+    own = [decode(Fault, document, "abort", opened.pack.member) for document in opened.documents("abort")]
+    return (*own, *(end.fault for end in _ends(opened) if end.fault is not None))
+
+
+def _ends(opened: Opened) -> list[End]:
+    return [decode(End, document, "end", COORDINATOR) for document in opened.documents("end")]
 
 
 def _review(what: str) -> ProtocolAbort:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from consortia.audit.believed import Believed, Memory, believe, compiled_again, submission_of
-from consortia.audit.runs import Run, approvals_of, hellos_of, reviews_of, seals_of
+from consortia.audit.runs import Run, approvals_of, denials_of, faults_of, hellos_of, reviews_of, seals_of
 from consortia.errors import ConsortiaError, ProtocolAbort
 from consortia.evidence.pack import Opened, open_pack
 from consortia.policies.compiling import Compiled
@@ -62,20 +62,28 @@ def verify_pack(data: bytes, fingerprint: str = "", memory: Memory | None = None
         "the pack is whole: every journal entry of the session is under the signed head, every document is named"
     ):
         opened = open_pack(data)
+    far = "" if opened.released else ", as far as it came"
     with check("manifest, cards, catalogue and policies are signed and were in force when the session was approved"):
         believed = believe(opened, fingerprint, memory or Memory())
     with check("an analyst of a member signed the submission, and the session's id is its hash"):
         submission = submission_of(opened, believed)
     with check("the query compiles to this plan, these verdicts and this leakage report, to the last byte"):
         compiled = compiled_again(opened, believed, submission)
-    with check("every party's node signed its approval of exactly that"):
-        approvals = approvals_of(opened, believed, compiled, submission)
-    with check("officers reviewed the run wherever a policy asks for it, before it was approved"):
+    approvals, hellos = {}, {}
+    if opened.released or opened.has("approval"):
+        with check("every party's node signed its approval of exactly that" + far):
+            approvals = approvals_of(opened, believed, compiled, submission)
+    with check("officers reviewed the run wherever a policy asks for it, before it was approved" + far):
         reviews = reviews_of(opened, believed, compiled, submission)
-    with check("every party's node signed that it was about to run exactly that, and which journals it had seen"):
-        hellos = hellos_of(opened, believed, approvals)
-    with check("the closing statements are of this run, and every journal continues what others had seen of it"):
+    if opened.released or opened.has("hello"):
+        with check(
+            "every party's node signed that it was about to run exactly that, and which journals it had seen" + far
+        ):
+            hellos = hellos_of(opened, believed, approvals)
+    with check("the closing statements are of this run, and every journal continues what others had seen of it" + far):
         seals = seals_of(opened, believed, compiled, submission, hellos)
+    with check("denials are signed by the parties that denied"):
+        denials, faults = denials_of(opened, believed), faults_of(opened)
     return Verified(
         digest=hashlib.sha256(data).hexdigest(),
         fingerprint=believed.trusted.manifest.digest(),
@@ -84,7 +92,7 @@ def verify_pack(data: bytes, fingerprint: str = "", memory: Memory | None = None
         believed=believed,
         submission=submission,
         compiled=compiled,
-        run=Run(approvals, hellos, seals, reviews),
+        run=Run(approvals, hellos, seals, reviews, denials, faults),
         checks=tuple(checks),
     )
 

@@ -1,7 +1,8 @@
 """An evidence pack: all that one member's journal holds of one session, in one file that stands for itself.
 
     entries   the session's journal entries, each with its document and the proof that it is under the head
-    seal      the member's own closing statement: it signs that head, and how many entries of the session there are
+    seal      the member's own closing statement: it signs that head, how many entries of the session there are, and
+              whether the session was released, denied, aborted or has expired
     seals     the closing statements of the other parties
     files     the documents on which the approval rests, by digest; the entry ``basis`` says which they are
 
@@ -69,6 +70,15 @@ class Opened:
     def documents(self, kind: str) -> tuple[bytes, ...]:
         """The recorded documents of one kind, in the order of the journal."""
         return tuple(entry.document.encode() for entry in self.pack.entries if entry.leaf.kind == kind)
+
+    @property
+    def released(self) -> bool:
+        """Whether the parts of the result left the member's node."""
+        return self.seal.outcome == "released"
+
+    def has(self, kind: str) -> bool:
+        """Whether there is an entry of that kind."""
+        return any(entry.leaf.kind == kind for entry in self.pack.entries)
 
     def first(self, kind: str) -> PackEntry:
         """The first entry of one kind; raises ProtocolAbort ``evidence/pack`` if there is none."""

@@ -7,6 +7,7 @@ here, and the closing statement in the journal says ``released``, with the code 
 and ``sealed`` together are exactly the sessions whose parts left this node.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -14,6 +15,8 @@ from sqlalchemy import Connection
 from consortia.control.messages import End, Fault, Kind, Proposal, decode
 from consortia.control.phases import ENDS, MOVES, Phase
 from consortia.errors import ConsortiaError, PeerError, PolicyRefusal, ProtocolAbort, RequestError
+from consortia.evidence.basis import Kept
+from consortia.parties.basis import keep_basis
 from consortia.parties.checks import Refused
 from consortia.parties.past import DENIED_KIND
 from consortia.parties.store import SessionMemory
@@ -21,8 +24,10 @@ from consortia.parties.tools import Tools
 from consortia.parties.witness import earlier_of, witness_seals
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.envelope import Envelope, seal_document
-from consortia.trust.sessions import Denial, Seal
+from consortia.trust.sessions import Approval, Denial, Seal
 
+CLOSING_KIND = "closing"
+"""The journal's kind of closing statements of sessions from which nothing left."""
 NO_DIGEST = "0" * 64
 """In place of a digest that was never known: a plan before it was compiled, a transcript before keys were agreed."""
 
@@ -54,13 +59,43 @@ def close_with_statement(
     return signed
 
 
+def close_unreleased(
+    tools: Tools, transaction: Connection, session: str, phase: Phase, code: str, now: datetime
+) -> None:
+    """Sign how a session ended from which nothing left, and append it to the journal: its evidence pack rests on it.
+
+    ``phase`` is ``denied``, ``aborted`` or ``expired``; the session's last entry is written already.
+    """
+    journal = tools.store.journal
+    entries, head = journal.entries(transaction, session), journal.head(transaction)
+    approvals = [Envelope.from_bytes(payload) for leaf, payload in entries if leaf.kind == "approval"]
+    seal = Seal.model_validate(
+        {
+            "session": session,
+            "attempt": 1,
+            "party": tools.member,
+            "plan": Approval.parse(approvals[0].payload_bytes()).plan if approvals else NO_DIGEST,
+            "transcript": NO_DIGEST,
+            "outcome": str(phase),
+            "code": code,
+            "head": head,
+            "entries": len(entries),
+        }
+    )
+    signed = seal_document(seal, (tools.signer,))
+    journal.append(transaction, session=session, kind=CLOSING_KIND, payload=signed.to_bytes(), now=now, once=True)
+
+
 def is_closed(tools: Tools, transaction: Connection, session: str) -> bool:
     """Whether the closing statement of the session stands in the journal."""
     return any(leaf.kind == "seal" for leaf, _ in tools.store.journal.entries(transaction, session))
 
 
-def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str) -> Phase:
-    """End the session with ``error`` and tell the others; the phase in which it has ended."""
+def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str, basis: Sequence[Kept] = ()) -> Phase:
+    """End the session with ``error`` and tell the others; the phase in which it has ended.
+
+    ``basis`` are the documents under which it was compiled, kept with a denial too.
+    """
     now = tools.clock()
     with tools.store.begin() as transaction:
         current = _current(tools, transaction, session)
@@ -68,7 +103,8 @@ def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str) -
             return current
         if current in (Phase.PROPOSED, Phase.REVIEWING, Phase.HELD):
             target = Phase.DENIED
-            _keep_question(tools, transaction, session, error, now)
+            if isinstance(error, PolicyRefusal):
+                _keep_question(tools, transaction, session, basis, now)
             signed = seal_document(_denial(tools, session, error, claimed_plan), (tools.signer,))
             tools.store.journal.append(transaction, session=session, kind="denial", payload=signed.to_bytes(), now=now)
             tools.control.post(transaction, Kind.DENIAL, signed, session)
@@ -81,15 +117,17 @@ def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str) -
                 transaction, session=session, kind=kind, payload=fault.model_dump_json().encode(), now=now
             )
             tools.control.post(transaction, Kind.ABORT, fault, session)
+        if target is not Phase.SEALED:
+            close_unreleased(tools, transaction, session, target, error.code, now)
         tools.store.move(transaction, session, target, error.code, now)
     tools.control.flush()
     return target
 
 
-def _keep_question(tools: Tools, transaction: Connection, session: str, error: ConsortiaError, now: datetime) -> None:
-    """Journal the submission that a policy denies: it has been verified before any policy was asked."""
-    if not isinstance(error, PolicyRefusal):
-        return
+def _keep_question(tools: Tools, transaction: Connection, session: str, basis: Sequence[Kept], now: datetime) -> None:
+    """Journal the submission that a policy denies, which was verified before any policy was asked, and what it met."""
+    if basis:
+        keep_basis(tools.store, transaction, session, basis, now)
     shown = [letter for letter in tools.store.letters(transaction, session) if letter.kind == Kind.PROPOSAL]
     for letter in shown[:1]:  # the one that the session took
         asked = decode(Proposal, letter.body, Kind.PROPOSAL, COORDINATOR).submission.to_bytes()
@@ -112,6 +150,8 @@ def ended(tools: Tools, session: str, end: End) -> Phase:
         tools.store.journal.append(
             transaction, session=session, kind="end", payload=end.model_dump_json().encode(), now=now
         )
+        if target is not Phase.SEALED:
+            close_unreleased(tools, transaction, session, target, cause, now)
     return target
 
 

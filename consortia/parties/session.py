@@ -27,6 +27,7 @@ from consortia.control.messages import End as EndBody
 from consortia.control.parts import Output, RunOf, sealed_pieces
 from consortia.control.phases import Phase
 from consortia.errors import ConsortiaError, InternalError, PeerError, ProtocolAbort, unexpected
+from consortia.evidence.basis import Kept
 from consortia.parties.agreement import agree, greet, offer, verified_submission
 from consortia.parties.approval import Terms, build_approval, check_reservations, check_unexpired, verify_approvals
 from consortia.parties.assent import exchange_assent
@@ -82,6 +83,7 @@ class SessionRunner:
         self._step = ""
         self._shared_since: float | None = None
         self._claimed_plan = NO_DIGEST
+        self._basis: tuple[Kept, ...] = ()
         self._policies: tuple[MemberDigest, ...] = ()
         self._log = _LOG.bind(session=session, member=tools.member)
 
@@ -177,6 +179,7 @@ class SessionRunner:
         self._claimed_plan = submission.plan
         shown = Plan.parse(proposal.plan.encode())
         review = tools.work.review(submission)
+        self._basis = review.basis
         check_documents(submission, review, shown)
         if review.denials:
             raise Refused(review.denial_code, review.denials)
@@ -418,7 +421,7 @@ class SessionRunner:
     def _fail(self, error: ConsortiaError) -> None:
         """Deny before the approval, abort after it, and tell the others; the own log gets the details."""
         self._log.warning("session-failed", phase=self._phase, **error.as_dict())
-        self._phase = fail(self._tools, self._session, error, self._claimed_plan)
+        self._phase = fail(self._tools, self._session, error, self._claimed_plan, self._basis)
 
     def _close(self, end: EndBody) -> None:
         self._phase = ended(self._tools, self._session, end)

@@ -92,6 +92,7 @@ class Workshop:
             submission.errors,
         )
         documents = self._documents(trusted, world, compiled.plan.owners(), submission.purpose)
+        basis = gather(self._home.trust, world, compiled)
         if compiled.leakage is None:
             denied = refusal(compiled)
             reasons = tuple(
@@ -99,14 +100,14 @@ class Workshop:
             )
             without = set(compiled.plan.owners()) - {policy.member for policy in documents.policies}
             revoked = revocations_of(documents.standing, submission.purpose, without)
-            return Review(documents, compiled.plan, "", denied.code, (*revoked, *reasons) or (denied.message,))
+            told = (*revoked, *reasons) or (denied.message,)
+            return Review(documents, compiled.plan, "", denied.code, told, basis=basis)
         plan = compiled.plan
         tables = {owner: tables_needed(plan, owner, world.catalogue) for owner in plan.owners()}
         policies = {owner: world.policies_of(owner, plan.purpose)[0].policy for owner in plan.owners()}
         charges = {owner: charges_of(plan, owner, policy, world.catalogue) for owner, policy in policies.items()}
         own = self._own_part(compiled, world)
         awaited = reviewers(plan, world)
-        basis = gather(self._home.trust, world, compiled)
         leakage = compiled.leakage.digest()
         return Review(
             documents,

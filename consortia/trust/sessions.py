@@ -250,6 +250,8 @@ class StepTraffic(Frozen):
 class Seal(Document):
     """A party's closing statement: what ran, what it sent, salted commitments to the parts it released.
 
+    One with another outcome than ``released`` stays in the party's own journal, where it signs how the session ended.
+
     ``head`` is that of its journal before this statement, with ``entries`` of the session below it; ``earlier`` shows
     that the journal still begins with every head that the other parties' hellos name.
     """
@@ -261,7 +263,7 @@ class Seal(Document):
     plan: Digest
     transcript: Digest
     """T2 of the key schedule: the same at all parties."""
-    outcome: Literal["released", "aborted"]
+    outcome: Literal["released", "denied", "aborted", "expired"]
     code: str = ""
     commitments: tuple[Digest, ...] = ()
     traffic: tuple[StepTraffic, ...] = ()

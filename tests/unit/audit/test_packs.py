@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,9 +18,13 @@ from consortia.audit.html import page_html
 from consortia.audit.page import Page, Section, page_of, page_text
 from consortia.audit.verify import verify_pack
 from consortia.cli.main import app
-from consortia.errors import ConsortiaError, ProtocolAbort
-from tests.e2e_cluster import Cluster
-from tests.packs import SQL, pack_of, sealed_sessions
+from consortia.control.phases import ENDS
+from consortia.errors import ConsortiaError, OperatorError, ProtocolAbort
+from consortia.parties.node import PartyNode
+from consortia.policies.signed import POLICY_TYPE
+from consortia.trust.envelope import seal_envelope
+from tests.e2e_cluster import PURPOSE, Cluster, prepare
+from tests.packs import SQL, nodes, pack_of, sealed_sessions
 
 SECOND = "SELECT flag, SUM(amount) AS total FROM visits GROUP BY flag"
 POSITIVE = "SELECT country, SUM(amount) AS total FROM visits WHERE amount > 0 GROUP BY country"
@@ -53,7 +58,7 @@ def test_every_member_exports_its_own_pack_of_every_session_and_each_verifies(
             verified = verify_pack(data, fingerprint(cluster), memory)
             assert (verified.session, verified.opened.pack.member) == (session, member)
             assert set(verified.run.seals) == set(verified.run.approvals) == set(cluster.world.members)
-            assert len(verified.checks) == 8
+            assert len(verified.checks) == 9
 
 
 def test_a_pack_holds_no_value_of_the_data(evidence: tuple[Cluster, list[str]], pack: bytes) -> None:
@@ -71,7 +76,7 @@ def test_the_page_says_who_asked_what_of_whom_who_consented_and_how_it_ended(
     text = re.sub(" +", " ", page_text(page_of(verify_pack(pack, fingerprint(cluster)))))
     for said in (
         sessions[1],
-        "VERIFIED: 8 checks passed",
+        "VERIFIED: 9 checks passed",
         "the one that was given",
         "ana@bank-a",
         SECOND,
@@ -244,6 +249,59 @@ def test_parts_of_another_session_do_not_fit(evidence: tuple[Cluster, list[str]]
         return lambda value: value.update({part: other[part]})
 
     assert all(refused(changed(pack, take(part))) for part in ("entries", "seal", "seals", "files"))
+
+
+# --- sessions from which nothing left ------------------------------------------------------------------------------
+
+
+def out_of_memory(*_: object) -> None:
+    raise OperatorError("local/memory", "the local stage needs more memory than it may use")
+
+
+def test_denied_and_aborted_sessions_have_packs_that_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = prepare(tmp_path, count=40)
+    with nodes(cluster) as running:
+        analyst = cluster.client()
+        query = analyst.sql(SQL, purpose=PURPOSE).saved()
+        text = cluster.world.home("bank-b").trust.policy("bank-b", PURPOSE).payload_bytes()
+        stricter = text.replace(b"minimum-entities: 5", b"minimum-entities: 50").replace(b"group]}", b"filter]}")
+        officers = [cluster.world.profile(f"{name}@bank-b").signing_key() for name in ("petra", "otto")]
+        for home in cluster.world.homes.values():
+            home.trust.write_policy("bank-b", PURPOSE, seal_envelope(POLICY_TYPE, stricter, officers))
+        denied = refused_session(lambda: analyst.run(query), running)
+        permitted = seal_envelope(POLICY_TYPE, text, officers)
+        for home in cluster.world.homes.values():
+            home.trust.write_policy("bank-b", PURPOSE, permitted)
+        monkeypatch.setattr("consortia.parties.workshop.encode", out_of_memory)
+        aborted = refused_session(lambda: analyst.run(query), running)
+    for session, outcome, said in (
+        (denied, "denied", "denied [policies/denied]"),
+        (aborted, "aborted", "local/memory"),
+    ):
+        verified = verify_pack(pack_of(cluster, "bank-b", session), fingerprint(cluster))
+        assert verified.opened.seal.outcome == outcome
+        text_of = page_text(page_of(verified))
+        assert f"Session {session}, {outcome}" in text_of
+        assert said in text_of, text_of
+        assert page_html(page_of(verified)).count("<section>") == len(page_of(verified).sections)
+    data = pack_of(cluster, "bank-b", denied)
+    chance = random.Random(6)
+    assert all(refused(flipped(data, chance.randrange(len(data)))) for _ in range(60))
+
+
+def refused_session(action: Callable[[], object], running: dict[str, PartyNode]) -> str:
+    """The session that ``action`` began and that was refused, once it has ended at all nodes that know it."""
+    before = {session for node in running.values() for session in node.phases()}
+    with pytest.raises(ConsortiaError):
+        action()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        known = [set(node.phases().items()) for node in running.values()]
+        fresh = {session for phases in known for session, _ in phases} - before
+        if fresh and all(phase in ENDS for phases in known for session, phase in phases if session in fresh):
+            return fresh.pop()
+        time.sleep(0.05)
+    raise TimeoutError("the session has not ended everywhere")
 
 
 # --- commands ----------------------------------------------------------------------------------------------------
