@@ -24,28 +24,28 @@ import structlog
 from consortia.control.mailbox import Letter
 from consortia.control.messages import Collected, Empty, Kind, Progress, Proposal, Stage, decode
 from consortia.control.messages import End as EndBody
-from consortia.control.parts import Output, RunOf, sealed_pieces
+from consortia.control.parts import RunOf
 from consortia.control.phases import Phase
 from consortia.errors import ConsortiaError, InternalError, PeerError, ProtocolAbort, unexpected
 from consortia.evidence.basis import Kept
 from consortia.parties.agreement import agree, greet, offer, verified_submission
-from consortia.parties.approval import Terms, build_approval, check_reservations, check_unexpired, verify_approvals
+from consortia.parties.approval import check_reservations, check_unexpired, verify_approvals
+from consortia.parties.approving import approve
 from consortia.parties.assent import exchange_assent
-from consortia.parties.basis import keep_basis
-from consortia.parties.budget import check_remembered, commit, reserve, reserved_by, write_mark
+from consortia.parties.budget import check_remembered, commit, reserved_by
 from consortia.parties.checks import (
     Agreed,
     Refused,
     check_documents,
     check_plan,
     check_unchanged,
-    concerned_cards,
     objection,
 )
 from consortia.parties.ending import NO_DIGEST, close_with_statement, ended, fail, is_closed
 from consortia.parties.holding import reviewed
 from consortia.parties.inbox import SessionEnded, SessionInbox
 from consortia.parties.own_result import take_result
+from consortia.parties.sending import send_parts
 from consortia.parties.store import SessionMemory
 from consortia.parties.tools import Tools
 from consortia.parties.transport.key_schedule import LinkKeys
@@ -53,12 +53,11 @@ from consortia.parties.transport.links import Limits, TcpChannel
 from consortia.parties.transport.mesh import Run, open_links
 from consortia.parties.witness import heads_of, witness_hellos
 from consortia.parties.work import Computed, Ends, Review
-from consortia.plans.concerned import outputs_of, parties_of
+from consortia.plans.concerned import parties_of
 from consortia.plans.model import Plan
 from consortia.trust.certificates import COORDINATOR
 from consortia.trust.documents import Frozen
-from consortia.trust.envelope import Envelope, seal_document
-from consortia.trust.hpke import KemPrivateKey
+from consortia.trust.envelope import Envelope
 from consortia.trust.keys import PublicKey
 from consortia.trust.notices import Standing
 from consortia.trust.sessions import Approval, MemberDigest, Submission
@@ -198,42 +197,7 @@ class SessionRunner:
         return submission, review
 
     def _approve(self, submission: Submission, review: Review, envelope: Envelope) -> Approval:
-        tools, plan, documents = self._tools, review.plan, review.documents
-        private = KemPrivateKey.generate()
-        tools.keys_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        private.save(tools.result_key_path(self._session))
-        terms = Terms(
-            session=self._session,
-            submission=envelope.digest(),
-            plan=plan,
-            leakage=review.leakage,
-            manifest=documents.trusted.manifest.digest(),
-            catalogue=documents.catalogue,
-            cards=concerned_cards(documents, plan, submission),
-            policies=documents.policies,
-        )
-        snapshots = tools.work.snapshots(plan) if tools.member in plan.owners() else ()
-        now = tools.clock()
-        with tools.store.begin() as transaction:
-            own = build_approval(
-                terms,
-                party=tools.member,
-                not_after=(now + tools.approval_validity).replace(microsecond=0),
-                snapshots=snapshots,
-                result_key=private.public,
-                reservation=reserve(tools.store, transaction, self._session, review, snapshots, now),
-            )
-            signed = seal_document(own, (tools.signer,))
-            for kind, document in (("submission", envelope), ("approval", signed)):
-                tools.store.journal.append(
-                    transaction, session=self._session, kind=kind, payload=document.to_bytes(), now=now, once=True
-                )
-            keep_basis(tools.store, transaction, self._session, review.basis, now)
-            tools.store.retention.note(transaction, self._session, review.retention)
-            tools.store.move(transaction, self._session, Phase.APPROVED, "approval signed", now)
-            tools.control.post(transaction, Kind.APPROVAL, signed, self._session)
-        write_mark(tools.store)
-        tools.control.flush()
+        own = approve(self._tools, self._session, submission, review, envelope)
         self._phase = Phase.APPROVED
         self._log.info("session", phase=self._phase, plan=own.plan)
         return own
@@ -326,41 +290,9 @@ class SessionRunner:
         self._wait_for_assent(agreed)
         if self._phase is Phase.SHARING and tools.member in plan.computers:
             self._move(Phase.COMPUTING, "shared steps done")
-        run = RunOf(self._session, ATTEMPT, plan.digest(), transcript)
-        commitments: list[str] = []
         parts = computed.release()
-        now = tools.clock()
-        with tools.store.begin() as transaction:
-            tools.store.move(transaction, self._session, Phase.RELEASING, "control passed", now)
-            stage = Stage(party=tools.member, stage=Phase.RELEASING)
-            tools.control.post(transaction, Kind.STAGE, stage, self._session)
-            for part in parts:
-                person = "@" in part.recipient
-                commitment, pieces = sealed_pieces(
-                    run,
-                    Output(part.step, part.recipient),
-                    part.payload,
-                    signer=tools.signer,
-                    party=tools.member,
-                    key=agreed.submission.result_key if person else agreed.approvals[part.recipient].result_key,
-                    piece_bytes=tools.limits.control.piece_bytes,
-                    random_bytes=secrets.token_bytes,
-                )
-                commitments.append(commitment)
-                for piece in pieces:
-                    tools.control.post(transaction, Kind.PART, piece, self._session)
-            memory = SessionMemory(
-                session=self._session,
-                attempt=ATTEMPT,
-                plan=run.plan,
-                transcript=transcript,
-                commitments=tuple(commitments),
-                traffic=computed.traffic,
-                outputs=tuple(step for step, recipient in outputs_of(plan) if recipient == tools.member),
-                computers=plan.computers,
-            )
-            tools.store.remember(transaction, memory)
-        tools.control.flush()
+        run = RunOf(self._session, ATTEMPT, plan.digest(), transcript)
+        memory = send_parts(tools, run, agreed, parts, computed.traffic)
         self._phase = Phase.RELEASING
         self._log.info("session", phase=self._phase, parts=len(parts))
         if self._shared_since is not None:
