@@ -1,7 +1,8 @@
 """Writes the reference pages that follow from the code: ``python docs/generate.py``. A test compares them with it.
 
 docs/reference/cli.md comes from the commands' own help, docs/reference/costs.md from the declared costs,
-docs/reference/policy.schema.json and the table of fields in docs/reference/policy.md from the language of policies.
+docs/reference/policy.schema.json and the table of fields in docs/reference/policy.md from the language of policies,
+docs/reference/policy-changes.md from the order in which `policy diff` compares them.
 """
 
 import sys
@@ -13,6 +14,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from consortia.cli.main import app
+from consortia.policies.changes.orders import order_table
 from consortia.policies.language import schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # `benchmarks` is no part of the installed package
@@ -60,10 +62,26 @@ def policy_reference() -> str:
     return schema.with_field_table((REFERENCE / "policy.md").read_text(encoding="utf-8"))
 
 
+CHANGES = """\
+# What counts as widened
+
+Made by `python docs/generate.py` from `policies/changes/orders.py`: so `consortia policy diff` marks each change of a
+field. Values that can't be compared count as widened in both directions. What is neither widened nor narrowed is
+neutral; a list in another order, and a value that is written out where it held before, are no change.
+
+"""
+
+
+def changes() -> str:
+    """Which way each field of a policy widens."""
+    return CHANGES + order_table()
+
+
 PAGES = {
     "cli.md": reference,
     "costs.md": costs.page,
     "policy.md": policy_reference,
+    "policy-changes.md": changes,
     "policy.schema.json": schema.schema_text,
 }
 

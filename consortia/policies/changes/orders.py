@@ -321,3 +321,13 @@ ORDERS: Mapping[str, Order] = {
     ),
 }  # fmt: skip
 """Every field by its path in the file, as ``language.enforcement`` registers it."""
+
+
+def order_table() -> str:
+    """A Markdown table of all fields: what counts as widened, and what as narrowed."""
+    lines = ["| field | widened | narrowed |", "|---|---|---|"]
+    for path, order in ORDERS.items():
+        wider = "never" if order.effect is _neutral else "any change" if order is UNORDERED else order.wider
+        narrower = order.narrower or "never"
+        lines.append(f"| `{path}` | {wider} | {narrower} |")
+    return "\n".join(lines) + "\n"

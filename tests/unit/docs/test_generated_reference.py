@@ -24,6 +24,7 @@ def generator() -> ModuleType:
         ("cli.md", "\n## consortia "),
         ("costs.md", "\n| `"),
         ("policy.md", "\n| `outputs."),
+        ("policy-changes.md", "\n| `"),
         ("policy.schema.json", '"type":'),
     ],
 )
