@@ -1,4 +1,4 @@
-"""How much of a policy its examples exercise: which rules deny one of them, and which grants one of them makes use of.
+"""How much of a policy its examples exercise: which rules deny (or hold) one of them, and which grants one uses.
 
 A rule counts if a question could be denied by it under this policy and catalogue; rules on the consortium itself
 (computers, cryptography, dates of documents) are no matter of a query and do not. A grant is an output that is
@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from consortia.policies.examples import Decided
 from consortia.policies.language.parse import LoadedPolicy
 from consortia.policies.lineage import flow_of
+from consortia.policies.review import may_review
 from consortia.policies.world import PolicyWorld
+
+HOLDING = "human-review"
+"""The rule that holds a query instead of denying it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ def coverage(loaded: LoadedPolicy, decided: tuple[Decided, ...], world: PolicyWo
     """All rules and grants that examples could exercise, rules first. An example that fails exercises nothing."""
     passed = [one for one in decided if one.passed]
     denying = {rule: one.example.name for one in reversed(passed) for rule in one.denied_by}
+    held = [one.example.name for one in passed if one.held]
+    denying |= {HOLDING: held[0]} if held else {}
     used = {grant: one.example.name for one in reversed(passed) for grant in _used(loaded, one)}
     return (
         *(Item("rule", rule, denying.get(rule, "")) for rule in _rules(loaded, world)),
@@ -60,6 +66,8 @@ def _rules(loaded: LoadedPolicy, world: PolicyWorld) -> Iterator[str]:
         yield "minimum-members"
     if any(section.noise != "off" for section in cells):
         yield "noise"
+    if may_review(policy):
+        yield HOLDING
 
 
 def _grants(loaded: LoadedPolicy) -> Iterator[str]:

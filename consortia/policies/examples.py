@@ -10,6 +10,7 @@ from datetime import UTC, datetime, time
 from consortia.policies.language.model import Example
 from consortia.policies.language.parse import LoadedPolicy
 from consortia.policies.questions import Answer, Question, answer, mirrored
+from consortia.policies.review import reviewed_outputs
 from consortia.policies.world import PolicyWorld
 
 
@@ -23,11 +24,18 @@ class Decided:
     asked: bool
     """Whether the query asks anything of the policy's owner at all."""
     denied_by: tuple[str, ...]
+    held: bool
+    """Whether it is permitted and an officer reviews it first."""
 
     @property
     def passed(self) -> bool:
         """Whether the policy says what is expected. A query that asks nothing of the owner tests nothing."""
-        return self.asked and (self.example.rule in self.denied_by if self.example.rule else not self.denied_by)
+        right_rule = self.example.rule is None or self.example.rule in self.denied_by
+        return self.asked and self._verdict == self.example.expect and right_rule
+
+    @property
+    def _verdict(self) -> str:
+        return "deny" if self.denied_by else "hold" if self.held else "permit"
 
     @property
     def said(self) -> str:
@@ -36,12 +44,12 @@ class Decided:
             return f"that it can't be planned: {self.answer.fault}"
         if not self.asked:
             return "nothing: the query asks nothing of its owner"
-        return f"deny ({', '.join(self.denied_by)})" if self.denied_by else "permit"
+        return f"deny ({', '.join(self.denied_by)})" if self.denied_by else self._verdict
 
     @property
     def expected(self) -> str:
         """What the author expects, in the same words."""
-        return f"deny ({self.example.rule})" if self.example.rule else "permit"
+        return f"deny ({self.example.rule})" if self.example.rule else self.example.expect
 
 
 def decide_examples(loaded: LoadedPolicy, world: PolicyWorld) -> tuple[Decided, ...]:
@@ -73,4 +81,5 @@ def _decided(loaded: LoadedPolicy, own: PolicyWorld, place: int, asked: tuple[Ex
     owner = loaded.policy.identity.owner
     denied_by = tuple(sorted(given.denied_by(owner)))
     asked_owner = given.decision is not None and any(verdict.owner == owner for verdict in given.decision.verdicts)
-    return Decided(example, loaded.place(("examples", place)), given, asked_owner, denied_by)
+    held = given.plan is not None and not denied_by and bool(reviewed_outputs(loaded.policy, given.plan))
+    return Decided(example, loaded.place(("examples", place)), given, asked_owner, denied_by, held)

@@ -110,8 +110,8 @@ def _exercised(items: tuple[Item, ...]) -> Iterator[str]:
     """A line for each rule and grant."""
     yield ""
     for item in items:
-        what = "denies" if item.kind == "rule" else "used by"
-        missing = "no example is denied by it" if item.kind == "rule" else "no permitted example uses it"
+        what = "decides" if item.kind == "rule" else "used by"
+        missing = "no example is denied or held by it" if item.kind == "rule" else "no permitted example uses it"
         yield f"{item.kind:5}  {item.name}: {f'{what} {item.example!r}' if item.example else f'MISSING, {missing}'}"
 
 

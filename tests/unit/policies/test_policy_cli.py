@@ -160,7 +160,7 @@ def test_examples_are_decided_with_a_home_and_with_a_catalogue_alone(
     shown = run("test", file, "--catalogue", alone, "--coverage").stdout
     assert "PASS  countries: permit" in shown
     assert "PASS  strangers: deny (recipients, submitter)" in shown
-    assert "rule   submitter: denies 'strangers'" in shown
+    assert "rule   submitter: decides 'strangers'" in shown
     assert "MISSING" in shown
 
     covered = value("test", file, "--catalogue", alone, "--threshold", 10)["coverage"]["percent"]

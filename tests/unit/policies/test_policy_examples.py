@@ -90,6 +90,18 @@ def test_an_example_fails_when_the_policy_or_its_own_word_changes(edit: tuple[st
     assert passed[failing] is False
 
 
+REVIEWED = ("    differencing: off\n    human-review: off", "    differencing: off\n    human-review: required")
+
+
+def test_a_query_that_an_officer_reviews_is_held_and_not_just_permitted() -> None:
+    assert [one.said for one in decided(with_examples(REVIEWED))][:2] == ["hold", "deny (operations, output-kind)"]
+    assert not decided(with_examples(REVIEWED))[0].passed
+    held = with_examples(REVIEWED, ("expect: permit", "expect: hold"))
+    assert decided(held)[0].passed
+    assert covered(held)["human-review"] == "turnover of countries"
+    assert not decided(with_examples(("expect: permit", "expect: hold")))[0].passed
+
+
 def test_an_example_that_cannot_be_planned_fails_with_the_reason() -> None:
     results = decided(with_examples(("SELECT country, SUM(amount_minor)", "SELECT colour, SUM(amount_minor)")))
     assert not results[0].passed
