@@ -116,7 +116,10 @@ def at_least_as_strict(strict: Obligations, loose: Obligations) -> bool:
         and all(any(mine.implies(theirs) for mine in strict.dominance) for theirs in loose.dominance)
         and (strict.p_percent or 0) >= (loose.p_percent or 0)
         and (strict.zeros_and_full_cells or not loose.zeros_and_full_cells)
+        and (strict.complementary or not loose.complementary)
         and (strict.rounding or 1) % (loose.rounding or 1) == 0
+        and (strict.noise is None) == (loose.noise is None)
+        and (strict.noise is None or loose.noise is None or strict.noise.rho <= loose.noise.rho)
         and len(strict.row_scopes) >= len(loose.row_scopes)
     )
 
