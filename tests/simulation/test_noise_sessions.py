@@ -38,7 +38,9 @@ def exact(cluster: Cluster) -> dict[str, tuple[int, int, int]]:
 def test_a_session_releases_noisy_numbers_that_say_so_until_the_budget_is_spent(tmp_path: Path) -> None:
     cluster = prepare(tmp_path, count=40, edits=EDITS)
     with nodes(cluster):
-        asked = cluster.client().sql(SQL, purpose=PURPOSE)
+        asked = cluster.client().sql(
+            SQL, purpose=PURPOSE, errors={"n": "15"}
+        )  # the rest of the release's share is spent
         plan = asked.compiled.plan
         outcome = asked.consortium.run(asked.saved())
         (frame,) = outcome.results.values()
@@ -49,6 +51,7 @@ def test_a_session_releases_noisy_numbers_that_say_so_until_the_budget_is_spent(
     assert sorted(frame["country"].to_list()) == sorted(COUNTRIES)
     assert said is not None
     errors = {each["output"]: float(each["error_95"]) for each in said["outputs"]}
+    assert 14 < errors["n"] <= 15
     wanted = exact(cluster)
     differences = []
     for row in frame.rows(named=True):
@@ -61,3 +64,28 @@ def test_a_session_releases_noisy_numbers_that_say_so_until_the_budget_is_spent(
     assert noise.rows == len(COUNTRIES)
     assert charge_of(plan).rho > 4 * 10**8
     assert "budget" in f"{refused.value.code} {refused.value.message}"
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+def test_noise_at_the_owners_and_noisy_medians_run_in_sessions(tmp_path: Path) -> None:
+    at_owners = NOISE.replace("{", "{mechanism: local-discrete-gaussian, ", 1)
+    with_quantile = EDITS[1][1].replace("rank]", "rank, quantile]")
+    sums = "SELECT country, SUM(amount) AS total, COUNT(*) AS k FROM visits GROUP BY country ORDER BY country"
+    median = "SELECT MEDIAN(amount) AS m FROM visits"
+    for name, edits, sql in (
+        ("owners", ((EDITS[0][0], at_owners), EDITS[1]), sums),
+        ("median", (EDITS[0], (CLIP[0], with_quantile)), median),
+    ):
+        cluster = prepare(tmp_path / name, count=40, edits=edits)
+        with nodes(cluster):
+            asked = cluster.client().sql(sql, purpose=PURPOSE)
+            (frame,) = asked.consortium.run(asked.saved()).results.values()
+        if name == "owners":
+            assert {step.at for step in asked.compiled.plan.steps if isinstance(step, Noise)} == {
+                f"owner:{member}" for member in cluster.world.members
+            }
+            assert sorted(frame["country"].to_list()) == sorted(COUNTRIES)
+        else:
+            assert frame.shape == (1, 1)
+            assert frame["m"][0] is None or 0 <= frame["m"][0] <= HI

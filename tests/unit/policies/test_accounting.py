@@ -4,7 +4,7 @@ import dp_accounting
 import opendp.prelude as dp
 import pytest
 
-from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS, selection_delta
+from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS, Release, cost, selection_delta
 from consortia.policies.accounting import NOTHING, Charge, admits, epsilon, grant_of, total
 from consortia.policies.language.model import Noise
 
@@ -33,8 +33,8 @@ def test_the_filter_admits_up_to_the_limit_and_no_part_more() -> None:
     assert admits(NOTHING, NOTHING, NOTHING)
 
 
-@pytest.mark.parametrize("rho", [1e-6, 0.001, 0.01, 0.1, 1.0, 4.0])
-@pytest.mark.parametrize("delta", [1e-10, 1e-6, 1e-3])
+@pytest.mark.parametrize("rho", [1e-6, 0.01, 0.5])
+@pytest.mark.parametrize("delta", [1e-10, 1e-6])
 def test_epsilon_is_no_less_than_the_exact_one_and_no_more_than_the_renyi_grid(rho: float, delta: float) -> None:
     """One Gaussian of this rho: its exact epsilon (by its privacy loss) is a floor; a grid of orders a ceiling."""
     ours = epsilon(parts(rho), delta)
@@ -73,3 +73,13 @@ def test_the_threshold_of_opendp_is_of_the_same_size() -> None:
         assert rho == pytest.approx(1 / 60)
         ours = selection_delta(threshold, 30, cells=1) / DELTA_PARTS
         assert delta <= ours
+
+
+def test_charges_of_several_releases_are_those_of_dp_accounting() -> None:
+    """Three Gaussian releases composed: our sum of rho, told as epsilon, beside the same events in its accountant."""
+    releases = [Release(9, 50, 1), Release(4, 2000, 1), Release(100, 9000, 1)]
+    charge = total(Charge(cost(release)) for release in releases)
+    accountant = dp_accounting.rdp.RdpAccountant([1 + 10 ** (k / 40 - 3) for k in range(320)])
+    for release in releases:
+        accountant.compose(dp_accounting.GaussianDpEvent((release.variance / release.sensitivity) ** 0.5))
+    assert epsilon(charge, 1e-6) == pytest.approx(accountant.get_epsilon(1e-6), rel=0.02)

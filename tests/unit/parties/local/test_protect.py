@@ -11,6 +11,7 @@ import pytest
 from consortia.errors import RequestError
 from consortia.parties.local.protect import protected
 from consortia.parties.local.statement import chain_after
+from consortia.parties.simulation import simulate
 from consortia.plans.accuracy import accuracies, wanted_of
 from consortia.plans.build import build_plan
 from consortia.plans.model import Bound, Noise, Share
@@ -86,6 +87,15 @@ def test_without_the_noise_the_answer_is_the_clipped_one_over_the_whole_domain(
     frame = banks.ask(QUERY, obligations())  # at the declared cost
     assert {row["x"]: (row["total"], row["k"]) for row in frame.rows(named=True)} == pooled(banks)
     assert frame["x"].to_list() == [0, 1, None]
+
+
+def test_the_engine_for_colluding_computers_adds_up_what_owners_protect(
+    banks: Banks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet(monkeypatch)
+    plan = banks.plan(QUERY, obligations()).model_copy(update={"engine": "shamir"})
+    (frame,) = simulate(plan, banks.frames(plan)).results.values()
+    assert {row["x"]: (row["total"], row["k"]) for row in frame.rows(named=True)} == pooled(banks)
 
 
 def test_a_customer_counts_in_as_many_cells_as_it_may(banks: Banks, monkeypatch: pytest.MonkeyPatch) -> None:
