@@ -15,21 +15,21 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
-from consortia.control.answers import sealed_answer
 from consortia.control.connection import ControlConnection, Receiver
 from consortia.control.diagnosis import split_endpoint
 from consortia.control.identity import TlsIdentity
 from consortia.control.mailbox import Letter
-from consortia.control.messages import Fault, Kind, Noted, ResultsAnswer
+from consortia.control.messages import Fault, Kind, Noted
 from consortia.control.phases import ENDS, Phase
 from consortia.errors import ConsortiaError, OperatorError, PeerError, RequestError
 from consortia.ids import SESSION_PATTERN
+from consortia.parties.answering import REQUESTS, answer
 from consortia.parties.budget import check_mark
 from consortia.parties.config import PartyConfig
 from consortia.parties.expiry import ExpiryWatch
-from consortia.parties.holding import held_runs, overdue
+from consortia.parties.holding import overdue
 from consortia.parties.memory import keep_memory, return_memory
-from consortia.parties.results import check_request, decrypt, results_key
+from consortia.parties.results import results_key
 from consortia.parties.session import SessionRunner
 from consortia.parties.stopping import Bulletin
 from consortia.parties.store import Store
@@ -37,19 +37,14 @@ from consortia.parties.tools import Tools
 from consortia.parties.transport.mesh import Listener
 from consortia.parties.work import Work
 from consortia.trust.certificates import Identity, check_certificate
-from consortia.trust.documents import instant_text
 from consortia.trust.envelope import Envelope
 from consortia.trust.home import Home
 from consortia.trust.keys import PublicKey, short
-from consortia.trust.sessions import ResultsRequest
-from consortia.trust.statements import HeldRequest
 from consortia.trust.trusted import TrustedSet
 from consortia.version import __version__
 
 _LOG = structlog.get_logger("consortia.parties")
 _REPORT_SECONDS = 2.0
-_REQUESTS = frozenset({Kind.RESULTS_REQUEST, Kind.HELD_REQUEST})
-"""What people ask of the node itself."""
 
 
 class PartyNode:
@@ -188,7 +183,7 @@ class PartyNode:
 
     def _keep(self, transaction: Connection, letter: Letter) -> None:
         """In the transaction that notes the arrival: what belongs to a running session outlives a crash."""
-        if not re.match(SESSION_PATTERN, letter.session) or letter.kind in _REQUESTS:
+        if not re.match(SESSION_PATTERN, letter.session) or letter.kind in REQUESTS:
             return
         if letter.kind == Kind.PROPOSAL and self._store.phase(transaction, letter.session) is None:
             self._store.propose(transaction, letter.session, self._clock())
@@ -197,8 +192,8 @@ class PartyNode:
             self._store.keep_letter(transaction, letter)
 
     def _deliver(self, letter: Letter) -> None:
-        if letter.kind in _REQUESTS:
-            self._answer(letter)
+        if letter.kind in REQUESTS:
+            answer(self._tools, letter)
             return
         if letter.kind == Kind.NOTICE:
             self._notice(letter)
@@ -256,86 +251,6 @@ class PartyNode:
             return_memory()
         if unread:
             self._wake(session)
-
-    def _answer(self, letter: Letter) -> None:
-        """Hand stored results or held runs to a person of this member; what is wrong is told to the one who asked."""
-        try:
-            envelope = Envelope.from_bytes(letter.body)
-            if letter.kind == Kind.RESULTS_REQUEST:
-                answers = self._sealed_results(envelope, letter.session)
-            else:
-                answers = self._sealed_holds(envelope)
-        except ConsortiaError as error:
-            _LOG.warning("request-refused", kind=letter.kind, sender=letter.sender, code=error.code)
-            fault = Fault(
-                kind=type(error).__name__,
-                code=error.code,
-                party=self.member,
-                place=error.place,
-                message=error.message,
-                remedy=error.remedy,
-            )
-            answers = [ResultsAnswer(fault=fault)]
-        kind = Kind.RESULTS_ANSWER if letter.kind == Kind.RESULTS_REQUEST else Kind.HELD_ANSWER
-        for answer in answers:
-            self._control.send(kind, answer, letter.session, letter.sender)
-
-    def _sealed_results(self, envelope: Envelope, session: str) -> list[ResultsAnswer]:
-        tools, now = self._tools, self._clock()
-        request = check_request(envelope, ResultsRequest, "analyst", self.member, tools.work.documents().trusted, now)
-        with self._store.begin() as transaction:
-            stored = self._store.results(transaction, request.session)
-            self._refuse_deleted(transaction, request.session)
-            if not stored or request.session != session:
-                phase = self._store.phase(transaction, request.session)
-                raise RequestError(
-                    "parties/no-results",
-                    f"`{self.member}` holds no result of the session"
-                    + (f", which is {phase} at its node" if phase is not None else ", of which its node knows nothing"),
-                    place=f"session {request.session}",
-                    remedy="a result that was sealed to the analyst's own key is fetched by that analyst's client",
-                )
-            self._store.use_request(transaction, envelope.digest())
-            self._store.journal.append(
-                transaction, session=request.session, kind="results-read", payload=envelope.to_bytes(), now=now
-            )
-        results = {
-            step: decrypt(tools.results_key, request.session, step, encrypted) for step, encrypted in stored.items()
-        }
-        return sealed_answer(
-            envelope,
-            request,
-            results,
-            member=self.member,
-            signer=tools.signer,
-            piece_bytes=tools.limits.control.piece_bytes,
-        )
-
-    def _refuse_deleted(self, transaction: Connection, session: str) -> None:
-        clocks = [clock for clock in self._store.retention.clocks(transaction, session) if clock.deleted]
-        if clocks:
-            raise RequestError(
-                "parties/result-deleted",
-                f"owners' policies let `{self.member}` keep the result until {instant_text(clocks[0].until)}, "
-                "and its node has deleted it",
-                place=f"session {session}",
-                remedy="run the analysis again",
-            )
-
-    def _sealed_holds(self, envelope: Envelope) -> list[ResultsAnswer]:
-        tools = self._tools
-        trusted = tools.work.documents().trusted
-        request = check_request(envelope, HeldRequest, "officer", self.member, trusted, self._clock())
-        with self._store.begin() as transaction:
-            self._store.use_request(transaction, envelope.digest())
-        return sealed_answer(
-            envelope,
-            request,
-            held_runs(self._store, self.member, request.session),
-            member=self.member,
-            signer=tools.signer,
-            piece_bytes=tools.limits.control.piece_bytes,
-        )
 
     def _notice(self, letter: Letter) -> None:
         """A revocation or a stop: keep it if it is right, act on it, and tell its author."""
