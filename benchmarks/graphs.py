@@ -125,7 +125,7 @@ def _nodes(engine: Engine, n: int, move: Callable[..., Arithmetic]) -> object:
 
 
 def _weights(engine: Engine, network: Network, n: int) -> Fixed:
-    return shares_of(engine.narrow("w"), network, network.target, number(engine, n), MOST)
+    return shares_of(engine.narrow("w"), network, network.target, number(engine, n), MOST * n)
 
 
 def _risk(engine: Engine, n: int) -> object:

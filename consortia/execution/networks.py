@@ -28,10 +28,9 @@ def propagated(engine: Engine, step: Propagate, accounts: SharedTable, payments:
     listed = _known(engine.narrow("accounts"), accounts, (step.key,))
     ends = Edges(key_planes(payments, step.source), key_planes(payments, step.target), paid)
     network = graph.prepared(engine.narrow("network"), Nodes(key_planes(accounts, step.key), listed), ends)
-    amount = payments.column(step.amount)
     by_target = isinstance(step.method, RiskMethod)
     end = network.target if by_target else network.source
-    weights = shares_of(engine.narrow("weights"), network, end, _number(payments, step.amount), amount.hi)
+    weights = shares_of(engine.narrow("weights"), network, end, _number(payments, step.amount), step.total)
     if isinstance(step.method, RiskMethod):
         start = _scores(engine.narrow("start"), network, _number(accounts, step.score), step.method)
         found = risk(engine.narrow("risk"), network, start, weights, step.method.iterations)

@@ -232,7 +232,7 @@ class Propagate(_Step):
 
     ``key`` names the accounts' column, ``source`` and ``target`` the payments', all keys of one domain; ``score`` is
     the number that risk starts from ("" for ranks), ``made`` the new column. No account stands in two rows. Payments
-    with an account that none of the rows names count for nothing.
+    with an account that none of the rows names count for nothing. ``total`` bounds the sum of all amounts.
     """
 
     kind: Literal["propagate"] = "propagate"
@@ -242,6 +242,7 @@ class Propagate(_Step):
     target: str
     amount: str
     made: str
+    total: Integer
     method: Carrying
 
 

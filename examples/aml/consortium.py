@@ -153,12 +153,12 @@ def _believers(consortium: Consortium) -> list[Believer]:
     return [*consortium.homes.values(), consortium.coordinator]
 
 
-def sign_policies(consortium: Consortium, tell: Tell) -> dict[str, tuple[str, ...]]:
+def sign_policies(consortium: Consortium, tell: Tell, purpose: str = PURPOSE) -> dict[str, tuple[str, ...]]:
     """Two officers of each bank sign its policy, everybody accepts all of them; who signed, by bank."""
     now = datetime.now(UTC)
     signed_by = {}
     for bank, home in consortium.homes.items():
-        content = policy_bytes(bank, now.date(), PURPOSE, NAME)
+        content = policy_bytes(bank, now.date(), purpose, NAME)
         loaded = read_policy(content)
         envelope = Envelope(payload_type=POLICY_TYPE, payload=content.hex(), signatures=())
         for officer in OFFICERS:
@@ -169,14 +169,14 @@ def sign_policies(consortium: Consortium, tell: Tell) -> dict[str, tuple[str, ..
                 f"$ consortia policy approve {bank}.yaml --fingerprint {loaded.digest[:16]} "
                 f"--profile {bank}/people/{officer}"
             )
-        consortium.exchange.write_policy(bank, PURPOSE, envelope)
+        consortium.exchange.write_policy(bank, purpose, envelope)
         signed_by[bank] = tuple(f"{officer}@{bank}" for officer in OFFICERS)
     tell("$ consortia policy accept exchange --home bank-a                (bank-b and bank-c alike)")
     for home in consortium.homes.values():
         for bank in BANKS:
-            envelope = consortium.exchange.policy(bank, PURPOSE)
+            envelope = consortium.exchange.policy(bank, purpose)
             accept(envelope, None, home.trusted(), now)
-            home.trust.write_policy(bank, PURPOSE, envelope)
+            home.trust.write_policy(bank, purpose, envelope)
     return signed_by
 
 

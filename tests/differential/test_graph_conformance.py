@@ -75,7 +75,7 @@ def propagated(engine, scores: dict[int, float], periods: Sequence[Sequence[Paym
         at = engine.narrow(f"period-{place}")
         network = network_of(at.narrow("network"), list(scores), payments)
         amounts = numbers(at, [payment[2] for payment in payments])
-        weights = shares_of(at.narrow("weights"), network, network.target, amounts, MOST)
+        weights = shares_of(at.narrow("weights"), network, network.target, amounts, MOST * len(payments))
         start = Fixed(graph.by_key(at.narrow("by-key"), network, given), FRACTION, UNIT)
         found = risk(at.narrow("risk"), network, start, weights, iterations)
         given = graph.as_given(at.narrow("given"), network, found.carried)
@@ -189,7 +189,7 @@ def test_ranks_and_risk_on_graphs_of_20_000_accounts_are_those_of_plain_numbers(
     def ranked(engine):
         network = network_of(engine.narrow("network"), accounts, payments)
         amounts = numbers(engine, [payment[2] for payment in payments])
-        weights = shares_of(engine.narrow("weights"), network, network.source, amounts, MOST)
+        weights = shares_of(engine.narrow("weights"), network, network.source, amounts, MOST * len(payments))
         listed = all_valid(engine, len(accounts))
         valid = engine.narrow("valid").permuted(network.node_order, Rows((), (listed,))).boolean[0]
         found = ranks(engine.narrow("ranks"), network, valid, weights, 20)

@@ -235,7 +235,7 @@ def test_a_spec_without_sense_is_refused_with_its_place_before_anything_is_share
         (("scale: 100", "scale: 99"), "plans/capacity.*from 0 to 99"),
         (("iterations: 2", "iterations: 0"), "plans/spec"),
         (("iterations: 2", "iterations: 2\nat-least: much"), "plans/spec"),
-        (("SUM(amount)", "SUM(amount * 1000000000000)"), "plans/capacity"),
+        (("SUM(amount)", "SUM(amount * 100000000000000)"), "plans/capacity"),
     ],
 )
 def test_numbers_that_can_not_be_carried_are_refused(tmp_path: Path, change: tuple[str, str], said: str) -> None:

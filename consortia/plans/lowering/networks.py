@@ -16,7 +16,7 @@ LARGEST_TIME = 1 << 60
 
 def propagate(context: Context, node: Propagated, needs: Needs) -> Made:
     """The accounts that are needed, each with what reaches it."""
-    _check_amounts(context, node)
+    total = _total(context, node)
     if isinstance(node.method, RiskMethod):
         _check_scores(context, node, node.method)
     types = context.knowledge.types(node)
@@ -35,6 +35,7 @@ def propagate(context: Context, node: Propagated, needs: Needs) -> Made:
         "columns": columns,
         "score": accounts.column(node.score, "number").name if node.score else "",
         "made": made.name,
+        "total": total,
         "method": node.method,
     }
     places = {**{wanted: accounts.places[wanted] for wanted in kept}, (node.made, "number"): made.name}
@@ -44,7 +45,7 @@ def propagate(context: Context, node: Propagated, needs: Needs) -> Made:
 
 def match_pattern(context: Context, node: Matched, needs: Needs) -> Made:
     """The accounts that are needed and stand in the pattern."""
-    _check_amounts(context, node)
+    _total(context, node)
     _check_times(context, node, node.method.follows)
     own: Needs = dict(needs)
     add_need(own, (node.key, "key"))
@@ -83,11 +84,12 @@ def _ends(node: Propagated | Matched, accounts: Made, payments: Made) -> dict[st
     }
 
 
-def _check_amounts(context: Context, node: Propagated | Matched) -> None:
+def _total(context: Context, node: Propagated | Matched) -> int:
+    """A bound of the sum of all amounts; refuses amounts that can't be carried, and what may be NULL."""
     amount = context.knowledge.fact(node.payments, node.amount)
     rows = context.knowledge.rows(node.payments)
-    bounds = amount.range.bounds
-    if bounds is None or bounds.lo < 0 or bounds.hi * rows >= LARGEST_SUM:
+    bounds, total = amount.range.bounds, amount.total
+    if bounds is None or total is None or bounds.lo < 0 or total.hi >= LARGEST_SUM:
         raise RequestError(
             "plans/capacity",
             f"amounts of payments must be from 0 on and add up to less than {LARGEST_SUM} over {rows} rows",
@@ -99,6 +101,7 @@ def _check_amounts(context: Context, node: Propagated | Matched) -> None:
             raise _may_be_null(name, "payments")
     if isinstance(node, Propagated) and node.score and context.knowledge.fact(node.accounts, node.score).range.nullable:
         raise _may_be_null(node.score, "accounts")
+    return max(1, total.hi)
 
 
 def _may_be_null(name: str, where: str) -> RequestError:

@@ -107,9 +107,13 @@ def bound_canonical(case: Case, name: str) -> Expr | None:
 
 
 def privacy_unit(case: Case) -> Iterator[Finding]:
-    """The privacy unit is a key of each table, all owners name the same, and every row of an output is of one unit."""
+    """The privacy unit is a key of each table, all owners name the same, and every row of an output is of one unit.
+
+    Tables may have different units where no contributors are counted: where every output is an alert or a score.
+    """
+    counted = not case.flow.outputs or any(output.kind not in RowKinds for output in case.flow.outputs)
     units = {entry.privacy_unit for name in case.tables() if (entry := case.policy_table(name)) is not None}
-    if len(units) > 1:
+    if counted and len(units) > 1:
         yield forbid(
             "privacy-unit", ("data", "tables"), f"the plan reads tables whose contributors are {listed(units)}",
             "ask one table at a time",

@@ -18,16 +18,16 @@ EXCESS_BITS = 26
 """A node's weights add up to at most 1 + 2^-26 and three units an edge."""
 
 
-def shares_of(engine: Engine, network: Network, end: Permutation, amounts: Arithmetic, most: int) -> Fixed:
+def shares_of(engine: Engine, network: Network, end: Permutation, amounts: Arithmetic, total: int) -> Fixed:
     """Amount over the sum of the amounts of all edges with the same node at this end.
 
-    ``amounts`` over the edges are from 0 to ``most``, most times edges below 2^60; edges that are not known count for
+    ``amounts`` over the edges are from 0 on and add up to at most ``total`` < 2^60; edges that are not known count for
     nothing. Where the sum is 0 the weight is 0. Error: 2^-26.5 of the weight, and three units of 2^-30.
     """
     known = masked(engine.narrow("known"), network, amounts)
-    total = collected(engine.narrow("total"), network, end, known)
-    bits = max(1, (most * network.edges).bit_length())
-    divisor = prepared(engine.narrow("divisor"), total, bits)
+    sums = collected(engine.narrow("total"), network, end, known)
+    bits = max(1, total.bit_length())
+    divisor = prepared(engine.narrow("divisor"), sums, bits)
     there = spread(engine.narrow("divisors"), network, end, Rows((divisor.powers.all(), divisor.inverse)))
     power, inverse = there.arithmetic
     normal = engine.narrow("normal").multiply(known, power)  # below 2^bits, as the node's total times its power is

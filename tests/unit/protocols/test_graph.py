@@ -138,7 +138,9 @@ def propagated(iterations):
     def program(engine, nodes, edges):
         network = network_of(engine, nodes, edges)
         start = graph.by_key(engine.narrow("by-key"), network, nodes.column("score").value)
-        weights = shares_of(engine.narrow("weights"), network, network.target, edges.column("amount").value, MOST)
+        weights = shares_of(
+            engine.narrow("weights"), network, network.target, edges.column("amount").value, MOST * edges.length
+        )
         found = risk(engine.narrow("risk"), network, Fixed(start, FRACTION, UNIT), weights, iterations)
         return with_values(engine, network, nodes, found.carried, -found.limit, found.limit)
 
@@ -160,7 +162,9 @@ def ranked(iterations):
     def program(engine, nodes, edges):
         network = network_of(engine, nodes, edges)
         valid = engine.narrow("valid").permuted(network.node_order, graph.Rows((), (nodes.valid,))).boolean[0]
-        weights = shares_of(engine.narrow("weights"), network, network.source, edges.column("amount").value, MOST)
+        weights = shares_of(
+            engine.narrow("weights"), network, network.source, edges.column("amount").value, MOST * edges.length
+        )
         found = ranks(engine.narrow("ranks"), network, valid, weights, iterations)
         return with_values(engine, network, nodes, found.carried, -found.limit, found.limit)
 
