@@ -298,3 +298,25 @@ def test_a_plan_whose_bins_are_no_histogram_of_the_column_needs_another_word() -
     plan = compiled(MEDIANS, world).plan
     steps = tuple(each for each in plan.steps if each.kind != "quantiles")
     assert decide(plan.model_copy(update={"steps": steps}), world, NOW).denials()
+
+
+def test_exact_rules_that_are_in_effect_beside_noise_do_not_apply() -> None:
+    exact = (
+        ("dominance: off", "dominance: {n: 2, percent: 90}"),
+        ("p-percent: off", "p-percent: 10"),
+        ("zeros-and-full-cells: off", "zeros-and-full-cells: suppressed"),
+        ("complementary-suppression: off", "complementary-suppression: required"),
+        ("differencing: off", "differencing: {new-data-days: 7}"),
+    )
+    for sql, terms in ((QUERY, (noise(), clip(0, 9))), (SUMS, LOCAL)):
+        found = compiled(sql, world_of(**dict.fromkeys("abc", (*terms, *exact))))
+        assert found.permitted
+        obliged = found.decision.obligations
+        assert (obliged.minimum_entities, obliged.minimum_members, obliged.dominance, obliged.p_percent) == (
+            0,
+            0,
+            (),
+            None,
+        )
+        assert not obliged.zeros_and_full_cells
+        assert not any(each.rules for each in found.plan.steps if each.kind == "control")
