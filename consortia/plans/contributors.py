@@ -12,7 +12,7 @@ from consortia.plans.draft import Draft
 from consortia.plans.expressions import columns_of
 from consortia.plans.local import has_rules, own_entities
 from consortia.plans.model import Aggregate, AggregateStep, Column
-from consortia.plans.rules import By, Dominance, FullCell, MinimumContributors, PPercent, Rule, ZeroCell
+from consortia.plans.rules import PAIR, By, Dominance, FullCell, MinimumContributors, PPercent, Rule, ZeroCell
 from consortia.plans.types import WIDE_FROM, Bounds
 
 ENTITIES, MEMBERS, PRESENCE = "other_entities", "other_members", "has"
@@ -60,7 +60,7 @@ def _held(draft: Draft) -> list[tuple[str, By, int]]:
     """What contributors hold, as rules need it: of which aggregate, who counts as one, how many largest (0: all)."""
     found: list[tuple[str, By, int]] = []
     for of in opened_sums(draft):
-        for by in BYS:
+        for by in by_whom(len(draft.owners), draft.obligations.minimum_members):
             counts = _counts(draft, by)
             if counts or (by == "entity" and draft.obligations.zeros_and_full_cells):
                 found += [(of, by, count) for count in (0, *counts)]
@@ -69,6 +69,14 @@ def _held(draft: Draft) -> list[tuple[str, By, int]]:
 
 def _of(of: str, by: By, count: int) -> dict[str, object]:
     return {"function": "largest" if count else "magnitude", "of": of, "by": by, "count": count}
+
+
+def by_whom(owners: int, minimum_members: int) -> tuple[By, ...]:
+    """By whom rules on magnitudes tell contributors apart, where so many members hold the rows.
+
+    Two owners of whom all accept that either subtracts its own part have no rule by member: the other holds all else.
+    """
+    return ("entity",) if owners == PAIR == minimum_members else BYS
 
 
 def opened_sums(draft: Draft) -> tuple[str, ...]:
@@ -114,7 +122,7 @@ def control_rules(draft: Draft, aggregation: AggregateStep) -> tuple[Rule, ...]:
         members = made["count-members", "", "", 0]
         rules.append(MinimumContributors(by="member", column=members, minimum=obligations.minimum_members - 1))
     for of in opened_sums(draft):
-        for by in BYS:
+        for by in by_whom(len(draft.owners), obligations.minimum_members):
             rules += [
                 Dominance(
                     by=by, of=of, largest=made["largest", by, of, largest_of(by, limit.largest)],

@@ -24,6 +24,7 @@ from consortia.plans.model import (
     Step,
 )
 from consortia.plans.rules import MinimumContributors
+from consortia.plans.rules import PAIR, MinimumContributors
 from consortia.plans.wording import listed, order_text
 from consortia.trust.documents import Digest, Document, Frozen, Integer
 
@@ -138,6 +139,12 @@ def _detail(step: Step, opening: Opening) -> str:
     return TOO_MANY if isinstance(step, Match) and opening.what.startswith("whether ") else MASKED
 
 
+def _is_of_two(plan: Plan) -> bool:
+    """Whether one other member beside the recipient's is enough for a cell."""
+    rules = [rule for step in plan.steps if isinstance(step, Control) for rule in step.rules]
+    return any(isinstance(rule, MinimumContributors) and (rule.by, rule.minimum) == ("member", 1) for rule in rules)
+
+
 def _limited(plan: Plan, release: Release) -> str:
     """Which of the groups that pass all rules are opened."""
     step: Step = release
@@ -171,6 +178,8 @@ def _results(plan: Plan, release: Release) -> list[LeakageEntry]:
         for each in step.rounding
         if each.column in opened
     ]
+    if len(plan.owners()) == PAIR and _is_of_two(plan):
+        limited.append("each of the two owners can subtract its own part of a number, and knows the other's")
     noisy = [f"with noise: {listed(tuple(f'`{name}`' for name in _noised(plan)))}"] if _noised(plan) else []
     whose = "of the groups to which it contributed rows" if release.rows_of == "own" else "of all released groups"
     entries = [

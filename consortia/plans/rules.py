@@ -19,6 +19,8 @@ By = Literal["entity", "member"]
 """Who counts as one contributor: the privacy unit over all members, or the member that holds the rows."""
 WHOLE = 100
 """Percent."""
+PAIR = 2
+"""Members of which either can subtract its own part: enough only where no more hold the rows, and all accept it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ where it is off (``closing.py`` says so). A rule that comes to be enforced gets 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from consortia.plans.rules import PAIR
 from consortia.policies.accounting import READERS_DELTA, Charge, epsilon, grant_of
 from consortia.policies.explain.page import KINDS, Sentence, listed, people
 from consortia.policies.language.model import CellOutput, Handling, Policy
@@ -39,6 +40,11 @@ def _minimum_members(cells: CellOutput) -> str:
     if cells.noise != "off":
         return (
             f"{cells.minimum_members} members or more must hold the table that is asked (the recipient's own counts)."
+        )
+    if cells.minimum_members == PAIR:
+        return (
+            "Two members are enough, if no more than two hold the table: either can then subtract its own part of a"
+            " number and knows the other's; so many contributors must be in that part."
         )
     return f"At least {cells.minimum_members} members must have contributed to it (the recipient's own counts as one)."
 

@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from consortia.policies.language.model import CellOutput, Policy
+from consortia.policies.language.model import Policy
 from consortia.policies.language.reader import Path
 
 
@@ -46,8 +46,6 @@ class OffOnly:
     words: str
     accepted: tuple[str | int, ...] = ("off",)
 
-
-FEWEST_MEMBERS = 3
 
 Treatment = Enforced | Stated | Tested | OffOnly
 
@@ -194,15 +192,6 @@ def off_rules(policy: Policy) -> tuple[OffRule, ...]:
 
 
 def _walk(section: BaseModel, prefix: Path) -> Iterator[OffRule]:
-    if isinstance(section, CellOutput) and section.minimum_members < FEWEST_MEMBERS:
-        # With two members each can subtract its own part; the check of each part alone does not exist yet.
-        yield OffRule(
-            (*prefix, "minimum-members"),
-            "two-members",
-            "two contributing members are enough, each part being checked alone",
-            section.minimum_members,
-            accepted=False,
-        )
     for name, info in type(section).model_fields.items():
         path: Path = (*prefix, info.alias or name)
         value = getattr(section, name)

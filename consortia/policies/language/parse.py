@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from consortia.errors import PolicyRefusal, RequestError
-from consortia.policies.language.enforcement import FEWEST_MEMBERS, off_rules
+from consortia.policies.language.enforcement import off_rules
 from consortia.policies.language.misfits import misfits
 from consortia.policies.language.model import Policy
 from consortia.policies.language.reader import BEGINNING, Fault, Mark, Path, place_of, read_with_faults, read_yaml
@@ -95,4 +95,4 @@ def what_is_accepted(path: Path) -> str:
     """The word with which a rule that is not enforced is accepted at ``path``."""
     if path[0] == "leaks":
         return "closed"
-    return {"model": "never", "minimum-members": str(FEWEST_MEMBERS)}.get(str(path[-1]), "off")
+    return "never" if path[-1] == "model" else "off"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from consortia.plans.model import Aggregate, AggregateStep, Control, Plan, Scan
-from consortia.plans.rules import MinimumContributors
+from consortia.plans.rules import PAIR, MinimumContributors
 from consortia.policies.flow.entities import identifying
 from consortia.policies.flow.opened import counted_by_owners, made_by
 from consortia.policies.language.model import CellOutput
@@ -46,6 +46,15 @@ def _members(case: Case, output: Output, minimum: int) -> Finding:
             path,
             f"a cell needs {minimum} members, and beside the recipient only {others} hold rows that are asked for",
             "ask for the table of all members, not for one member's part",
+            step=output.release.id,
+        )
+    if minimum == PAIR and len(owners) > PAIR:
+        return forbid(
+            "minimum-members",
+            path,
+            f"two members are enough for what two hold, and {len(owners)} hold rows that are asked for: whoever asks"
+            " could read one partner's part",
+            "the owner asks for three members",
             step=output.release.id,
         )
     return permit("minimum-members", path, f"a cell is opened from {minimum} members on, the recipient's counted")

@@ -8,7 +8,7 @@ the obligations and whether a final plan keeps them.
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from consortia.plans.contributors import BYS, known_of, largest_of
+from consortia.plans.contributors import by_whom, known_of, largest_of
 from consortia.plans.model import Aggregate, AggregateStep, Control, Plan, Release, Step
 from consortia.plans.obligations import DominanceLimit, Obligations
 from consortia.plans.rules import WHOLE, Dominance, FullCell, MinimumContributors, PPercent, Rule, ZeroCell
@@ -51,13 +51,13 @@ def _decided(case: Case, output: Output, section: CellOutput, rule: RuleId) -> I
     match rule:
         case "dominance" if section.dominance != "off":
             limit = section.dominance
-            if limit.percent < WHOLE and _too_few(case, output, largest_of("member", limit.n)):
+            if limit.percent < WHOLE and _too_few(case, output, section, largest_of("member", limit.n)):
                 yield _never(rule, output, f"the {limit.n} largest members hold all of every number")
             else:
                 text = f"the {limit.n} largest hold at most {limit.percent} % of every number in a cell"
                 yield permit(rule, path, text)
         case "p-percent" if section.p_percent != "off":
-            if _too_few(case, output, known_of("member")):
+            if _too_few(case, output, section, known_of("member")):
                 yield _never(rule, output, "what one other member holds is known from the number itself")
             else:
                 yield permit(rule, path, f"no contribution can be estimated within {section.p_percent} %")
@@ -75,8 +75,10 @@ def _decided(case: Case, output: Output, section: CellOutput, rule: RuleId) -> I
             yield permit(rule, path, "off")
 
 
-def _too_few(case: Case, output: Output, largest: int) -> bool:
+def _too_few(case: Case, output: Output, section: CellOutput, largest: int) -> bool:
     """Whether the ``largest`` largest members beside the recipient are all that hold rows of a sum that is opened."""
+    if by_whom(len(case.plan.owners()), section.minimum_members) == ("entity",):
+        return False
     if output.groups is None or not opened_sums(case.plan, output.release, output.groups):
         return False  # no rule is about other numbers
     owners = set(case.plan.owners())
@@ -201,7 +203,7 @@ def lost_rules(plan: Plan, obligations: Obligations) -> str:
 
 def _demanded(plan: Plan, release: Release, groups: AggregateStep, obligations: Obligations) -> Iterator[Fact]:
     for of in (made.name for made in opened_sums(plan, release, groups)):
-        for by in BYS:
+        for by in by_whom(len(plan.owners()), obligations.minimum_members):
             for limit in obligations.dominance:
                 yield ("dominance", by, of, largest_of(by, limit.largest), limit.percent)
             if obligations.p_percent is not None:

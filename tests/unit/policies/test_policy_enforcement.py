@@ -490,11 +490,8 @@ def test_a_rule_that_is_off_by_default_may_be_left_out(path: str) -> None:
     parse_policy(data_of(changed(path, ABSENT)))
 
 
-def test_two_members_are_not_enough_since_nothing_checks_each_part_alone() -> None:
-    with pytest.raises(ConsortiaError) as caught:
-        parse_policy(data_of(changed("outputs.aggregate.minimum-members", 2)))
-    assert caught.value.code == "policies/not-enforced"
-    assert "`two-members`" in caught.value.message
+def test_two_members_are_not_enough_for_a_table_that_three_hold() -> None:
+    assert under("outputs.aggregate.minimum-members", 2, STATISTICS) == "minimum-members"
 
 
 def test_a_missing_section_of_rates_is_in_effect_by_default() -> None:

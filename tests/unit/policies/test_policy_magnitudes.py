@@ -300,3 +300,50 @@ def test_cells_that_miss_a_rule_stand_there_as_suppressed_and_the_others_are_rou
     # one of 13 other customers holds most of the second country; all of the third have nothing
     assert [shown[name][-1] for name in fixtures.COUNTRIES[:3]] == [False, True, True]
     assert shown[fixtures.COUNTRIES[0]][:2] == (18_020, 20)  # of 18,018 and 18
+
+
+# --- two owners -------------------------------------------------------------------------------------------------------
+
+PAIR = fixtures.BANKS[:2]
+OF_TWO = SMALL.model_copy(update={"tables": (SMALL.tables[0].model_copy(update={"holders": PAIR}),)})
+TWO_MEMBERS = ("minimum-members: 3", "minimum-members: 2")
+
+
+def compiled_of_two(*edits: Edits, sql: str = TOTALS) -> Compiled:
+    each = edits if len(edits) == 2 else edits * 2
+    world = make_world(*(loaded(owner, *own) for owner, own in zip(PAIR, each, strict=True)), catalogue=OF_TWO)
+    return compile_analysis(sql, fixtures.PURPOSE, "ana@bank-a", NOW, world, estimate, NOW + timedelta(seconds=1))
+
+
+def test_two_owners_may_agree_that_either_subtracts_its_own_part() -> None:
+    found = compiled_of_two((*ALL, TWO_MEMBERS))
+    assert found.permitted, found.decision.denials()
+    rules = control_of(found.plan).rules
+    assert {rule.by for rule in rules if isinstance(rule, Dominance | PPercent)} == {"entity"}
+    assert [rule.minimum for rule in rules if isinstance(rule, MinimumContributors)] == [10, 1]
+    assert found.leakage is not None
+    told = [entry.detail for entry in found.leakage.entries if entry.kind == "result"]
+    assert "each of the two owners can subtract its own part of a number, and knows the other's" in told[0]
+
+
+def test_two_are_too_few_if_one_of_them_wants_three() -> None:
+    assert rules_of(compiled_of_two((TWO_MEMBERS,), ()).decision) == {"minimum-members"}
+
+
+def test_of_two_owners_the_others_part_must_pass_by_itself(tmp_path) -> None:
+    even = [1001] * 11
+    data = {
+        "deposits": {
+            "bank-a": deposits(0, *even, first=0) + deposits(1, *even, first=20),
+            "bank-b": deposits(0, *even, first=0)
+            + deposits(1, *even[:9], first=20)
+            + deposits(2, 10**6, *even, first=40),
+        }
+    }  # fmt: skip
+    found = compiled_of_two((*ALL, TWO_MEMBERS))
+    run = simulate(found.plan, Pool(tmp_path, data, OF_TWO).frames(found.plan))
+    assert run.measured == found.estimate
+    ((_, frame),) = run.results.items()
+    shown = {row[0]: row[-1] for row in frame.rows() if row[0] is not None}
+    # nine customers of the other bank are too few, and one holds nearly all of the third country
+    assert [shown[name] for name in fixtures.COUNTRIES[:3]] == [False, True, True]
