@@ -23,7 +23,6 @@ from consortia.plans.model import (
     Sort,
     Step,
 )
-from consortia.plans.rules import MinimumContributors
 from consortia.plans.rules import PAIR, MinimumContributors
 from consortia.plans.wording import listed, order_text
 from consortia.trust.documents import Digest, Document, Frozen, Integer
