@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from consortia.errors import ProtocolAbort
-from consortia.parties.approval import Terms, build_approval, check_unexpired, verify_approvals
+from consortia.parties.approval import Terms, build_approval, check_reservations, check_unexpired, verify_approvals
 from consortia.plans.model import Plan, Recipient, Release, Scan, Share, Union
+from consortia.policies.accounting import Charge
 from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.keys import PrivateKey
-from consortia.trust.sessions import Approval, MemberDigest, Reservation, SnapshotRoot
+from consortia.trust.sessions import Approval, MemberDigest, Reservation, SnapshotRoot, UnitCharge
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 OWNERS = ("bank-a", "bank-b", "bank-c", "bank-d")
@@ -209,3 +210,43 @@ def test_a_party_that_owns_nothing_in_the_plan_commits_to_nothing() -> None:
     assert set(verify_approvals(own, needed, all_signed(bank_c=none), PUBLIC, NOW)) == set(OWNERS)
     with pytest.raises(ProtocolAbort, match="the plan needs no table"):
         verify_approvals(own, needed, all_signed(), PUBLIC, NOW)
+
+
+COST = UnitCharge(unit="person", rho=5, delta=0, rho_before=7, delta_before=0)
+COSTS = {name: {"person": Charge(5)} for name in OWNERS}
+
+
+def reserving(party: str, reservation: Reservation | None) -> Approval:
+    return approval(party).model_copy(update={"reservation": reservation})
+
+
+def test_owners_that_reserve_what_the_plan_costs_are_accepted_whatever_they_spent_before() -> None:
+    check_reservations({name: reserving(name, Reservation(number=3, charges=(COST,))) for name in OWNERS}, COSTS)
+
+
+@pytest.mark.parametrize(
+    "reservation",
+    [
+        None,
+        Reservation(number=3),
+        Reservation(number=3, charges=(COST.model_copy(update={"rho": 4}),)),
+        Reservation(number=3, charges=(COST.model_copy(update={"delta": 1}),)),
+        Reservation(number=3, charges=(COST.model_copy(update={"unit": "account"}),)),
+        Reservation(number=3, charges=(COST, COST.model_copy(update={"unit": "account"}))),
+    ],
+)
+def test_an_owner_that_reserves_anything_else_is_refused_by_all(reservation: Reservation | None) -> None:
+    approvals = {name: reserving(name, Reservation(number=3, charges=(COST,))) for name in OWNERS}
+    approvals["bank-b"] = reserving("bank-b", reservation)
+    with pytest.raises(ProtocolAbort) as refused:
+        check_reservations(approvals, COSTS)
+    assert refused.value.code == "parties/approval-reservation"
+    assert refused.value.place == "approval of bank-b, reservation"
+
+
+def test_a_computer_without_data_of_the_plan_reserves_nothing() -> None:
+    costs = {name: cost for name, cost in COSTS.items() if name != "bank-c"}
+    approvals = {name: reserving(name, Reservation(number=3, charges=(COST,))) for name in OWNERS}
+    with pytest.raises(ProtocolAbort):
+        check_reservations(approvals, costs)
+    check_reservations({**approvals, "bank-c": reserving("bank-c", None)}, costs)
