@@ -26,6 +26,7 @@ from consortia.ids import SESSION_PATTERN
 from consortia.parties.answering import REQUESTS, answer
 from consortia.parties.budget import check_mark
 from consortia.parties.config import PartyConfig
+from consortia.parties.ending import close_unreleased
 from consortia.parties.expiry import ExpiryWatch
 from consortia.parties.holding import overdue
 from consortia.parties.memory import keep_memory, return_memory
@@ -301,6 +302,7 @@ class PartyNode:
                 self._store.journal.append(
                     transaction, session=session, kind="abort", payload=fault.model_dump_json().encode(), now=now
                 )
+                close_unreleased(self._tools, transaction, session, Phase.ABORTED, fault.code, now)
                 self._control.post(transaction, Kind.ABORT, fault, session)
             waiting = sorted(self._store.running(transaction))
         self._drop_old_keys(set(waiting))

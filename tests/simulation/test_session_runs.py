@@ -373,6 +373,9 @@ def test_a_node_that_was_killed_while_computing_aborts_the_session_at_its_next_s
         assert restarted.phases()[session] is Phase.ABORTED
         with restarted._store.begin() as transaction:
             assert restarted._store.history(transaction, session)[-1][2] == "parties/restarted"
+            *_, (leaf, closing) = restarted._store.journal.entries(transaction, session)
+        seal = Seal.parse(bytes.fromhex(json.loads(closing)["payload"]))
+        assert (leaf.kind, seal.outcome, seal.code, seal.entries) == ("closing", "aborted", "parties/restarted", 1)
 
 
 def test_three_restarts_of_a_node_need_no_restart_of_anybody_else(tmp_path: Path) -> None:
