@@ -23,6 +23,7 @@ def sound_on_shares(case: Case, output: Output, groups: AggregateStep, section: 
     numbers = {column.name for column in output.release.columns} - set(groups.keys)
     return (
         isinstance(made, Noise)
+        and made.keys == groups.keys
         and isinstance(case.plan.step(made.inputs[0]), Control)
         and numbers | _counted(made) == {each.column for each in made.noised}
         and _shows(made, groups)
@@ -40,7 +41,12 @@ def sound_at_owners(case: Case, output: Output, groups: AggregateStep, section: 
         return False
     for source in rows.inputs:
         made = case.plan.step(case.plan.step(source).inputs[0])
-        if not isinstance(made, Noise) or made.rows != cells_of(groups) or made.selection is not None:
+        if (
+            not isinstance(made, Noise)
+            or made.keys != groups.keys
+            or made.rows != cells_of(groups)
+            or made.selection is not None
+        ):
             return False
         sums = case.plan.step(made.inputs[0])
         if not isinstance(sums, AggregateStep) or sums.keys != groups.keys:
