@@ -180,6 +180,7 @@ def _greet(
             attempt=1,
             software=__version__,
             heads=banks[party].held(),
+            reserved=(),
             signer=banks[party].home.node_key(),
             random_bytes=secrets.token_bytes,
         )
