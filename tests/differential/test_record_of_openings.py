@@ -193,10 +193,10 @@ def test_the_record_notices_an_opening_that_was_not_declared(cluster: Cluster, m
 
     honest = steps.control
 
-    def talkative(engine, table, rules, keep):
+    def talkative(engine, table, rules, keep, domains):
         if isinstance(engine, Ring3Engine):
             engine.ctx.record_opening("a bit that nobody declared", 1, engine.ctx.computers)
-        return honest(engine, table, rules, keep)
+        return honest(engine, table, rules, keep, domains)
 
     monkeypatch.setattr(steps, "control", talkative)
     with pytest.raises(AssertionError):
