@@ -75,8 +75,9 @@ class Steps:
             case Sort():
                 return _sorted(step, engine, sources[0])
             case AggregateStep():
+                each = self._one_row_each(step)
                 return aggregated(
-                    engine, step, sources[0], live, self._holds[step.id], self._owners[step.id], self._marked[step.id]
+                    engine, each, sources[0], live, self._holds[step.id], self._owners[step.id], self._marked[step.id]
                 )
             case Filter():
                 with within_capacity("a condition on shares"):
@@ -116,6 +117,16 @@ class Steps:
             step = self._plan.step(step.inputs[0])
         if not isinstance(step, Control):
             raise InternalError("execution/uncontrolled", "a release must follow an output control", place=release.id)
+
+    def _one_row_each(self, step: AggregateStep) -> AggregateStep:
+        """The aggregation over bounded rows, of which an entity has one a group: its entities are its rows."""
+        if not isinstance(self._plan.step(step.inputs[0]), Bound):
+            return step
+        counted = tuple(
+            made.model_copy(update={"function": "count-rows"}) if made.function == "count-entities" else made
+            for made in step.aggregates
+        )
+        return step.model_copy(update={"aggregates": counted, "entity": ""})
 
     def _bounded(self, step: Bound, engine: Engine, table: SharedTable, live: frozenset[str]) -> SharedTable:
         clips = {clip.column: (clip.lo, clip.hi) for clip in step.clips if clip.column in live}

@@ -42,7 +42,9 @@ class Limits:
 def bounded(
     engine: Engine, table: SharedTable, keys: Sequence[str], entity: str, limits: Limits, members: int
 ) -> SharedTable:
-    """One row a group and entity, in order of both; ``members`` bounds the rows of one group and entity.
+    """One row a group and entity, in order of the groups; ``members`` bounds the rows of one group and entity.
+
+    The entity itself does not go on: of the rows of a group there is one each.
 
     Raises InternalError ``relational/range`` for a sum that does not fit 62 bits, ``relational/order`` unless the table
     is sorted by ``keys`` and ``entity``.
@@ -58,7 +60,7 @@ def bounded(
     found = replace(made, columns=columns)
     if not clean:  # rows behind the groups were zero and were clipped to something else
         found = replace(cleared(engine.narrow("clear"), found, found.valid), order=made.order)
-    return _limited(engine, found, by, entity, limits.cells)
+    return _limited(engine, found, tuple(keys), entity, limits.cells)
 
 
 def _sum(table: SharedTable, name: str, members: int) -> Measure:
@@ -79,24 +81,26 @@ def _clipped(engine: Engine, table: SharedTable, name: str, lo: int, hi: int) ->
     return SharedColumn(number.vector, min(0, number.lo), max(0, number.hi))
 
 
-def _limited(engine: Engine, table: SharedTable, by: Sequence[str], entity: str, cells: int) -> SharedTable:
-    """The rows that have an entity, and at most ``cells`` of each; in order of ``by``."""
+def _limited(engine: Engine, table: SharedTable, keys: Sequence[str], entity: str, cells: int) -> SharedTable:
+    """The rows that have an entity, at most ``cells`` of each, without the entity; in order of ``keys``."""
+    names = [name for name in table.columns if name != entity or entity in keys]
     known = table.column(entity).validity
-    if cells and len(by) > 1:
+    if cells and keys:
         mixed = moved(table, lambda rows: engine.narrow("shuffle").shuffle(rows))
         together = order_by(engine.narrow("by-entity"), mixed, [entity])
         keep = _first_places(engine.narrow("places"), together, entity, cells)
         known = together.column(entity).validity
         if known is not None:
             keep = engine.narrow("known").conjunction(keep, known)
-        kept = cleared(engine.narrow("limit"), together, keep)
-        return _without_nulls(order_by(engine.narrow("back"), kept, list(by)), entity)
+        kept = cleared(engine.narrow("limit"), together.only(names), keep)
+        return order_by(engine.narrow("back"), kept, keys)
+    order = tuple(Ordering(name) for name in keys)
     if known is None:
-        return table
+        return replace(table.only(names), order=order)
     keep = engine.narrow("known").conjunction(table.valid, known)
-    kept = cleared(engine.narrow("limit"), table, keep)
-    order = tuple(Ordering(name) for name in by)  # stable: the order of the rows that stay is the one they had
-    return _without_nulls(replace(first(engine.narrow("front"), kept, keep), order=order), entity)
+    kept = cleared(engine.narrow("limit"), table.only(names), keep)
+    # stable: the order of the rows that stay is the one they had
+    return replace(first(engine.narrow("front"), kept, keep), order=order)
 
 
 def _first_places(engine: Engine, table: SharedTable, entity: str, cells: int) -> Boolean:
@@ -107,8 +111,3 @@ def _first_places(engine: Engine, table: SharedTable, entity: str, cells: int) -
     beyond = place.value - fill(engine, table.length, cells + 1)
     inside = is_negative(engine.narrow("inside"), beyond, signed_bits(-cells - 1, table.length - cells))
     return engine.narrow("keep").conjunction(table.valid, inside)
-
-
-def _without_nulls(table: SharedTable, entity: str) -> SharedTable:
-    column = table.column(entity)
-    return replace(table, columns={**table.columns, entity: replace(column, validity=None)})
