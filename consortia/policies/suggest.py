@@ -25,8 +25,11 @@ from consortia.policies.verdicts import Decision
 from consortia.policies.world import PolicyWorld
 
 BY_QUERY = frozenset(
-    ("operations", "output-kind", "maximum-rows", "minimum-members", "minimum-entities", "recipients", "table", "noise")
-)
+    (
+        "operations", "output-kind", "maximum-rows", "minimum-members", "minimum-entities", "recipients", "table",
+        "noise", "dominance", "p-percent", "rounding",
+    )
+)  # fmt: skip
 """Rules that another query can satisfy; a denial by any other rule stands whatever is asked."""
 MOST_CHANGES = 3
 MOST_TRIED = 150

@@ -152,12 +152,15 @@ def test_a_variance_of_rounded_sums_is_denied() -> None:
     world = make_world(*(loaded(owner, *GENEROUS, rounding, rounding) for owner in fixtures.BANKS))
     found = compiled("SELECT currency, VARIANCE(amount_minor) AS v FROM deposits GROUP BY currency", world)
     assert rules_of(found.decision) == {"rounding"}
+    assert found.suggestion is not None
+    assert compiled(found.suggestion, world).permitted
 
 
 def test_p_percent_is_denied_where_one_other_member_holds_the_rows() -> None:
     world = world_of((("p-percent: off", "p-percent: 10"),))
     found = compiled(TOTALS.replace("FROM deposits", 'FROM "bank-b".deposits'), world)
     assert "p-percent" in rules_of(found.decision)
+    assert found.suggestion == TOTALS, "all members' table"
 
 
 def test_rounding_and_noise_at_once_are_denied() -> None:
