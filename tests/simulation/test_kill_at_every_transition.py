@@ -31,7 +31,7 @@ from tests.session_world import Client, SessionWorld, session_world, with_contro
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/reference/kill-points.md"
 VICTIMS = ("bank-c", "bank-d")
-QUICK = ("after approved", "before committed", "after the last word")
+QUICK = ("before committed", "after the last word")
 
 
 @dataclass(frozen=True)

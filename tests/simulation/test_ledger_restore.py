@@ -93,7 +93,7 @@ def put_back_sessions(result: Result) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("mark", [False, True])
+@pytest.mark.parametrize("mark", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_restored_node_spends_nothing_until_it_is_reconciled_and_has_then_lost_nothing(
     tmp_path: Path, mark: bool
 ) -> None:

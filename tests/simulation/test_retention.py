@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from consortia.cli.main import app
@@ -74,6 +75,7 @@ def test_a_node_deletes_a_result_when_its_time_is_over_and_says_so(tmp_path: Pat
         assert stored(world.nodes["bank-a"], session) == {step}  # nobody set a limit there
 
 
+@pytest.mark.slow
 def test_what_became_due_while_the_node_was_off_is_deleted_at_its_start(tmp_path: Path) -> None:
     with session_world(tmp_path, to_members=True) as world:
         step = world.plan.steps[-1].id
