@@ -32,6 +32,7 @@ from consortia.policies.language.parse import read_policy
 from consortia.policies.signed import POLICY_TYPE
 from consortia.trust.envelope import Envelope, seal_envelope
 from consortia.trust.sessions import Seal
+from consortia.trust.suites import DEFAULT_SUITE
 from tests.consortium import Consortium, make_consortium
 
 PURPOSE = "care-study"
@@ -258,6 +259,7 @@ def prepare(
     collusion: int = 1,
     guard: str = "off",
     edits: Sequence[tuple[str, str]] = (),
+    suite: str = DEFAULT_SUITE,
 ) -> Cluster:
     """Homes, documents, policies and data (``rows``, else drawn) of a consortium; nothing runs yet.
 
@@ -274,6 +276,7 @@ def prepare(
         endpoints={name: f"127.0.0.1:{ports[name]}" for name in everybody},
         coordinator=f"127.0.0.1:{ports['coordinator']}",
         computers=members,
+        suite=suite,
         now=now,
     )
     rows = rows or make_rows(everybody, count)

@@ -38,13 +38,15 @@ def nodes(cluster: Cluster) -> Iterator[dict[str, PartyNode]]:
 
 
 def sealed_sessions(
-    folder: Path, queries: Sequence[str] = (SQL,), *, count: int = 40, changing: str = ""
+    folder: Path, queries: Sequence[str] = (SQL,), *, count: int = 40, changing: str = "", small: bool = False
 ) -> tuple[Cluster, list[str]]:
     """A consortium in ``folder`` whose nodes ran ``queries`` one after the other and were stopped; their sessions.
 
-    The member ``changing`` registers its rows without the last one before the last query.
+    The member ``changing`` registers its rows without the last one before the last query. ``small``: classical
+    signatures, which are short.
     """
-    cluster = prepare(folder, count=count)
+    classical = (("signatures: post-quantum", "signatures: classical"),)
+    cluster = prepare(folder, count=count, **({"suite": "ecdsa-p256", "edits": classical} if small else {}))
     with nodes(cluster):
         analyst = cluster.client()
         sessions = []
