@@ -33,7 +33,7 @@ def drawn_rules(draw: random.Random) -> Obligations:
 
 
 # of seeds 0 to 39 those whose cells have enough contributors and some rule to meet
-@pytest.mark.parametrize(("seeds", "shared"), [((1, 8, 16, 19, 23, 25, 31, 33), False), ((12, 23, 36), True)])
+@pytest.mark.parametrize(("seeds", "shared"), [((1, 16, 19, 23, 31, 33), False), ((12, 23, 36), True)])
 def test_cells_over_several_relations_pass_as_the_rules_say(
     seeds: Sequence[int], *, shared: bool, tmp_path: Path
 ) -> None:
