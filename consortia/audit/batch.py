@@ -12,6 +12,8 @@ from consortia.audit.verify import verify_pack
 from consortia.errors import ConsortiaError, RequestError
 
 ENDING = ".pack"
+_FEW = 40
+"""So many packs take as long as starting another process."""
 _PIECES = 4
 """Pieces of work for each processor: few enough to profit from what was verified before, enough to end together."""
 
@@ -39,8 +41,9 @@ def packs_in(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def verify_files(files: Sequence[Path], fingerprint: str, processes: int | None = None) -> tuple[Outcome, ...]:
-    """The outcome of each file, in order, on ``processes`` processors (all of this machine if None)."""
-    workers = min(processes or os.cpu_count() or 1, len(files))
+    """The outcome of each file, in order, on ``processes`` processors; None: all, or one where files are few."""
+    usual = 1 if len(files) < _FEW else os.cpu_count() or 1
+    workers = min(processes or usual, len(files))
     if workers <= 1:
         return _verify_piece(files, fingerprint)
     size = -(-len(files) // (workers * _PIECES))

@@ -13,6 +13,7 @@ import pytest
 import rfc8785
 from typer.testing import CliRunner
 
+from consortia.audit.batch import packs_in, verify_files
 from consortia.audit.believed import Memory
 from consortia.audit.html import page_html
 from consortia.audit.page import Page, Section, page_of, page_text
@@ -357,6 +358,8 @@ def test_many_packs_are_verified_on_all_processors_with_a_line_each(
     assert {(one["session"], one["member"]) for one in answer["outcomes"]} == {
         (session, member) for session in sessions for member in cluster.world.members
     }
+    files = packs_in([tmp_path])
+    assert verify_files(files, fingerprint(cluster), processes=2) == verify_files(files, fingerprint(cluster))
     broken = tmp_path / f"bank-b-{sessions[0]}.pack"
     broken.write_bytes(flipped(broken.read_bytes(), 2000))
     result = run("verify", str(tmp_path), str(broken), "--json", code=1)
