@@ -27,7 +27,6 @@ from consortia.parties.answering import REQUESTS, answer
 from consortia.parties.budget import check_mark
 from consortia.parties.config import PartyConfig
 from consortia.parties.ending import close_unreleased
-from consortia.parties.ending import close_unreleased
 from consortia.parties.expiry import ExpiryWatch
 from consortia.parties.holding import overdue
 from consortia.parties.memory import keep_memory, return_memory
