@@ -286,8 +286,8 @@ class Rates(Section):
 class Example(Section):
     """An example decision: what this policy says to a query. It grants and forbids nothing; `policy test` decides it.
 
-    ``purpose`` is the policy's own and ``day`` its first day (UTC) where they are not written. ``hold`` is a permit that
-    waits for an officer's review. ``rule`` is the id of a rule by which the query must be denied.
+    ``purpose`` is the policy's own and ``day`` its first day (UTC) where they are not written. ``hold`` is a permit
+    that waits for an officer's review. ``rule`` is the id of a rule by which the query must be denied.
     """
 
     name: Text

@@ -28,8 +28,8 @@ from consortia.policies.language.parse import LoadedPolicy, parse_policy, read_p
 from consortia.policies.language.reader import read_yaml
 from consortia.policies.own import OwnCase, Standing, decide_own
 from consortia.policies.own.case import PastCharge
-from consortia.policies.review import reviewers
 from consortia.policies.retention import retention_of
+from consortia.policies.review import reviewers
 from consortia.policies.rules import ALL
 from consortia.policies.signed import check_succession
 from consortia.policies.templates import template_digest
