@@ -8,7 +8,8 @@ customers have a second bank. Amounts are heavy-tailed integers in minor units; 
 accounts have their rhythms (``generator.background``).
 
 Planted, and written to ``truth.json``: rings of launderers of nine typologies, each over two banks or more
-(``rings``, see ``generator.rings``); customers whose cash deposits in the window reach the threshold over two or
+(``rings``, see ``generator.rings``); accounts of theirs that their own bank knows already (``suspects``: a high risk
+score, and reported); customers whose cash deposits in the window reach the threshold over two or
 three banks and at no single one (``structuring``), customers who reach it at one bank alone (``single_bank``),
 customers who stay one unit below it over two banks (``one_below``); a country with one customer too few at the other
 banks to be shown (``country_below``) and one with exactly enough (``country_at``), seen from the first bank.
@@ -27,6 +28,7 @@ from examples.aml.generator.books import book_of
 from examples.aml.generator.customers import make_accounts, make_customers
 from examples.aml.generator.parameters import Parameters
 from examples.aml.generator.planted import Truth, plant
+from examples.aml.generator.suspects import known, with_suspects
 from examples.aml.generator.transactions import make_transactions
 
 
@@ -38,7 +40,9 @@ def generate(parameters: Parameters, out: Path) -> Truth:
     accounts = make_accounts(parameters, customers, random)
     books = [book_of(bank, accounts[bank], parameters, random) for bank in parameters.banks]
     transactions, truth.rings = make_transactions(parameters, books, planted, random)
+    truth.suspects = known(parameters, truth.rings)
     for bank in parameters.banks:
+        accounts[bank] = with_suspects(parameters, accounts[bank], truth.suspects)
         folder = out / bank
         folder.mkdir(parents=True, exist_ok=True)
         accounts[bank].write_parquet(folder / "accounts.parquet")

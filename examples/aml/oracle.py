@@ -69,8 +69,7 @@ def shown(
 
 def alerts(connection: duckdb.DuckDBPyConnection, sql: str, key: str = "customer_key") -> dict[str, list[str]]:
     """By member, the keys of ``sql``'s answer that have a row at that member among those the WHERE keeps."""
-    where = re.search(r"\bWHERE\b(.*?)\bGROUP BY\b", sql, re.DOTALL)
-    condition = where.group(1) if where else "TRUE"
+    condition = condition_of(sql)
     hits = connection.execute(_plain(sql)).fetchall()
     found: dict[str, list[str]] = {}
     pairs = connection.execute(
@@ -84,6 +83,12 @@ def alerts(connection: duckdb.DuckDBPyConnection, sql: str, key: str = "customer
     return found
 
 
+def condition_of(sql: str) -> str:
+    """The condition on rows of a query with GROUP BY."""
+    where = re.search(r"\bWHERE\b(.*?)\bGROUP BY\b", sql, re.DOTALL)
+    return where.group(1) if where else "TRUE"
+
+
 def found_alone(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, list[str]]:
     """By member, the keys it would find by ``sql`` on its own rows, without the condition on several members."""
     several = re.compile(r"\s+AND\s+COUNT\(DISTINCT member\(\)\)\s*>=\s*\d+")
@@ -93,6 +98,28 @@ def found_alone(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, li
         own = several.sub("", sql).replace("FROM deposits", f"FROM (SELECT * FROM deposits WHERE holder = '{holder}')")  # noqa: S608  # the example's own text
         found[holder] = [str(row[0]) for row in connection.execute(_plain(own)).fetchall()]
     return found
+
+
+def rows_within(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    """How many deposits the query's condition on rows keeps."""
+    found = connection.execute(f"SELECT count(*) FROM deposits WHERE {condition_of(sql)}").fetchall()  # noqa: S608  # as above
+    return int(found[0][0])
+
+
+def largest_alone(connection: duckdb.DuckDBPyConnection, sql: str, holder: str, count: int) -> list[str]:
+    """The customers of ``holder`` with the largest sums of deposits there that the query's condition on rows keeps."""
+    found = connection.execute(
+        f"SELECT customer_key FROM deposits WHERE holder = ? AND ({condition_of(sql)}) "  # noqa: S608  # as above
+        "GROUP BY customer_key ORDER BY SUM(amount_minor) DESC, customer_key LIMIT ?",
+        [holder, count],
+    )
+    return [str(row[0]) for row in found.fetchall()]
+
+
+def customers(connection: duckdb.DuckDBPyConnection, holder: str) -> set[str]:
+    """Everybody whom ``holder`` serves."""
+    found = connection.execute("SELECT customer_key FROM accounts WHERE holder = ?", [holder])
+    return {str(row[0]) for row in found.fetchall()}
 
 
 def _at_least(cell: Cell, minimum: int) -> bool:

@@ -94,10 +94,12 @@ def _rings(truth: Truth, rows: pl.DataFrame, banks: tuple[str, ...]) -> list[str
         whole = sum(any(all(bank in ends[number] for number in ring.transactions) for bank in banks) for ring in own)
         lines.append(f"| {typology} | {len(own)} | {payments} | {everywhere} | {whole} |")
     laundered = sum(len(ring.transactions) for ring in truth.rings)
+    members = sum(len(ring.accounts) for ring in truth.rings)
     split, alone, below = (len(customers) for customers in (truth.structuring, truth.single_bank, truth.one_below))
     return [
         *lines,
         "",
+        f"Of {members} accounts on rings {len(truth.suspects)} are suspects that their own bank knows (`suspects`).",
         f"Laundered payments: {laundered} of {rows.height:,} ({laundered / rows.height:.2%}). Beside them are planted",
         f"{split} customers who structure their cash over two or three banks, {alone} who reach the threshold at one",
         f"bank, and {below} who stay one unit below it over two.",

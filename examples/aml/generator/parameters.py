@@ -63,6 +63,8 @@ class Parameters:
     minimum_entities: int = 10
     rings: int = 8
     """Rings of each typology, over all banks."""
+    suspects: float = 0.25
+    """Share of the rings' accounts that their own bank knows already: a risk score from 95 on, and reported."""
     rhythms: Rhythms = Rhythms()
     popularity: float = 1.2
     """Shape of the Pareto weights by which receivers are chosen: the smaller, the more some accounts stand out."""

@@ -27,6 +27,8 @@ class Truth:
     country_below: str = COUNTRY_BELOW
     country_at: str = COUNTRY_AT
     rings: list[RingTruth] = field(default_factory=list)
+    suspects: list[tuple[str, str]] = field(default_factory=list)
+    """(bank, account) of the rings' accounts that their own bank knows already."""
 
 
 def plant(parameters: Parameters, customers: Customers) -> tuple[Truth, dict[str, list[tuple[str, int]]]]:
