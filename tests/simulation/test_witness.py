@@ -1,6 +1,8 @@
 """Members as witnesses of each other's journals: heads go round, and a second journal is found and named."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from click.testing import Result
@@ -91,11 +93,15 @@ def test_an_older_copy_of_a_database_is_noticed_by_what_others_hold(tmp_path: Pa
         world.wait_phases(first, Phase.SEALED)
         file = world.consortium.home("bank-b").path / "node.sqlite"
         world.nodes.pop("bank-b").stop(2)
+        with closing(sqlite3.connect(file)) as database:  # the file alone is the database
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         older = file.read_bytes()
         world.start_node("bank-b")
         second, _ = run(world, client)
         world.wait_phases(second, Phase.SEALED)
         world.nodes.pop("bank-b").stop(2)
+        for beside in ("-wal", "-shm"):
+            file.with_name(file.name + beside).unlink(missing_ok=True)
         file.write_bytes(older)
         store = Store(file)
         store.renew_mailbox()

@@ -38,7 +38,7 @@ def test_explain_needs_no_node_and_shows_verdicts_what_is_off_who_learns_what_an
         "bank-a: permit",
         "bank-b: permit",
         "pending",
-        "dominance: off",
+        "onward-sharing: off",
         "WHO LEARNS WHAT",
         "rounds",
         "one-host",
