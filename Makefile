@@ -9,7 +9,7 @@ WORKLOADS :=
 SIZES :=
 PEERS :=
 
-.PHONY: setup demo officer-day bench links test test-slow attacks kill-points lint packs kernels proto clean
+.PHONY: setup demo gains officer-day bench links test test-slow attacks kill-points lint packs kernels proto clean
 
 setup: $(READY)
 
@@ -22,6 +22,9 @@ $(READY): pyproject.toml
 
 demo: setup ## three banks, a coordinator and an analyst answer one question, as separate processes
 	$(BIN)/python -m examples.aml.demo
+
+gains: setup ## what three banks find alone and together, and what it costs; writes build/gains.json and docs/gains.md
+	$(BIN)/python -m examples.aml.gains
 
 officer-day: setup ## two officers, three versions, a denial, a hold, a revocation, evidence; writes build/officer-day.json
 	$(BIN)/python -m examples.officer_day

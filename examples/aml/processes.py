@@ -73,8 +73,8 @@ class Running:
                     raise DemoError(f"{name} does not get ready:\n{self.log(name).read_text(errors='replace')[-2000:]}")
                 time.sleep(0.05)
 
-    def ask(self, person: str, *arguments: str, network: bool = True) -> Answer:
-        """Run one command of ``person`` as a process of its own and read its JSON."""
+    def ask(self, person: str, *arguments: str, network: bool = True, within: float = CLIENT_SECONDS) -> Answer:
+        """Run one command of ``person`` as a process of its own, for at most ``within`` seconds, and read its JSON."""
         started = time.monotonic()
         command = (*COMMAND, *arguments, "--profile", str(self.consortium.profile(person)), "--json")
         process = subprocess.Popen(
@@ -83,7 +83,7 @@ class Running:
         if network:
             self.pids[f"{person} {arguments[0]} #{len(self.pids)}"] = process.pid
         try:
-            out, err = process.communicate(timeout=CLIENT_SECONDS)
+            out, err = process.communicate(timeout=within)
         except BaseException:
             process.kill()
             raise

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -228,3 +228,23 @@ def test_every_bank_s_file_fits_its_schema(made: Made, catalogue: Catalogue, ban
 
 def test_the_page_of_statistics_is_what_the_generator_makes() -> None:
     assert statistics.PAGE.read_text(encoding="utf-8") == statistics.page(), "run python -m examples.aml.statistics"
+
+
+def test_suspects_are_a_share_of_the_rings_accounts_and_change_nothing_else(made: Made, tmp_path: Path) -> None:
+    folder, truth = made
+    generate(replace(PARAMETERS, suspects=0.0), tmp_path)
+    on_rings = {(bank, account) for ring in truth.rings for bank, account, _ in ring.accounts}
+    assert set(truth.suspects) < on_rings
+    assert len(truth.suspects) == round(PARAMETERS.suspects * len(on_rings))
+    for bank in BANKS:
+        suspects = [account for holder, account in truth.suspects if holder == bank]
+        with_them, without = (pl.read_parquet(place / bank / "accounts.parquet") for place in (folder, tmp_path))
+        known = with_them.filter(pl.col("account_id").is_in(suspects))
+        assert known.height == len(suspects)
+        assert known["sar_flag"].all()
+        assert known["risk_score"].min() >= 95
+        assert set(known["risk_class"]) == {"high"}
+        others = ~pl.col("account_id").is_in(suspects)
+        assert with_them.filter(others).equals(without.filter(others))
+        payments = [(place / bank / "transactions.parquet").read_bytes() for place in (folder, tmp_path)]
+        assert payments[0] == payments[1]
