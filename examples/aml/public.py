@@ -3,8 +3,8 @@
 The data is not in the repository: CONSORTIA_TEST_DATA names its folder (as for the tests). TNO's networks of risk
 propagation come as three banks' files; each bank adds the payments that its own accounts send. Their periods run one
 after the other, each with the scores of the one before. AMLSim's graphs of 20,000 accounts are dealt out to the banks
-by account number. Every plan is that of the spec; TNO's run on shares in one process, AMLSim's on plain values with the
-same fixed-point arithmetic, since what the two give is equal to the last digit (tests/differential).
+by account number. Every plan is that of the spec; TNO's run on shares in one process, AMLSim's on plain values with
+the same fixed-point arithmetic: scores on shares differ from these by rounding in the last digits.
 """
 
 import csv
