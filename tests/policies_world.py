@@ -27,7 +27,9 @@ SCORE_QUERY = (
 
 RISK = """
 analysis: risk-propagation
-accounts: SELECT customer_key AS account, risk_score AS score FROM accounts WHERE risk_score IS NOT NULL
+accounts: |
+  SELECT customer_key AS account, MAX(risk_score) AS score FROM accounts WHERE risk_score IS NOT NULL
+  GROUP BY customer_key
 payments: |
   SELECT customer_key AS source, customer_key AS target, amount_minor AS amount FROM deposits WHERE currency = 'EUR'
 iterations: 1
@@ -35,7 +37,7 @@ scale: 100
 """
 CYCLES = """
 analysis: cycles
-accounts: SELECT customer_key AS account FROM accounts
+accounts: SELECT customer_key AS account FROM accounts GROUP BY customer_key
 payments: |
   SELECT customer_key AS source, customer_key AS target, ts AS time, amount_minor AS amount FROM deposits
   WHERE currency = 'EUR'

@@ -56,14 +56,14 @@ tables:
 """
 RISK = """
 analysis: risk-propagation
-accounts: SELECT id AS account, score FROM accounts
+accounts: SELECT id AS account, MAX(score) AS score FROM accounts GROUP BY id
 payments: SELECT payer AS source, payee AS target, amount FROM payments
 iterations: 2
 scale: 1
 """
 RANK = """
 analysis: pagerank
-accounts: SELECT id AS account FROM accounts
+accounts: SELECT id AS account FROM accounts GROUP BY id
 payments: SELECT payer AS source, payee AS target, amount FROM payments
 iterations: 20
 """
@@ -185,8 +185,8 @@ def _frame(
     else:
         listed = [account for account, bank in network.bank.items() if bank == step.owner]
         columns = {
-            "account": [_key(account) for account in listed],
-            "score": [round(scores[account] * 10**DIGITS) for account in listed],
+            "id": [_key(account) for account in listed],
+            "max_score": [round(scores[account] * 10**DIGITS) for account in listed],
         }
     kinds = {column.name: pl.Binary() if column.type.kind == "key" else pl.Int64() for column in step.columns}
     return pl.DataFrame({name: pl.Series(columns[name], dtype=kind) for name, kind in kinds.items()})

@@ -28,7 +28,7 @@ CATALOGUE = Catalogue(
 )  # fmt: skip
 RISK = """
 analysis: risk-propagation
-accounts: SELECT id AS account, score FROM accounts
+accounts: SELECT id AS account, MAX(score) AS score FROM accounts GROUP BY id
 payments: |
   SELECT payer AS source, payee AS target, SUM(amount) AS amount FROM payments
   GROUP BY payer, payee
@@ -37,12 +37,12 @@ scale: 100
 """
 RANK = """
 analysis: pagerank
-accounts: SELECT id AS account FROM accounts
+accounts: SELECT id AS account FROM accounts GROUP BY id
 payments: SELECT payer AS source, payee AS target, amount FROM payments
 iterations: 3
 """
 FOLLOWED = """
-accounts: SELECT id AS account FROM accounts
+accounts: SELECT id AS account FROM accounts GROUP BY id
 payments: |
   SELECT payer AS source, payee AS target, day AS time, amount FROM payments WHERE payer IS NOT NULL
 window: 20
@@ -216,7 +216,8 @@ def test_more_paths_than_the_bound_reach_the_analyst_with_a_remedy(tmp_path: Pat
         (("day AS time", "day AS when_"), "plans/spec.*select source, target, amount, time"),
         (("FROM accounts", "FROM account"), "plans/unknown-table.*accounts"),
         (("amount FROM", "CASE WHEN day > 3 THEN amount END AS amount FROM"), "plans/unsupported.*amount.*may be NULL"),
-        (("id AS account", "score AS account"), "plans/spec.*of the type int"),
+        (("id AS account FROM accounts GROUP BY id", "score AS account FROM accounts"), "plans/spec.*of the type int"),
+        ((" GROUP BY id", ""), "plans/spec.*may name an account twice"),
         (("longest: 3", "longest: *three"), "plans/spec"),
         (("longest: 3", "longest: {a: b}"), "plans/spec"),
     ],
@@ -242,6 +243,28 @@ def test_numbers_that_can_not_be_carried_are_refused(tmp_path: Path, change: tup
     assert change[0] in RISK
     with pytest.raises(RequestError, match=said):
         Pool(tmp_path, {}, CATALOGUE).plan(RISK.replace(*change))
+
+
+def values(rows: list[Row]) -> dict[str, int]:
+    """The score of each account, 0 where it is an alert."""
+    return {str(row["account"]): row.get("risk", row.get("rank", 0)) for row in rows}
+
+
+@pytest.mark.parametrize("text", [RISK, RANK, CYCLES], ids=["risk", "rank", "cycles"])
+def test_an_account_that_two_banks_list_is_one_node_told_to_both(tmp_path: Path, text: str) -> None:
+    data = drawn(0, nodes=5)
+    once = asked(tmp_path / "once", data, text)
+    home, *_ = (bank for bank, rows in once.items() if rows)
+    name = once[home][0]["account"]
+    row = next(row for row in data["accounts"][home] if str(row["id"]) == str(name))
+    other = next(bank for bank in BANKS if bank != home)
+    data["accounts"][other].append(dict(row))
+    twice = asked(tmp_path / "twice", data, text)
+    told, expected = ({bank: values(rows) for bank, rows in answer.items()} for answer in (twice, once))
+    expected[other][str(name)] = expected[home][str(name)]
+    assert {bank: set(rows) for bank, rows in told.items()} == {bank: set(rows) for bank, rows in expected.items()}
+    for bank, rows in told.items():
+        assert rows == pytest.approx(expected[bank], abs=10), "but for the rounding of shares"
 
 
 @pytest.mark.parametrize("data", [{}, {"accounts": {"bank-b": [{"id": "7", "score": 50}]}}], ids=["nothing", "one"])

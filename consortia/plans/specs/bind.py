@@ -1,14 +1,15 @@
 """An analysis as a bound query: SQL as ``sql.bind`` reads it, or a spec of what is followed along payments.
 
     analysis: risk-propagation            cycles, scatter-gather, pagerank
-    accounts: SELECT account_id AS account, risk_score AS score FROM accounts
+    accounts: SELECT account_id AS account, MAX(risk_score) AS score FROM accounts GROUP BY account_id
     payments: |
       SELECT from_account AS source, to_account AS target, SUM(amount_minor) AS amount
       FROM transactions WHERE currency = 'EUR' AND ... GROUP BY from_account, to_account
     iterations: 2
     scale: 100
 
-The two queries are SQL; their columns have the names above. All else of a spec is public numbers.
+The two queries are SQL; their columns have the names above. Accounts are grouped: one that two members list is one
+node, told to both, where two rows of it would count twice. All else of a spec is public numbers.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from consortia.plans.binding.rows import Bound, Context
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.literals import number
+from consortia.plans.lowering.unique import is_grouped_by
 from consortia.plans.model import Named, SortKey
 from consortia.plans.networks import (
     CycleMethod,
@@ -85,6 +87,10 @@ def bind_spec(text: str, catalogue: Catalogue, as_of: datetime) -> Query:
     if len({(kind.domain, kind.bits) for kind in kinds}) > 1:
         raise fields.required("payments").refused(
             "and `accounts` name accounts by keys of different domains", "use keys of one domain of the catalogue"
+        )
+    if not is_grouped_by(sides.accounts.relation, frozenset({ACCOUNT})):
+        raise fields.required("accounts").refused(
+            "may name an account twice", "group by the account, with MAX(...) AS score where there are scores"
         )
     return analysis.bind(fields, sides)
 

@@ -187,7 +187,7 @@ def _first_of_each(part: _Part, order: str, fixed: str) -> Iterator[str]:
 
 def _traced(part: _Part) -> Iterator[str]:
     """Specs that follow each amount from customer to customer, and one that follows it by each time."""
-    accounts = _select(f"{part.unit} AS account", part.table.name, f"{part.unit} IS NOT NULL")
+    accounts = _select(f"{part.unit} AS account", part.table.name, f"{part.unit} IS NOT NULL", part.unit)
     ends = f"{part.unit} AS source, {part.unit} AS target"
     amounts = [column for column in part.table.columns if _is_amount(part.table, column)]
     for amount in amounts:
