@@ -1,9 +1,9 @@
 """Alerts as an investigator takes them up: one file a bank, with ids that several banks can quote.
 
-A case id is made of the session and of the pseudonym under which the account (or, for cash, the customer) takes part:
-the first 80 bits of a SHA-256, in base 32. Every bank that has the account in its books, as its own or as the other
+A case id is made of a session of the run and of the pseudonym under which the account (or, for cash, the customer)
+takes part: the first 80 bits of a SHA-256, in base 32. Every bank that has the account in its books, as its own or as the other
 end of a payment, can make the same id, and quote it to the account's bank without naming anybody. Whoever lacks the
-consortium's hashing key can't test guesses of account numbers, and ids of two sessions can't be linked.
+consortium's hashing key can't test guesses of account numbers, and ids of two runs can't be linked.
 """
 
 import base64
@@ -34,9 +34,14 @@ Pseudonym = Callable[[str, str], str]
 
 @dataclass(frozen=True)
 class Source:
-    """The analysis that an alert comes from."""
+    """The analysis that an alert comes from.
+
+    ``run`` is the session of which all ids of the run are made, whatever analysis a case comes from: two banks may file
+    one account under different ones, and quote the same id still.
+    """
 
     analysis: str
+    run: str
     session: str
     plan: str
     policy: str
@@ -99,9 +104,9 @@ def pseudonyms(home: Home) -> Pseudonym:
     return pseudonym
 
 
-def case_id(session: str, pseudonym: str) -> str:
-    """Four groups of four letters and digits; equal for equal sessions and pseudonyms."""
-    digest = hashlib.sha256(rfc8785.dumps(["consortia-example/case/v1", session, pseudonym])).digest()
+def case_id(run: str, pseudonym: str) -> str:
+    """Four groups of four letters and digits; equal for equal runs and pseudonyms."""
+    digest = hashlib.sha256(rfc8785.dumps(["consortia-example/case/v1", run, pseudonym])).digest()
     text = base64.b32encode(digest[:10]).decode("ascii")
     return "-".join(text[place : place + 4] for place in range(0, len(text), 4))
 
@@ -154,8 +159,8 @@ def account_case(
     booked = book.payments(account, spec)
     others = sorted({each.other for each in booked if each.other and each.other not in book.customer_of})
     return _case(
-        book, account, typology, risk, booked, source, case_id(source.session, pseudonym("account", account)),
-        tuple(case_id(source.session, pseudonym("account", other)) for other in others),
+        book, account, typology, risk, booked, source, case_id(source.run, pseudonym("account", account)),
+        tuple(case_id(source.run, pseudonym("account", other)) for other in others),
     )  # fmt: skip
 
 
@@ -163,7 +168,7 @@ def customer_case(book: Book, customer: str, sql: str, source: Source, pseudonym
     """The case of a customer whose cash deposits an analysis alerts."""
     booked = book.deposits(customer, sql)
     account = book.account_of[customer]
-    own_id = case_id(source.session, pseudonym("customer", customer))
+    own_id = case_id(source.run, pseudonym("customer", customer))
     return _case(book, account, source.analysis, None, booked, source, own_id, ())
 
 

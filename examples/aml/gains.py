@@ -182,10 +182,10 @@ def case_files(
         for account in own.alerts(own.joint):
             typology = own.joint.why(account)
             name = next((name for name in PATTERNS if name in typology), "risk-propagation")
-            source = _source(asked[name], bank)
+            source = _source(asked, name, bank)
             risk = own.joint.risk[account]
             made.append(cases.account_case(book, account, typology, risk, SPECS[name], source, pseudonym))
-        source = _source(asked[STRUCTURING], bank)
+        source = _source(asked, STRUCTURING, bank)
         customers = sorted(asked[STRUCTURING].rows[bank])[: own.budget]
         made += [cases.customer_case(book, customer, SQL, source, pseudonym) for customer in customers]
         cases.write(out / bank, made)
@@ -193,8 +193,10 @@ def case_files(
     return written
 
 
-def _source(asked: Asked, bank: str) -> cases.Source:
-    return cases.Source(asked.analysis, asked.session, asked.plan, asked.policies[bank])
+def _source(asked: Mapping[str, Asked], name: str, bank: str) -> cases.Source:
+    answer = asked[name]
+    run = asked["risk-propagation"].session  # every account of every bank takes part in this one
+    return cases.Source(answer.analysis, run, answer.session, answer.plan, answer.policies[bank])
 
 
 def seen_whole(data: Path, truth: Truth) -> dict[str, tuple[int, int]]:

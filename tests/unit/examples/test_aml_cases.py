@@ -15,7 +15,9 @@ from examples.aml.generate import generate
 from examples.aml.generator.parameters import Parameters
 from examples.aml.generator.planted import Truth
 
-SOURCE = cases.Source("cycles", "5e55" * 8, "ab" * 32, "bank-a.money-tracing version 1, SHA-256 cd")
+RUN = "5e55" * 8
+SOURCE = cases.Source("cycles", RUN, "c1" * 16, "ab" * 32, "bank-a.money-tracing version 1, SHA-256 cd")
+RISKS = cases.Source("risk-propagation", RUN, RUN, "ef" * 32, "bank-b.money-tracing version 1, SHA-256 cd")
 CYCLES = plain.Spec.read("cycles")
 SQL = ANALYSES[STRUCTURING][0].read_text()
 Made = tuple[Path, Truth]
@@ -31,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return folder, generate(Parameters.of_size(300, 2_000), folder)
 
 
-def test_an_id_is_of_one_session_and_one_pseudonym() -> None:
+def test_an_id_is_of_one_run_and_one_pseudonym() -> None:
     one = cases.case_id("aa", "01")
     assert one == cases.case_id("aa", "01")
     assert len({one, cases.case_id("ab", "01"), cases.case_id("aa", "02")}) == 3
@@ -75,6 +77,16 @@ def test_the_other_bank_of_a_payment_quotes_the_very_id(made: Made) -> None:
         assert account not in text
         assert case.customer not in text
         assert case.case_id not in case.other_ends
+
+
+def test_a_bank_quotes_the_id_of_a_case_that_another_files_under_another_analysis(made: Made) -> None:
+    folder, truth = made
+    books = {bank: cases.Book(folder, bank) for bank in BANKS}
+    accounts = [(bank, account) for ring in truth.rings for bank, account, _ in ring.accounts]
+    filed = {cases.account_case(books[bank], account, "", 1.0, CYCLES, RISKS, pseudonym) for bank, account in accounts}
+    asked = {cases.account_case(books[bank], account, "", 1.0, CYCLES, SOURCE, pseudonym) for bank, account in accounts}
+    assert {case.session for case in filed}.isdisjoint(case.session for case in asked)
+    assert {other for case in asked for other in case.other_ends} & {case.case_id for case in filed}
 
 
 def test_a_customer_s_case_has_the_same_id_at_every_bank_and_the_deposits_of_one(made: Made) -> None:
