@@ -1,9 +1,9 @@
 """Alerts as an investigator takes them up: one file a bank, with ids that several banks can quote.
 
 A case id is made of a session of the run and of the pseudonym under which the account (or, for cash, the customer)
-takes part: the first 80 bits of a SHA-256, in base 32. Every bank that has the account in its books, as its own or as the other
-end of a payment, can make the same id, and quote it to the account's bank without naming anybody. Whoever lacks the
-consortium's hashing key can't test guesses of account numbers, and ids of two runs can't be linked.
+takes part: the first 80 bits of a SHA-256, in base 32. Every bank that has the account in its books, as its own or as
+the other end of a payment, can make the same id, and quote it to the account's bank without naming anybody. Whoever
+lacks the consortium's hashing key can't test guesses of account numbers, and ids of two runs can't be linked.
 """
 
 import base64
