@@ -13,7 +13,14 @@ from consortia.client.saved_plan import read_plan
 from consortia.errors import RequestError
 from consortia.parties.account import Account, Budget, WhatIf, account_of, what_if
 from consortia.parties.ledger import Entry
-from consortia.parties.reconcile import copies_for, read_copies, require_holders, verified_copies
+from consortia.parties.reconcile import (
+    by_holder,
+    copies_for,
+    own_approvals,
+    read_copies,
+    require_holders,
+    verified_copies,
+)
 from consortia.parties.reconcile import reconcile as raise_ledger
 from consortia.plans.catalogue import Catalogue
 from consortia.policies.accounting import Charge
@@ -23,6 +30,7 @@ from consortia.policies.signed import world_of
 from consortia.trust.documents import instant_text
 from consortia.trust.home import Home
 from consortia.trust.keyfiles import write_new
+from consortia.trust.notices import standing
 
 app = typer.Typer(
     help="Quotas and privacy budgets of this member's policies, from its node's ledger.",
@@ -132,10 +140,13 @@ def reconcile(
         with store.begin() as transaction:
             found = store.behind.found(transaction)
             spent = [row.session for row in store.ledger.rows(transaction) if row.state is Entry.COMMITTED]
+            own = own_approvals(store, transaction)
         since = None if found is None else found[0]
-        checked = [verified_copies(read_copies(file), member.member, trusted, now(), since, spent) for file in files]
-        require_holders([holder for holder, _ in checked], member.member, trusted.manifest.computers)
-        outcome = raise_ledger(store, dict(checked), now())
+        lists = by_holder(
+            [verified_copies(read_copies(file), member.member, trusted, now(), since, spent, own) for file in files]
+        )
+        require_holders(lists, member.member, trusted.manifest.computers)
+        outcome = raise_ledger(store, lists, now())
     emit(
         {"added": list(outcome.added), "raised": list(outcome.raised)},
         f"{len(outcome.added)} sessions put back, {len(outcome.raised)} counted as spent again",
@@ -148,7 +159,8 @@ def _policies(member: Home) -> tuple[Catalogue, list[LoadedPolicy]]:
     trusted = member.trusted()
     catalogue = Catalogue.parse(member.trust.catalogue().payload_bytes())
     envelopes = [member.trust.policy(owner, code) for owner, code in member.trust.policies() if owner == member.member]
-    world, _ = world_of(trusted, catalogue, envelopes, now())
+    revoked = standing(member.trust, trusted.manifest).revoked
+    world, _ = world_of(trusted, catalogue, envelopes, now(), revoked)
     return catalogue, list(world.policies)
 
 

@@ -90,9 +90,12 @@ def commit(store: Store, session: str) -> None:
 
 def write_mark(store: Store) -> None:
     """Count beside the database what it holds now."""
-    with store.begin() as transaction:
-        version = store.ledger.version(transaction)
-    store.mark.write(version)
+
+    def count() -> int:
+        with store.begin() as transaction:
+            return store.ledger.version(transaction)
+
+    store.mark.follow(count)
 
 
 def check_mark(store: Store, now: datetime) -> None:
@@ -101,7 +104,7 @@ def check_mark(store: Store, now: datetime) -> None:
         version, mark = store.ledger.version(transaction), store.mark.read()
         if mark is not None and version < mark:
             store.behind.note(transaction, f"the ledger counts {version} steps, and it had counted {mark}", now)
-        elif mark is None and version:
+        elif mark is None and store.mark.kept:  # a file has its mark before it counts as begun
             store.behind.note(transaction, "the ledger has lost the mark that stands beside it", now)
         found = store.behind.found(transaction)
     if found is not None:

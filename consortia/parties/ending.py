@@ -91,10 +91,19 @@ def is_closed(tools: Tools, transaction: Connection, session: str) -> bool:
     return any(leaf.kind == "seal" for leaf, _ in tools.store.journal.entries(transaction, session))
 
 
-def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str, basis: Sequence[Kept] = ()) -> Phase:
+def fail(
+    tools: Tools,
+    session: str,
+    error: ConsortiaError,
+    claimed_plan: str,
+    basis: Sequence[Kept] = (),
+    *,
+    asked: bool = False,
+) -> Phase:
     """End the session with ``error`` and tell the others; the phase in which it has ended.
 
-    ``basis`` are the documents under which it was compiled, kept with a denial too.
+    ``basis`` are the documents under which it was compiled, kept with a denial too; ``asked``: its submission was
+    verified, so what a policy denies was really asked. (A held one's was before it was held.)
     """
     now = tools.clock()
     with tools.store.begin() as transaction:
@@ -103,7 +112,7 @@ def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str, b
             return current
         if current in (Phase.PROPOSED, Phase.REVIEWING, Phase.HELD):
             target = Phase.DENIED
-            if isinstance(error, PolicyRefusal):
+            if isinstance(error, PolicyRefusal) and (asked or current is Phase.HELD):
                 _keep_question(tools, transaction, session, basis, now)
             signed = seal_document(_denial(tools, session, error, claimed_plan), (tools.signer,))
             tools.store.journal.append(transaction, session=session, kind="denial", payload=signed.to_bytes(), now=now)
@@ -125,7 +134,7 @@ def fail(tools: Tools, session: str, error: ConsortiaError, claimed_plan: str, b
 
 
 def _keep_question(tools: Tools, transaction: Connection, session: str, basis: Sequence[Kept], now: datetime) -> None:
-    """Journal the submission that a policy denies, which was verified before any policy was asked, and what it met."""
+    """Journal the submission that a policy denies, which was verified before, and what it met."""
     if basis:
         keep_basis(tools.store, transaction, session, basis, now)
     shown = [letter for letter in tools.store.letters(transaction, session) if letter.kind == Kind.PROPOSAL]

@@ -57,13 +57,15 @@ class SessionInbox:
         """The next message of ``kind``; those of other kinds are kept for later.
 
         Raises SessionEnded, the interruption, the fault with which the coordinator refused a message of this
-        session, or (before ``releasing``) NoProgress ``parties/coordinator-silent``.
+        session, or (before ``releasing``) NoProgress ``parties/coordinator-silent``. In ``releasing``, what arrived
+        counts before an end or an interruption: the parts of an own result may come together with the end.
         """
         for place, letter in enumerate(self._set_aside):
             if letter.kind == kind:
                 return self._set_aside.pop(place)
         while True:
-            self.check()
+            if phase is not Phase.RELEASING or self._letters.empty():
+                self.check()
             try:
                 letter_or_none = self._letters.get(timeout=0.5)
             except queue.Empty:
@@ -71,17 +73,20 @@ class SessionInbox:
                 continue
             if letter_or_none is None or letter_or_none.kind == Kind.END:
                 continue
-            if letter_or_none.kind == Kind.REFUSED:
-                raise decode(Fault, letter_or_none.body, Kind.REFUSED, COORDINATOR).error()
+            _raise_refused(letter_or_none)
             if letter_or_none.kind == kind:
                 return letter_or_none
             self._set_aside.append(letter_or_none)
 
     def present(self, kind: Kind) -> tuple[Letter, ...]:
-        """All messages of ``kind`` that are here, without waiting; they stay for ``take``."""
+        """All messages of ``kind`` that are here, without waiting; they stay for ``take``.
+
+        Raises the fault with which the coordinator refused a message of this session.
+        """
         while not self._letters.empty():
             letter = self._letters.get()
             if letter is not None and letter.kind != Kind.END:
+                _raise_refused(letter)
                 self._set_aside.append(letter)
         return tuple(letter for letter in self._set_aside if letter.kind == kind)
 
@@ -114,3 +119,8 @@ class SessionInbox:
                 f"no connection to the coordinator for {int(waited)} s while the session was {phase}",
                 remedy="ask the coordinator's operator, then run the analysis again",
             )
+
+
+def _raise_refused(letter: Letter) -> None:
+    if letter.kind == Kind.REFUSED:
+        raise decode(Fault, letter.body, Kind.REFUSED, COORDINATOR).error()

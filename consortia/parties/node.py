@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -26,6 +27,7 @@ from consortia.ids import SESSION_PATTERN
 from consortia.parties.answering import REQUESTS, answer
 from consortia.parties.budget import check_mark
 from consortia.parties.config import PartyConfig
+from consortia.parties.duties import attempt
 from consortia.parties.ending import close_unreleased
 from consortia.parties.expiry import ExpiryWatch
 from consortia.parties.holding import overdue
@@ -38,7 +40,6 @@ from consortia.parties.tools import Tools
 from consortia.parties.transport.mesh import Listener
 from consortia.parties.work import Work
 from consortia.trust.certificates import Identity, check_certificate
-from consortia.trust.envelope import Envelope
 from consortia.trust.home import Home
 from consortia.trust.keys import PublicKey, short
 from consortia.trust.trusted import TrustedSet
@@ -95,6 +96,7 @@ class PartyNode:
         self._most_sessions = config.most_sessions
         self._runners: dict[str, tuple[SessionRunner, threading.Thread]] = {}
         self._lock = threading.Lock()
+        self._noticing = threading.Lock()
         self._stopping = threading.Event()
         self._fatal: ConsortiaError | None = None
         self._stopped = False
@@ -141,7 +143,9 @@ class PartyNode:
     def start(self) -> None:
         """Clear up after a crash, then connect; returns at once."""
         keep_memory()
+        check_mark(self._store, self._clock())
         self._bulletin.restore()
+        self._take_notices(first=True)  # before any session is woken
         self._recover()
         self._control.start()
         threading.Thread(target=self._report, name="progress", daemon=True).start()
@@ -183,7 +187,10 @@ class PartyNode:
     # --- messages ---------------------------------------------------------------------------------------
 
     def _keep(self, transaction: Connection, letter: Letter) -> None:
-        """In the transaction that notes the arrival: what belongs to a running session outlives a crash."""
+        """In the transaction that notes the arrival: notices and what belongs to a running session outlive a crash."""
+        if letter.kind == Kind.NOTICE:
+            self._store.keep_letter(transaction, replace(letter, session=""))
+            return
         if not re.match(SESSION_PATTERN, letter.session) or letter.kind in REQUESTS:
             return
         if letter.kind == Kind.PROPOSAL and self._store.phase(transaction, letter.session) is None:
@@ -197,7 +204,7 @@ class PartyNode:
             answer(self._tools, letter)
             return
         if letter.kind == Kind.NOTICE:
-            self._notice(letter)
+            self._take_notices(tell=True)
             return
         with self._lock:
             # Under the lock, so that a held session's thread that ends meanwhile sees that something has arrived.
@@ -253,22 +260,48 @@ class PartyNode:
         if unread:
             self._wake(session)
 
-    def _notice(self, letter: Letter) -> None:
-        """A revocation or a stop: keep it if it is right, act on it, and tell its author."""
-        fault = None
+    def _take_notices(self, *, tell: bool = False, first: bool = False) -> None:
+        """Keep the revocations and stops that have arrived if they are right, act on them, and tell their authors.
+
+        Each waits in the database until it is a file of the home or refused for good. One that can't be judged or
+        written now is tried again every two seconds and at the next start; its author hears of it once (``tell``).
+        ``first``: before the sessions of the database have their threads, so nothing is ended.
+        """
+        with self._noticing:
+            with self._store.begin() as transaction:
+                letters = self._store.letters(transaction, "")
+            found = [(letter, *self._bulletin.receive(letter, self._trusted)) for letter in letters]
+            unheeded = self._unheeded() if found and not first else None
+            for letter, error, final in found:
+                if error is not None:
+                    _LOG.warning("notice-refused", sender=letter.sender, final=final, **error.as_dict())
+                self._noted(letter, error or unheeded, final=final, tell=tell)
+        self._control.flush()
+
+    def _noted(self, letter: Letter, error: ConsortiaError | None, *, final: bool, tell: bool) -> None:
+        fault = None if error is None else Fault.of(error, self.member)
+        digest = hashlib.sha256(letter.body).hexdigest()
+        with self._store.begin() as transaction:
+            if final:
+                self._store.drop_letter(transaction, replace(letter, session=""))
+            if final or tell:
+                noted = Noted(member=self.member, notice=digest, fault=fault)
+                self._control.post(transaction, Kind.NOTED, noted, "", letter.sender)
+
+    def _trusted(self) -> TrustedSet:
+        return self._tools.work.documents().trusted
+
+    def _unheeded(self) -> ConsortiaError | None:
         try:
-            envelope = Envelope.from_bytes(letter.body)
-            self._bulletin.take(envelope, self._tools.work.documents().trusted)
             self._heed()
         except ConsortiaError as error:
-            _LOG.warning("notice-refused", sender=letter.sender, **error.as_dict())
-            fault = Fault.of(error, self.member)
-        digest = hashlib.sha256(letter.body).hexdigest()
-        self._control.send(Kind.NOTED, Noted(member=self.member, notice=digest, fault=fault), "", letter.sender)
+            return error
+        return None
 
     def _heed(self) -> None:
         """If there are new notices: end the runs that they concern, and decide held ones again."""
-        if not self._bulletin.news():
+        news = self._bulletin.news(self._trusted)
+        if not news:
             return
         standing = self._tools.work.documents().standing
         with self._lock:
@@ -279,12 +312,12 @@ class PartyNode:
             held = [hold.session for hold in self._store.holds.all(transaction)]
         for session in held:
             self._wake(session)
+        self._bulletin.heeded(news)  # not before: if something above fails, the next look does it again
 
     # --- start, clock and connection --------------------------------------------------------------------
 
     def _recover(self) -> None:
         now = self._clock()
-        check_mark(self._store, now)
         self._store.delete_due_results(now)
         with self._store.begin() as transaction:
             for session, phase in sorted(self._store.running(transaction).items()):
@@ -315,19 +348,28 @@ class PartyNode:
                 file.unlink()
 
     def _report(self) -> None:
+        duties: tuple[Callable[[], object], ...] = (
+            self._tell_progress,
+            self._bulletin.restore,
+            self._take_notices,
+            self._heed,
+            lambda: self._expiry.look(self._clock()),
+            lambda: self._store.delete_due_results(self._clock()),
+            self._end_overdue,
+        )
         while not self._stopping.wait(_REPORT_SECONDS):
-            with self._lock:
-                runners = [(session, runner) for session, (runner, _) in self._runners.items()]
-            for session, runner in runners:
-                self._control.notify(Kind.PROGRESS, runner.progress(), session)
-            try:
-                self._heed()
-            except ConsortiaError as error:  # without this thread nobody would hear of a session's progress
-                _LOG.error("notices-unreadable", **error.as_dict())
-            self._expiry.look(self._clock())
-            self._store.delete_due_results(self._clock())
-            for session, ending in overdue(self._store, self._clock()).items():
-                self._wake(session, ending)
+            for duty in duties:
+                attempt(duty)
+
+    def _tell_progress(self) -> None:
+        with self._lock:
+            runners = [(session, runner) for session, (runner, _) in self._runners.items()]
+        for session, runner in runners:
+            self._control.notify(Kind.PROGRESS, runner.progress(), session)
+
+    def _end_overdue(self) -> None:
+        for session, ending in overdue(self._store, self._clock()).items():
+            self._wake(session, ending)
 
     def _changed(self, failure: ConsortiaError | None) -> None:
         if failure is None:

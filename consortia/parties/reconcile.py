@@ -138,13 +138,15 @@ def verified_copies(
     now: datetime,
     since: datetime | None = None,
     spent: Collection[str] = (),
+    own: Mapping[str, str] | None = None,
 ) -> tuple[str, tuple[Copied, ...]]:
     """The holder and the sessions of ``file``, checked with the keys in the members' cards.
 
     ``since`` is when the ledger was found to be behind: older copies may lack what was lost. Sessions that the ledger
-    has as ``spent`` are left out: nothing about them can change, and they may be of an earlier key. Raises RequestError
-    ``parties/copies-of-another``, OperatorError ``parties/copies-old``, ProtocolAbort ``parties/copies-altered``, and
-    as ``verify_by_one`` does.
+    has as ``spent`` are left out: nothing about them can change, and they may be of an earlier key. ``own`` are the
+    owner's approvals in its journal, by session (``own_approvals``): one of them needs no key, since the owner has it
+    itself. Raises RequestError ``parties/copies-of-another``, OperatorError ``parties/copies-old``, ProtocolAbort
+    ``parties/copies-altered``, and as ``verify_by_one`` does.
     """
     claimed = LedgerCopies.parse(file.copies.payload_bytes())
     listed = verify_by_one(file.copies, LedgerCopies, claimed.holder, trusted.node_key(claimed.holder, now))
@@ -171,23 +173,49 @@ def verified_copies(
             continue
         if entry.approval not in approvals or entry.plan not in plans:
             raise _altered(listed.holder, entry.session, "a document that the list names is missing")
-        approval = verify_by_one(approvals[entry.approval], Approval, owner, key)
+        envelope = approvals[entry.approval]
+        if own is not None and own.get(entry.session) == entry.approval:
+            approval = Approval.parse(envelope.payload_bytes())
+        else:
+            approval = verify_by_one(envelope, Approval, owner, key)
         if (approval.session, approval.plan) != (entry.session, entry.plan):
             raise _altered(listed.holder, entry.session, "the approval is of another session or plan")
         found.append(Copied(entry.session, approval, plans[entry.plan], entry.released))
     return listed.holder, tuple(found)
 
 
+def own_approvals(store: Store, transaction: Connection) -> dict[str, str]:
+    """The digests of the approvals in the journal of this owner, by session."""
+    approvals = store.journal.all_of(transaction, "approval")
+    return {leaf.session: Envelope.from_bytes(payload).digest() for leaf, payload in approvals}
+
+
+def by_holder(checked: Sequence[tuple[str, tuple[Copied, ...]]]) -> dict[str, tuple[Copied, ...]]:
+    """What each holder lists; raises OperatorError ``parties/copies`` if two files are of one."""
+    found: dict[str, tuple[Copied, ...]] = {}
+    for holder, copied in checked:
+        if holder in found:
+            raise OperatorError(
+                "parties/copies",
+                f"two files are of `{holder}`, and they may not say the same",
+                place=f"copies of {holder}",
+                remedy="give the newest file of each computer alone",
+            )
+        found[holder] = copied
+    return found
+
+
 def require_holders(holders: Collection[str], owner: str, computers: Sequence[str]) -> None:
     """Raise OperatorError ``parties/copies-missing`` unless every other computer is among ``holders``.
 
-    Computers take part in every session, so each of them has seen every reservation.
+    Computers take part in every session, so each of them has seen every reservation since it became one; of sessions
+    before that tell those that were computers then (limits).
     """
     missing = sorted(set(computers) - {owner} - set(holders))
     if missing:
         raise OperatorError(
             "parties/copies-missing",
-            f"copies of {', '.join(missing)} are missing: every computer has seen every reservation",
+            f"copies of {', '.join(missing)} are missing: a computer has seen every reservation since it is one",
             remedy=f"their operators run `consortia budget copies {owner}`",
         )
 

@@ -82,6 +82,7 @@ class SessionRunner:
         self._step = ""
         self._shared_since: float | None = None
         self._claimed_plan = NO_DIGEST
+        self._asked = False
         self._basis: tuple[Kept, ...] = ()
         self._policies: tuple[MemberDigest, ...] = ()
         self._log = _LOG.bind(session=session, member=tools.member)
@@ -121,6 +122,15 @@ class SessionRunner:
 
     def _guarded(self, body: Callable[[], None]) -> None:
         try:
+            self._ended_by(body)
+        except Exception as error:  # noqa: BLE001  # the end can't be written: the next start of the node brings it
+            self._log.error("end-not-written", code=getattr(error, "code", "parties/internal"), **unexpected(error))
+        finally:
+            self._drop_links()
+            self._tools.result_key_path(self._session).unlink(missing_ok=True)
+
+    def _ended_by(self, body: Callable[[], None]) -> None:
+        try:
             body()
         except SessionEnded as ended:
             self._close(ended.end)
@@ -129,9 +139,6 @@ class SessionRunner:
         except Exception as error:  # noqa: BLE001  # whatever it is, the others must be told and nothing be opened
             self._log.error("internal-error", **unexpected(error))
             self._fail(InternalError("parties/internal", f"an unexpected {type(error).__name__}"))
-        finally:
-            self._drop_links()
-            self._tools.result_key_path(self._session).unlink(missing_ok=True)
 
     # --- the order of things ----------------------------------------------------------------------------
 
@@ -172,9 +179,10 @@ class SessionRunner:
     def _review(self, proposal: Proposal) -> tuple[Submission, Review]:
         tools = self._tools
         documents = tools.work.documents()
+        submission = verified_submission(proposal.submission, self._session, documents.trusted, tools.clock())
+        self._asked = True
         self.reconsider(documents.standing)
         self._inbox.check()
-        submission = verified_submission(proposal.submission, self._session, documents.trusted, tools.clock())
         self._claimed_plan = submission.plan
         shown = Plan.parse(proposal.plan.encode())
         review = tools.work.review(submission)
@@ -353,7 +361,7 @@ class SessionRunner:
     def _fail(self, error: ConsortiaError) -> None:
         """Deny before the approval, abort after it, and tell the others; the own log gets the details."""
         self._log.warning("session-failed", phase=self._phase, **error.as_dict())
-        self._phase = fail(self._tools, self._session, error, self._claimed_plan, self._basis)
+        self._phase = fail(self._tools, self._session, error, self._claimed_plan, self._basis, asked=self._asked)
 
     def _close(self, end: EndBody) -> None:
         self._phase = ended(self._tools, self._session, end)

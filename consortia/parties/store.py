@@ -182,6 +182,12 @@ class Store:
         values = {"session": letter.session, "kind": letter.kind, "sender": letter.sender, "body": letter.body}
         transaction.execute(insert(_INBOX).values(**values))
 
+    def drop_letter(self, transaction: Connection, letter: Letter) -> None:
+        """Forget a stored message: of no session, since those of a session go with its end."""
+        columns = _INBOX.c
+        same = (columns.session == letter.session, columns.kind == letter.kind, columns.sender == letter.sender)
+        transaction.execute(delete(_INBOX).where(*same, columns.body == letter.body))
+
     def letters(self, transaction: Connection, session: str) -> list[Letter]:
         """The stored messages of a session, in the order of their arrival."""
         columns = _INBOX.c

@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from consortia.errors import ConsortiaError, ProtocolAbort
+from consortia.errors import ConsortiaError, OperatorError, ProtocolAbort
 from consortia.evidence.cosigning import check_own_heads, check_split, continued, earlier_sizes, split_view
 from consortia.parties.store import Store
 from consortia.parties.tools import Tools
@@ -39,12 +39,13 @@ def heads_of(tools: Tools, parties: Collection[str]) -> tuple[MemberHead, ...]:
 def witness_hellos(tools: Tools, session: str, envelopes: Sequence[Envelope]) -> None:
     """Compare the heads that all hellos name, and keep the hellos, whose signatures are checked already.
 
-    Raises as ``check_own_heads`` and ``check_split`` do; of the latter the member is remembered.
+    Raises as ``check_own_heads`` and ``check_split`` do. After the first this node is read-only until it is reconciled,
+    and the hello that says so is kept; of the latter the member is remembered.
     """
     hellos = _by_party(envelopes)
     now = tools.clock()
+    _check_journal(tools, session, envelopes, now)
     with tools.store.begin() as transaction:
-        check_own_heads(tools.member, hellos, lambda size: _own_head(tools.store, transaction, size))
         for envelope in envelopes:
             tools.store.journal.append(transaction, session=session, kind="hello", payload=envelope.to_bytes(), now=now)
         held = tools.store.heads.held(transaction)
@@ -54,6 +55,26 @@ def witness_hellos(tools: Tools, session: str, envelopes: Sequence[Envelope]) ->
         with tools.store.begin() as transaction:
             tools.store.heads.mark_split(transaction, error.place, error.message)
         raise
+
+
+def _check_journal(tools: Tools, session: str, envelopes: Sequence[Envelope], now: datetime) -> None:
+    """A journal that lacks what it once held is an older copy, and so is the ledger beside it."""
+    store = tools.store
+    with store.begin() as transaction:
+        for envelope in envelopes:
+            try:
+                said = _by_party([envelope])
+                check_own_heads(tools.member, said, lambda size: _own_head(store, transaction, size))
+            except OperatorError as error:
+                failure = error
+                store.behind.note(transaction, error.message, now)
+                store.journal.append(
+                    transaction, session=session, kind="ledger-behind", payload=envelope.to_bytes(), now=now
+                )
+                break
+        else:
+            return
+    raise failure
 
 
 def earlier_of(tools: Tools, transaction: Connection, session: str, head: TreeHead) -> tuple[Consistency, ...]:
@@ -73,20 +94,21 @@ def witness_seals(
 ) -> None:
     """Keep the other parties' seals of a session that was released here, and the heads in them.
 
-    A seal that its party did not sign, of another run, or with a head that breaks off from one seen before is written
-    down as refused, with the reason; never raises for one.
+    A seal that its party did not sign, of another run, or with a head that breaks off from one seen before, and any
+    that can't be verified by the home's documents now, is written down as refused, with the reason; never raises for
+    one.
     """
     hellos = _hellos(tools, transaction, session)
     memory = tools.store.memory(transaction, session)
     named = hellos[tools.member].heads if tools.member in hellos else ()
-    trusted = tools.work.documents().trusted
     kept: set[str] = set()
     for envelope in envelopes:
         try:
             claimed = Seal.parse(envelope.payload_bytes())
             if claimed.party == tools.member or claimed.party in kept or claimed.party not in hellos:
                 continue
-            seal = verify_by_one(envelope, Seal, claimed.party, trusted.node_key(claimed.party, now))
+            key = tools.work.documents().trusted.node_key(claimed.party, now)
+            seal = verify_by_one(envelope, Seal, claimed.party, key)
             _check_run(seal, session, memory.plan, memory.transcript)
             continues = continued(named, seal)
             tools.store.heads.see(transaction, MemberHead(member=seal.party, head=seal.head), continues)

@@ -7,6 +7,7 @@
     policies/bank-a/aml-detection.yaml   policies/bank-a/aml-detection.signatures.json
     revocations/MEMBER.POLICY.json   stops/MEMBER.STOP.json   lifts/MEMBER.STOP.json   notices, by digest: ``notices``
     accepted.json    in a member's own folder only: the digests of what was accepted there
+    verified-lifts/MEMBER.STOP.json   there too: the digest of the lift whose signatures were verified there
 
 ``X.json`` is the document indented for reading. What was signed are its canonical bytes, recomputed from the file
 (RFC 8785), so white space and line ends may change on the way and nothing else may. A policy is signed as the exact
@@ -25,7 +26,7 @@ from pydantic import ValidationError
 
 from consortia.errors import OperatorError
 from consortia.ids import check_name
-from consortia.trust.documents import Frozen
+from consortia.trust.documents import Digest, Frozen
 from consortia.trust.envelope import LARGEST_ENVELOPE, Envelope, Signature
 from consortia.trust.manifest import CoordinatorEntry, Introduction
 from consortia.trust.trusted import CATALOGUE_TYPE, MANIFEST_TYPE, Accepted
@@ -48,6 +49,10 @@ _NOTICES: Mapping[NoticeKind, str] = {
 class _SignatureFile(Frozen):
     payload_type: str
     signatures: tuple[Signature, ...]
+
+
+class _VerifiedLift(Frozen):
+    digest: Digest
 
 
 class TrustFolder:
@@ -151,6 +156,15 @@ class TrustFolder:
     def write_accepted(self, accepted: Accepted) -> None:
         """Store the digests of what is accepted from now on."""
         write_plain(self.path / "accepted.json", accepted)
+
+    def verified_lift(self, name: str) -> str | None:
+        """The digest of the lift of this ``name`` that was verified here; None if none was."""
+        path = self.path / "verified-lifts" / f"{name}.json"
+        return read_plain(path, _VerifiedLift).digest if path.exists() else None
+
+    def write_verified_lift(self, name: str, digest: str) -> None:
+        """Note that the lift of this ``name`` was verified here."""
+        write_plain(self.path / "verified-lifts" / f"{name}.json", _VerifiedLift(digest=digest))
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

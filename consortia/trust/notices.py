@@ -1,9 +1,10 @@
 """Revocations and stops as a party believes them: who may say so, where they lie, and what they amount to.
 
-They lie in the trust folder as files (see ``folder``) and count from the moment in which they lie there, so a person
-with access to a home stops its node without any message. What was verified once counts for good: an officer who leaves
-later does not put a revoked policy back in force. Nobody can bring a revoked policy back; a stop is taken back by two
-officers of the member that made it, or ends when that member leaves.
+They lie in the trust folder as files (see ``folder``). Revocations and stops count from the moment in which they lie
+there, so a person with access to a home stops its node without any message; a lift counts once it was verified here.
+What was verified once counts for good: an officer who leaves later does not put a revoked policy back in force. Nobody
+can bring a revoked policy back; a stop is taken back by two officers of the member that made it, or ends when that
+member leaves.
 """
 
 from collections.abc import Iterator, Mapping
@@ -51,13 +52,27 @@ def verified_notice(envelope: Envelope, trusted: TrustedSet, at: datetime) -> No
 
 def keep_notice(folder: TrustFolder, envelope: Envelope, notice: Notice) -> None:
     """Store a verified notice; from now on it counts."""
-    folder.write_notice(*_place(notice), envelope)
+    kind, name = _place(notice)
+    folder.write_notice(kind, name, envelope)
+    if isinstance(notice, Lift):
+        folder.write_verified_lift(name, notice.digest())
+
+
+def counting(folder: TrustFolder, kind: NoticeKind) -> list[str]:
+    """The names of the notices of ``kind`` in ``folder`` that count: of lifts those that were verified there."""
+    names = folder.notices(kind)
+    return names if kind != "lifts" else [name for name in names if _was_verified(folder, name)]
+
+
+def _was_verified(folder: TrustFolder, name: str) -> bool:
+    verified = folder.verified_lift(name)
+    return verified is not None and verified == Lift.parse(folder.notice("lifts", name).payload_bytes()).digest()
 
 
 def has_notice(folder: TrustFolder, notice: Notice) -> bool:
-    """Whether a notice of this kind on the same policy or stop lies in ``folder``."""
+    """Whether a notice of this kind on the same policy or stop lies in ``folder`` and counts."""
     kind, name = _place(notice)
-    return name in folder.notices(kind)
+    return name in counting(folder, kind)
 
 
 def _place(notice: Notice) -> tuple[NoticeKind, str]:
@@ -90,7 +105,7 @@ def take_notices(believer: TrustFolder, exchange: TrustFolder, trusted: TrustedS
     """Verify and store the notices in ``exchange`` that are not held yet; those taken, revocations first."""
     taken = []
     for kind in ("revocations", "stops", "lifts"):
-        held = believer.notices(kind)
+        held = counting(believer, kind)
         for name in exchange.notices(kind):
             if name not in held:
                 envelope = exchange.notice(kind, name)
@@ -127,7 +142,7 @@ def _stopping_key(trusted: TrustedSet, person: str, at: datetime) -> PublicKey:
 
 
 def _payloads(folder: TrustFolder, kind: NoticeKind) -> Iterator[bytes]:
-    return (folder.notice(kind, name).payload_bytes() for name in folder.notices(kind))
+    return (folder.notice(kind, name).payload_bytes() for name in counting(folder, kind))
 
 
 def _require_speaks_for(person: str, member: str) -> None:

@@ -104,7 +104,8 @@ class Denial(Document):
 class UnitCharge(Frozen):
     """What a session costs a privacy unit of an owner: rho in billionths, delta in millionths of a billionth.
 
-    ``before`` is what the owner's ledger held of it, reserved and spent, over the last year for the same purpose.
+    ``rho_before`` and ``delta_before`` are what the owner's ledger held of it, reserved and spent, over the last year
+    for the same purpose.
     """
 
     unit: str

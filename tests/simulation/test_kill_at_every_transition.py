@@ -24,6 +24,7 @@ import pytest
 from consortia.control.messages import Kind
 from consortia.control.phases import ENDS, Phase
 from consortia.parties.ledger import Entry, LedgerRow
+from consortia.parties.session import SessionRunner
 from consortia.parties.store import Store
 from tests.killed_party import POINTS
 from tests.session_world import Client, SessionWorld, session_world, with_control
@@ -170,6 +171,34 @@ def test_a_node_that_is_killed_where_money_would_be_lost_ends_as_the_page_says(t
     with controlled_world(tmp_path, ("bank-a", "bank-b", "bank-c")) as world:
         for point in QUICK:
             assert kill_at(world, "bank-d", point).line() == table()[point, "bank-d"]
+
+
+def test_a_result_that_comes_together_with_the_end_of_the_session_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = SessionRunner._finish
+
+    def once_all_is_here(runner: SessionRunner) -> None:
+        deadline = time.monotonic() + 10
+        while runner._inbox._end is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        finish(runner)
+
+    monkeypatch.setattr(SessionRunner, "_finish", once_all_is_here)
+    others = ("bank-a", "bank-b", "bank-c")
+    with session_world(tmp_path, owners_only=("bank-d",), start=others, to_members=True) as world:
+        process = start_victim(world, "bank-d", "after releasing")
+        client = world.client()
+        session = world.submit(client)
+        assert process.wait(20) == -9
+        assert process.stdout is not None
+        process.stdout.close()
+        client.end(session)  # it was away for longer than the others wait
+        node = world.start_node("bank-d")
+        world.wait_phases(session, Phase.SEALED, ("bank-d",))
+        with node._store.begin() as transaction:
+            assert set(node._store.results(transaction, session)) == {world.plan.steps[-1].id}
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from consortia.parties.ledger import Entry
 from consortia.parties.reconcile import (
     CopiesFile,
     copies_for,
+    own_approvals,
     read_copies,
     verified_copies,
 )
@@ -195,3 +197,24 @@ def test_a_database_without_its_mark_is_read_only_and_a_new_one_is_not(tmp_path:
         end = client.end(world.submit(client))
         assert end.fault is not None
         assert end.fault.code == "parties/ledger-behind"
+
+
+def test_what_the_own_journal_holds_is_believed_after_a_change_of_the_node_key_and_no_holder_speaks_twice(
+    tmp_path: Path,
+) -> None:
+    with session_world(tmp_path / "world", owners_only=(OWNER,)) as world:
+        session = run(world, world.client())
+        trusted, now = world.consortium.home(OWNER).trusted(), world.nodes["bank-a"]._clock()
+        renewed = trusted.cards[OWNER].model_copy(update={"node_key": trusted.cards["bank-c"].node_key})
+        changed = replace(trusted, cards={**trusted.cards, OWNER: renewed})
+        file = file_of(world, "bank-b")
+        assert refusal_of(lambda: verified_copies(file, OWNER, changed, now)).code == "trust/unknown-key"
+        with world.nodes[OWNER]._store.begin() as transaction:
+            own = own_approvals(world.nodes[OWNER]._store, transaction)
+        _, [copied] = verified_copies(file, OWNER, changed, now, own=own)
+        assert copied.session == session
+        other = {session: "0" * 64}  # its journal holds another approval than the one that is shown
+        assert refusal_of(lambda: verified_copies(file, OWNER, changed, now, own=other)).code == "trust/unknown-key"
+        world.nodes.pop(OWNER).stop()
+        twice = json.loads(raise_ledger(world, tmp_path, "bank-a", "bank-b", "bank-c", "bank-b").stderr)["error"]
+        assert (twice["code"], "bank-b" in twice["message"]) == ("parties/copies", True)

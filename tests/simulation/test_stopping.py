@@ -2,18 +2,25 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from consortia.control.mailbox import Letter
 from consortia.control.messages import End, Kind, Noted, decode
 from consortia.control.phases import Phase
 from consortia.coordinator.service import CoordinatorService
+from consortia.errors import OperatorError
+from consortia.parties import stopping
+from consortia.parties.node import PartyNode
+from consortia.parties.session import SessionRunner
+from consortia.parties.store import Store
 from consortia.trust.envelope import Envelope, seal_document, seal_envelope
 from consortia.trust.folder import POLICY_TYPE
-from consortia.trust.notices import keep_notice
+from consortia.trust.notices import Standing, keep_notice, standing
 from consortia.trust.statements import Lift, Revocation, Stop
 from tests.session_world import Client, SessionWorld, session_world
 
@@ -224,3 +231,123 @@ def test_any_member_stops_everything_and_two_of_its_officers_lift_it(tmp_path: P
         spread(officer, signed(world, lift, "otto@bank-c", "petra@bank-c"))
         assert len(noted(officer, 3)) == 3
         assert client.end(world.submit(client)).phase is Phase.SEALED
+
+
+def waiting(node: PartyNode) -> int:
+    """Notices that arrived and are not dealt with."""
+    with node._store.begin() as transaction:
+        return len(node._store.letters(transaction, ""))
+
+
+def until(condition: Callable[[], bool], seconds: float = 8.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_stop_outlives_a_kill_between_its_arrival_and_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with session_world(tmp_path) as world:
+        world.nodes.pop("bank-b").stop(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(PartyNode, "_take_notices", lambda _self, **_options: None)  # killed before it comes to that
+            killed = world.start_node("bank-b")
+            operator = world.client("olga@bank-c")
+            halt = stop(world)
+            spread(operator, signed(world, halt, "olga@bank-c"))
+            until(lambda: waiting(killed) == 1)
+            world.nodes.pop("bank-b").stop(1)
+        folder = world.consortium.home("bank-b").trust
+        assert folder.notices("stops") == []
+        node = world.start_node("bank-b")
+        assert folder.notices("stops") == [f"bank-c.{halt.digest()}"]
+        assert waiting(node) == 0
+        assert noted(operator, 3)["bank-b"].fault is None
+        client = world.client()
+        assert ended(client, world.submit(client)).fault.code == "parties/emergency-stop"
+
+
+@pytest.mark.parametrize("cause", ["file", "documents"])
+def test_a_notice_that_cannot_be_taken_now_is_taken_at_a_later_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    broken, keep = threading.Event(), stopping.keep_notice
+    broken.set()
+
+    def keeping(folder, *arguments) -> None:
+        if broken.is_set() and cause == "file" and "bank-b" in str(folder.path):
+            raise OSError("no space left")
+        keep(folder, *arguments)
+
+    def documents(present):
+        if broken.is_set() and cause == "documents":
+            raise OperatorError("trust/altered", "the manifest is not the accepted one")
+        return present
+
+    monkeypatch.setattr(stopping, "keep_notice", keeping)
+    with session_world(tmp_path) as world:
+        world.scripts["bank-b"].documents = documents
+        officer = world.client("otto@bank-c")
+        spread(officer, revocation(world, "otto@bank-c", owner="bank-c"))
+        assert noted(officer, 3)["bank-b"].fault is not None
+        assert (waiting(world.nodes["bank-b"]), world.nodes["bank-b"].connected) == (1, True)
+        broken.clear()
+        assert noted(officer, 4)["bank-b"].fault is None
+        assert world.consortium.home("bank-b").trust.notices("revocations") == [f"bank-c.{POLICY}"]
+        assert waiting(world.nodes["bank-b"]) == 0
+
+
+def test_a_notice_is_acted_on_at_the_next_look_if_the_first_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed, again, begun, release = (threading.Event() for _ in range(4))
+    reconsider = SessionRunner.reconsider
+
+    def failing(runner: SessionRunner, standing: Standing) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("whatever it is")
+        reconsider(runner, standing)
+        again.set()
+
+    def broken(_self: Store, _now: datetime) -> None:
+        raise RuntimeError("the disk")
+
+    def local_stage() -> None:
+        begun.set()
+        release.wait(20)
+
+    with session_world(tmp_path) as world:
+        world.scripts["bank-b"].local_stage = local_stage  # so that it does not come to its last word
+        client = world.client()
+        session = world.submit(client)
+        assert begun.wait(10)
+        monkeypatch.setattr(SessionRunner, "reconsider", failing)
+        monkeypatch.setattr(Store, "delete_due_results", broken)  # another duty of the same clock
+        halt = stop(world, "olga@bank-b")
+        keep_notice(world.consortium.home("bank-b").trust, signed(world, halt, "olga@bank-b"), halt)
+        assert (failed.wait(5), again.wait(5)) == (True, True)
+        release.set()
+        assert ended(client, session).fault.code == "parties/emergency-stop"
+
+
+def test_a_lift_that_nobody_signed_ends_no_stop_and_a_deleted_stop_comes_back(tmp_path: Path) -> None:
+    with session_world(tmp_path) as world:
+        operator = world.client("olga@bank-c")
+        halt = stop(world)
+        spread(operator, signed(world, halt, "olga@bank-c"))
+        assert len(noted(operator, 3)) == 3
+        folder, name = world.consortium.home("bank-b").trust, f"bank-c.{halt.digest()}"
+        lift = Lift(consortium=halt.consortium, member="bank-c", stop=halt.digest(), reason="no", at=now())
+        folder.write_notice("lifts", name, signed(world, lift, "otto@bank-c"))
+        (folder.path / "stops" / f"{name}.json").unlink()
+        until(lambda: folder.notices("stops") == [name])
+        client = world.client()
+        assert standing(folder, world.consortium.manifest).stops == (halt,)
+        assert journalled(world, "bank-b", "lift") == []
+        assert ended(client, world.submit(client)).fault.code == "parties/emergency-stop"
+        folder.write_notice("lifts", name, signed(world, lift, "otto@bank-c", "petra@bank-c"))
+        until(lambda: standing(folder, world.consortium.manifest).stops == ())  # verified at the next look
+        until(lambda: len(journalled(world, "bank-b", "lift")) == 1)

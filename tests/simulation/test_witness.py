@@ -5,14 +5,19 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 from sqlalchemy import text
 from typer.testing import CliRunner
 
 from consortia.cli.main import app
-from consortia.control.messages import End
+from consortia.control.mailbox import Letter
+from consortia.control.messages import End, Kind, encode
 from consortia.control.phases import Phase
+from consortia.errors import OperatorError, PeerError
+from consortia.parties import session as session_module
 from consortia.parties.store import Store
+from consortia.parties.work import Documents
 from consortia.trust.sessions import Hello, MemberHead, Seal
 from tests.session_world import Client, SessionWorld, session_world
 
@@ -113,8 +118,13 @@ def test_an_older_copy_of_a_database_is_noticed_by_what_others_hold(tmp_path: Pa
         assert end.fault is not None
         assert (end.fault.code, end.fault.party) == ("evidence/behind", "bank-b")
         world.wait_phases(third, Phase.ABORTED)
+        refused = command(world, "bank-b", "new-log", "--reason", "too early", code=1)
+        assert "parties/ledger-behind" in refused.output  # the ledger beside the journal is as old
+        world.nodes.pop("bank-b").stop(2)
+        reconcile(world, tmp_path, "bank-b")
         answer = json.loads(command(world, "bank-b", "new-log", "--reason", "backup put back", "--json").stdout)
         assert answer["before"]["log"] != answer["after"]["log"]
+        world.start_node("bank-b")
         fourth, end = run(world, client)
         assert end.phase is Phase.SEALED
         world.wait_phases(fourth, Phase.SEALED)
@@ -122,6 +132,56 @@ def test_an_older_copy_of_a_database_is_noticed_by_what_others_hold(tmp_path: Pa
         logs = {entry["member"]: entry["head"]["log"] for entry in shown["heads"]}
         assert logs["bank-b"] == answer["after"]["log"]
         assert shown["split_views"] == {}
+
+
+def test_seals_that_cannot_be_verified_now_are_refused_and_the_session_is_sealed_all_the_same(tmp_path: Path) -> None:
+    with session_world(tmp_path) as world:
+        node = world.nodes["bank-b"]
+
+        def altered(present: Documents) -> Documents:
+            if any(runner._phase is Phase.RELEASING for runner, _ in node._runners.values()):
+                raise OperatorError("trust/altered", "an operator accepts a manifest at this moment")
+            return present
+
+        world.scripts["bank-b"].documents = altered
+        session, end = run(world, world.client())
+        assert end.phase is Phase.SEALED
+        world.wait_phases(session, Phase.SEALED)
+        with node._store.begin() as transaction:
+            kinds = [leaf.kind for leaf, _ in node._store.journal.entries(transaction, session)]
+        assert (kinds.count("refused-seal"), kinds.count("verified-seal")) == (2, 0)
+
+
+@pytest.mark.parametrize("told", ["an end", "a failure"])
+def test_an_end_that_cannot_be_written_does_not_leave_the_runner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    def broken(*_arguments: object, **_options: object) -> Phase:
+        raise OSError("no space left")
+
+    with session_world(tmp_path, start=("bank-b",)) as world:
+        monkeypatch.setattr(session_module, "ended", broken)
+        monkeypatch.setattr(session_module, "fail", broken)
+        runner = session_module.SessionRunner(world.nodes["bank-b"]._tools, "ab" * 16)
+        if told == "an end":
+            runner.deliver(Letter(Kind.END, "ab" * 16, encode(End(phase=Phase.ABORTED))))
+        else:
+            runner.interrupt(PeerError("parties/stopped", "stopped"))
+        runner.run()
+
+
+def reconcile(world: SessionWorld, folder: Path, owner: str) -> None:
+    files = []
+    for holder in sorted(set(world.consortium.manifest.computers) - {owner}):
+        files.append(str(folder / f"{holder}.copies"))
+        budget(world, holder, "copies", owner, "--out", files[-1])
+    budget(world, owner, "reconcile", *files)
+
+
+def budget(world: SessionWorld, member: str, *arguments: str) -> None:
+    home = str(world.consortium.home(member).path)
+    result = CliRunner().invoke(app, ["budget", *arguments], env={"CONSORTIA_HOME": home})
+    assert result.exit_code == 0, result.output
 
 
 def command(world: SessionWorld, member: str, *arguments: str, code: int = 0) -> Result:

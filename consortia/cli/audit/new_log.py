@@ -7,6 +7,7 @@ import typer
 from consortia.cli.audit.home_store import node_store
 from consortia.cli.options import HomeOption, now
 from consortia.cli.output import JsonOption, emit
+from consortia.parties.behind import read_only
 
 EXAMPLES = ('consortia audit new-log --reason "disk failure, backup of 3 March put back" --home ./bank-a',)
 
@@ -18,9 +19,13 @@ def command(
 ) -> None:
     """Begin a new log of this node's journal, when others hold heads that the journal here does not continue.
 
-    The entries stay. Every other member's node logs the change, and packs show it; reconcile the ledger first.
+    The entries stay. Every other member's node logs the change, and packs show it. Refused while the node is read-only:
+    reconcile the ledger first.
     """
     with node_store(home) as store, store.begin() as transaction:
+        behind = store.behind.found(transaction)
+        if behind is not None:
+            raise read_only(behind[1])
         before = store.journal.head(transaction)
         store.journal.append(transaction, session="", kind="new-log", payload=reason.encode(), now=now())
         store.journal.begin_log(transaction)

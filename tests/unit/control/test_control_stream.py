@@ -92,7 +92,7 @@ def test_the_key_exchange_is_hybrid_post_quantum() -> None:
     seen: list[object] = []
 
     class Looking(CoordinatorService):
-        def Connect(self, request_iterator, context):  # noqa: N802
+        def Connect(self, request_iterator, context):  # noqa: N802  # the service's name in the protocol
             seen.append(context.auth_context().get("ssl_negotiated_key_exchange_group"))
             yield from super().Connect(request_iterator, context)
 

@@ -219,10 +219,10 @@ def test_computers_and_an_owner_that_does_not_compute_find_each_other() -> None:
         assert isinstance(links, dict), links
         assert sorted(links) == sorted(RUN.peers(me))
     for me in RUN.parties:
-        for peer, link in outcome[me].items():  # type: ignore[attr-defined]
+        for peer, link in outcome[me].items():  # type: ignore[attr-defined]  # a dict, asserted above
             link.send("s0/hello", f"{me}>{peer}".encode())
     for me in RUN.parties:
-        for peer, link in outcome[me].items():  # type: ignore[attr-defined]
+        for peer, link in outcome[me].items():  # type: ignore[attr-defined]  # a dict, asserted above
             text = f"{peer}>{me}".encode()
             assert bytes(link.receive("s0/hello", len(text))) == text
             link.close(cleanly=False)

@@ -70,6 +70,21 @@ def test_the_lift_of_another_member_neither_lifts_nor_takes_the_place_of_the_rig
     assert standing(folder, world.manifest).stops == ()
 
 
+def test_a_lift_counts_once_it_was_verified_and_a_file_alone_lifts_nothing(world: Consortium, tmp_path: Path) -> None:
+    folder, halt = TrustFolder(tmp_path), stop("bank-c")
+    keep(folder, world, halt, "olga@bank-c")
+    wanted = lift("bank-c", halt)
+    name = f"bank-c.{halt.digest()}"
+    for people in ((), ("otto@bank-c",), ("otto@bank-a", "petra@bank-a"), ("otto@bank-c", "petra@bank-c")):
+        folder.write_notice("lifts", name, signed(world, wanted, *people))
+        assert standing(folder, world.manifest).stops == (halt,)
+        assert not has_notice(folder, wanted)
+    keep(folder, world, wanted, "otto@bank-c", "petra@bank-c")
+    assert standing(folder, world.manifest).stops == ()
+    folder.write_notice("lifts", name, signed(world, wanted.model_copy(update={"reason": "another"})))
+    assert standing(folder, world.manifest).stops == (halt,)
+
+
 def test_a_stop_ends_with_the_membership_of_its_member(world: Consortium, tmp_path: Path) -> None:
     folder = TrustFolder(tmp_path)
     keep(folder, world, stop("bank-c"), "olga@bank-c")

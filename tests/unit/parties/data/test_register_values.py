@@ -243,7 +243,7 @@ def test_the_process_time_zone_changes_nothing(tmp_path: Path) -> None:
 
 
 def hashed(*values: str, normal_form: str = "nfc") -> list[bytes]:
-    domain = HashDomain("testers", "customer", "number", normal_form, 96)  # type: ignore[arg-type]
+    domain = HashDomain("testers", "customer", "number", normal_form, 96)  # type: ignore[arg-type]  # a form's name
     return [value for value in hash_keys(domain_key("customer", "aa"), domain, values) if value is not None]
 
 

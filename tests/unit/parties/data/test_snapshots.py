@@ -29,7 +29,7 @@ def make_desk(folder: Path, max_rows: int = 5000, **keywords: object) -> Desk:
         column("c", CURRENCY),
         column("t", TEXT, nullable=True),
     )
-    return Desk(folder, catalogue_of(*columns, max_rows=max_rows), **keywords)  # type: ignore[arg-type]
+    return Desk(folder, catalogue_of(*columns, max_rows=max_rows), **keywords)  # type: ignore[arg-type]  # Desk's own
 
 
 def test_csv_and_parquet_of_the_same_rows_have_the_same_root(tmp_path: Path) -> None:
