@@ -6,6 +6,7 @@ an officer's edits.
 
 from datetime import UTC, date, datetime
 from functools import cache
+from typing import Any
 
 from consortia.plans.build import build_plan
 from consortia.plans.catalogue import Catalogue
@@ -14,6 +15,7 @@ from consortia.plans.specs.bind import bind_analysis
 from consortia.policies.decide import decide
 from consortia.policies.drafting import Facts
 from consortia.policies.language.parse import LoadedPolicy, parse_policy
+from consortia.policies.own import OwnCase, decide_own
 from consortia.policies.verdicts import Decision
 from consortia.policies.world import PolicyWorld
 from consortia.trust.manifest import Card, CoordinatorEntry, Manifest, Member, PersonEntry
@@ -259,3 +261,15 @@ def decided(sql: str, *policies: LoadedPolicy, submitter: str = "ana@bank-a", no
 def rules_of(decision: Decision) -> set[str]:
     """Ids of all rules that deny."""
     return {reason.rule for _, reason in decision.denials()}
+
+
+def own_case(plan: Plan, policy: LoadedPolicy, **memory: Any) -> OwnCase:
+    """What bank-a's own part decides from: registered tables, and in ``memory`` its ``standing`` and ``history``."""
+    registered = dict.fromkeys(("accounts", "transactions"), "0" * 64)
+    return OwnCase("bank-a", policy, plan, fixtures.CATALOGUE, registered, NOW, **memory)
+
+
+def own_verdict(plan: Plan, decision: Decision, world: PolicyWorld, **memory: Any) -> str:
+    """What bank-a's own part says of ``plan``: the code of a denial, else the verdict."""
+    verdict = decide_own(decision, own_case(plan, world.policies_of("bank-a", plan.purpose)[0], **memory))
+    return verdict.code or verdict.verdict

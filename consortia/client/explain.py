@@ -30,7 +30,7 @@ def explanation_text(compiled: Compiled, world: PolicyWorld, not_in_force: Seque
     awaited = reviewers(compiled.plan, world)
     if awaited:
         lines.append(f"  the run is held until an officer of {' and one of '.join(awaited)} has signed (human-review)")
-        lines.append(f"  as a template: {template_digest(compiled.plan)}")
+        lines.append(f"  as a template: {template_digest(compiled.plan, world.catalogue)}")
     off = _off(compiled, world)
     if off:
         lines += ["", "OFF (rules of the language that are not enforced here)", *(f"  {text}" for text in off)]
@@ -57,7 +57,7 @@ def explanation_dict(compiled: Compiled, world: PolicyWorld, not_in_force: Seque
         "verdicts": [verdict.model_dump(mode="json") for verdict in compiled.decision.verdicts],
         "own_part": "pending",
         "reviewers": list(reviewers(compiled.plan, world)) if compiled.permitted else [],
-        "template": template_digest(compiled.plan),
+        "template": template_digest(compiled.plan, world.catalogue),
         "not_in_force": [error.as_dict() for error in not_in_force],
         "off": _off(compiled, world),
         "suggestion": compiled.suggestion,

@@ -81,5 +81,6 @@ def _decided(loaded: LoadedPolicy, own: PolicyWorld, place: int, asked: tuple[Ex
     owner = loaded.policy.identity.owner
     denied_by = tuple(sorted(given.denied_by(owner)))
     asked_owner = given.decision is not None and any(verdict.owner == owner for verdict in given.decision.verdicts)
-    held = given.plan is not None and not denied_by and bool(reviewed_outputs(loaded.policy, given.plan))
+    reviewed = () if given.plan is None else reviewed_outputs(loaded.policy, given.plan, own.catalogue)
+    held = not denied_by and bool(reviewed)
     return Decided(example, loaded.place(("examples", place)), given, asked_owner, denied_by, held)

@@ -3,6 +3,7 @@
 So no party approves, and nothing is computed, before the officers of all these owners have signed.
 """
 
+from consortia.plans.catalogue import Catalogue
 from consortia.plans.model import Plan
 from consortia.policies.language.model import Handling, Policy
 from consortia.policies.lineage import flow_of
@@ -10,10 +11,10 @@ from consortia.policies.templates import template_digest
 from consortia.policies.world import PolicyWorld
 
 
-def reviewed_outputs(policy: Policy, plan: Plan) -> tuple[str, ...]:
+def reviewed_outputs(policy: Policy, plan: Plan, catalogue: Catalogue) -> tuple[str, ...]:
     """The kinds of output of ``plan`` that ``policy`` lets nobody receive unreviewed, sorted; none for a template."""
     templates = policy.rates.templates_without_review
-    if templates != "off" and template_digest(plan) in {template.plan for template in templates}:
+    if templates != "off" and template_digest(plan, catalogue) in {template.plan for template in templates}:
         return ()
     return tuple(sorted({output.kind for output in flow_of(plan).outputs if _is_reviewed(policy, output.kind)}))
 
@@ -28,7 +29,9 @@ def reviewers(plan: Plan, world: PolicyWorld) -> tuple[str, ...]:
     return tuple(
         owner
         for owner in sorted(set(plan.owners()))
-        if any(reviewed_outputs(loaded.policy, plan) for loaded in world.policies_of(owner, plan.purpose))
+        if any(
+            reviewed_outputs(loaded.policy, plan, world.catalogue) for loaded in world.policies_of(owner, plan.purpose)
+        )
     )
 
 

@@ -149,7 +149,7 @@ def _reviewed(one: Asked, given: Answer, loaded: LoadedPolicy, world: PolicyWorl
     # Templates are named by their final plans, which there are only if all owners permit.
     at = valid_time(loaded, one.question.at)
     plan = answer(replace(one.question, at=at), world).plan if found.all_permit else given.plan
-    kinds = () if plan is None else reviewed_outputs(loaded.policy, plan)
+    kinds = () if plan is None else reviewed_outputs(loaded.policy, plan, world.catalogue)
     if not kinds:
         return found
     return replace(found, verdict="hold", rule="human-review", text=f"an officer reviews it first ({', '.join(kinds)})")

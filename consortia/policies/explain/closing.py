@@ -30,6 +30,9 @@ EXACT = frozenset(
 """Rules that have no place beside noise."""
 
 
+PICKING = "Picking out the rows of one member, or, in numbers over groups, one side of a sum by a condition."
+
+
 def of_never(policy: Policy) -> Iterator[Sentence]:
     """What no query gets."""
     section = "What is never permitted"
@@ -37,7 +40,7 @@ def of_never(policy: Policy) -> Iterator[Sentence]:
     closed = [said for kind, said in words.items() if not (policy.cell_output(kind) or policy.row_output(kind))]
     yield Sentence(section, f"Opening single rows; as outputs: {', '.join([*closed, 'fitted models'])}.", "output-kind")
     yield Sentence(section, "Any table or column that is not named above, and any other purpose.", "table")
-    yield Sentence(section, "Picking out the rows of one member, or one side of a sum by a condition.", "operations")
+    yield Sentence(section, PICKING, "operations")
 
 
 def of_stops(policy: Policy) -> Iterator[Sentence]:

@@ -82,9 +82,12 @@ def _rounding(cells: CellOutput) -> str:
 
 
 def _complementary(cells: CellOutput) -> str:
-    if cells.complementary_suppression == "off":
+    if cells.complementary_suppression == "off" or cells.noise != "off":
         return ""
-    return "No suppressed cell follows from totals: others are hidden with it."
+    return (
+        "No suppressed cell follows from totals: others are hidden with it where cells can be listed beforehand;"
+        " elsewhere no total of the same rows is answered."
+    )
 
 
 def _differencing(cells: CellOutput) -> str:
@@ -195,8 +198,8 @@ def of_outputs(policy: Policy) -> Iterator[Sentence]:
     )
     if policy.leaks.match_count == "open":
         text = (
-            "Where payments are followed, everybody also learns whether more paths qualify than the analysis states as"
-            " its bound."
+            "Where payments are followed, everybody also learns whether more paths are met, before amounts are"
+            " compared, than the analysis states as its bounds."
         )
         yield Sentence(SECTION, text, "leaks", "Beside")
 

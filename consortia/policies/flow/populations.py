@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from consortia.plans.expressions import Call, Expr, Ref
+from consortia.plans.expressions import Call, Expr, Ref, columns_of
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
@@ -43,6 +43,8 @@ _SUMMED = {
 }
 """What a computer's aggregate of an owner's aggregate is of the rows below both."""
 _OF_MEMBERS = ("count-members", "has-member")
+_REPEATED = "#repeated "
+"""How columns begin that may hold the same value in several rows, since a join or window put it there."""
 _EITHER_WAY = ("and", "or", "eq", "ne", "add", "multiply", "greatest", "least")
 _MIRRORED = {"gt": "lt", "ge": "le"}
 
@@ -53,7 +55,8 @@ class Cells:
 
     ``source`` names the rows before ``conditions``, which are by their text; ``keys`` are texts of expressions over the
     rows; ``functions`` are those of the opened numbers, none of which is below 0 if ``is_positive``. ``hides``: no
-    failing cell follows from margins (complementary suppression).
+    failing cell follows from margins (complementary suppression). ``repeats``: a number is made of what a join's right
+    side or a window gives to several rows, so that disjoint rows may hold the same.
     """
 
     release: Release
@@ -63,6 +66,7 @@ class Cells:
     functions: frozenset[str]
     is_positive: bool
     hides: bool
+    repeats: bool
 
     @property
     def is_additive(self) -> bool:
@@ -147,10 +151,12 @@ def _released(plan: Plan, step: AggregateStep, rows: _Rows, release: Release) ->
     opened = [each for each in step.aggregates if each.name in names]  # the others are read by HAVING and control
     read = _readable(step, opened, rows)
     keys = frozenset(text_of(read.columns[key]) for key in step.keys)
-    functions = frozenset(_made(each, read).function for each in opened)
+    made = [_made(each, read) for each in opened]
+    functions = frozenset(each.function for each in made)
+    repeats = any(_is_repeated(each.argument) for each in made)
     bounds = {column.name: column.bounds for column in release.columns}
     is_positive = all((found := bounds[each.name]) is not None and found.lo >= 0 for each in opened)
-    return Cells(release, read.source, read.conditions, keys, functions, is_positive, _hides(plan, release))
+    return Cells(release, read.source, read.conditions, keys, functions, is_positive, _hides(plan, release), repeats)
 
 
 def _hides(plan: Plan, release: Release) -> bool:
@@ -237,7 +243,8 @@ def _settled(rows: _Rows) -> _Rows:
         return rows
     keys = sorted(text_of(rows.columns[key]) for key in rows.keys)
     source = named("groups", rows.identity, *keys)
-    columns = {**rows.columns, **{name: _column(source, _said(part)) for name, part in rows.parts.items()}}
+    made = {name: _column(source, _said(part), part.argument) for name, part in rows.parts.items()}
+    columns = {**rows.columns, **made}
     return _Rows(source, {}, columns)
 
 
@@ -245,9 +252,14 @@ def _said(part: _Part) -> str:
     return f"{part.function} {text_of(part.argument) if part.argument is not None else ''}"
 
 
-def _column(source: str, what: str) -> Ref:
-    """A column that stands for itself: ``what`` it is in the rows of ``source``."""
-    return Ref(column=f"#{named('column', source, what)}")
+def _column(source: str, what: str, *made_of: Expr | None, repeated: bool = False) -> Ref:
+    """A column that stands for itself: ``what`` it is in the rows of ``source``, repeated if ``made_of`` is."""
+    begin = _REPEATED if repeated or any(map(_is_repeated, made_of)) else "#"
+    return Ref(column=f"{begin}{named('column', source, what)}")
+
+
+def _is_repeated(expression: Expr | None) -> bool:
+    return expression is not None and any(name.startswith(_REPEATED) for name in columns_of(expression))
 
 
 # --- several relations ----------------------------------------------------------------------------------------------
@@ -262,7 +274,7 @@ def _united(inputs: Sequence[_Rows]) -> _Rows:
     source = named("union", *sorted(branches))
     columns: Mapping[str, Expr] = rows[0].columns
     if not alike:
-        columns = {name: _column(source, _texts(each.columns[name] for each in rows)) for name in columns}
+        columns = {name: _both(source, name, rows) for name in columns}
     conditions = {text: rows[0].conditions[text] for text in sorted(common)}
     return _Rows(source, conditions, columns, rows[0].parts if alike else {}, rows[0].keys if alike else None)
 
@@ -276,7 +288,13 @@ def _stacked(inputs: Sequence[_Rows]) -> _Rows:
     ordered = sorted(inputs, key=lambda rows: rows.identity)
     source = named("stacked", *(rows.identity for rows in ordered))
     names = ordered[0].columns
-    return _Rows(source, {}, {name: _column(source, _texts(rows.columns[name] for rows in ordered)) for name in names})
+    return _Rows(source, {}, {name: _both(source, name, ordered) for name in names})
+
+
+def _both(source: str, name: str, inputs: Sequence[_Rows]) -> Ref:
+    """The column ``name`` of rows that several relations have together."""
+    made_of = [rows.columns[name] for rows in inputs]
+    return _column(source, _texts(made_of), *made_of)
 
 
 def _texts(expressions: Iterable[Expr]) -> str:
@@ -290,7 +308,7 @@ def _joined(step: Join, left: _Rows, right: _Rows) -> _Rows:
     columns = {
         column.name: left.columns[column.name]
         if column.name in left.columns
-        else _column(source, text_of(right.columns[column.name]))
+        else _column(source, text_of(right.columns[column.name]), repeated=True)
         for column in step.columns
     }
     return _Rows(source, left.conditions, columns)
@@ -302,6 +320,7 @@ def _windowed(step: Window, rows: _Rows) -> _Rows:
         each.name: _column(
             rows.identity,
             json.dumps([each.function, each.frame, text_of(rows.columns[each.column]) if each.column else "", *place]),
+            repeated=True,
         )
         for each in step.functions
     }

@@ -317,10 +317,12 @@ class Reader:
         if isinstance(step, Match):
             return accounts
         traced = frozenset(
-            replace(source, kind="traced", form="plain", trail=(*source.trail, step.id))
-            for source in numbers
-            if source.kind in HOLDS_VALUES
-        )
+            replace(
+                source, column="" if source.kind in OF_ROWS | ROWS else source.column,
+                kind="traced", form="plain", trail=(*source.trail, step.id),
+            )
+            for source in _told(numbers) or _told(payments.rows)
+        )  # fmt: skip
         return accounts.with_columns({**accounts.columns, step.made: traced}, accounts.nulls)
 
     def _limit(self, step: Limit) -> None:
@@ -356,6 +358,11 @@ class Reader:
                 self._wish(step, sources, to_order, f"{subject} (`{key.column}`)")
             decided = decided or any(to_order(source, rows=False) for source in sources)
         return frozenset().union(*(relation.columns[key.column] for key in keys))
+
+
+def _told(sources: Sources) -> Sources:
+    """What an amount tells of a payment: values and counts, or that there is a row; a missing value tells no more."""
+    return frozenset(source for source in sources if source.kind not in ("member", "gap", "match"))
 
 
 def _mixed(source: ColumnSource) -> ColumnSource:

@@ -3,14 +3,17 @@
 Decided from plans alone, so that a denial tells nothing of data (simulatable auditing: Kenthapadi, Mishra and Nissim,
 PODS 2005). Two releases of exact cells over the same snapshots are *compatible* if
 
-1. they are of disjoint rows: the same source under conditions that no row meets together, or
+1. they are of disjoint rows: the same source under conditions that no row meets together, by one catalogue, and no
+   number that is opened is made of what a join or window repeats in several rows, or
 2. they are of the same rows, in the same cells, both or neither with complementary suppression, or
 3. they are of the same rows, both with complementary suppression, the cells of one part those of the other, and all
    their numbers are sums of values that are not negative.
 
 A plan is permitted if it is compatible with every release that this owner remembers over one of its snapshots, and its
 own releases with each other. Theorem: no difference of opened cells then leaves so few contributors that it would have
-been suppressed. Rows of releases that are compatible are disjoint or the same. Of the same rows there is either one
+been suppressed. Rows of releases that are compatible are disjoint or the same. What differs between disjoint rows is a
+difference of values of other rows, and none of these is taken to be known from another row: a table that repeats a
+value itself, such as a balance in each month, is not protected from that. Of the same rows there is either one
 partition into cells, whose combinations are made of whole cells that passed each; or a chain of finer and finer tables
 with complementary suppression, of which ``protocols.relational.complementary`` proves that no failing cell follows.
 Everything else is denied, also where it would have done no harm: what queries have in common is not found out from
@@ -21,10 +24,11 @@ another question over rows that overlap is answered from data that may hardly ha
 decided from data: the policy says how many days lie between (``new-data-days``, ``other-rows-days``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from consortia.plans.model import Noise, Plan, Release, Scan
+from consortia.plans.types import ColumnType
 from consortia.policies.flow.apart import are_apart
 from consortia.policies.flow.populations import Cells, cells_of
 from consortia.policies.history import ReleasedQuery
@@ -64,10 +68,14 @@ def _against(
     tables = tables_needed(case.plan, case.owner, case.catalogue)
     shared = {root.table: root.root for root in earlier.snapshots if root.table in tables}
     old = _guarded(earlier.plan) if shared else ()
-    meeting = [(cells, other) for cells in new for other in old if not _are_disjoint(cells, other)]
+    redefined = _redefined(case, earlier)
+    # conditions say nothing of which rows they choose where their columns may mean something else
+    meeting = [
+        (cells, other) for cells in new for other in old if redefined is not None or not _are_disjoint(cells, other)
+    ]
     if not meeting:
         return None
-    why = next(filter(None, (_conflict(*pair) for pair in meeting)), None) or _redefined(case, earlier)
+    why = next(filter(None, (_conflict(*pair) for pair in meeting)), None) or redefined
     renewed = sorted(table for table, root in shared.items() if case.registered.get(table) != root)
     if why is not None and len(renewed) < len(shared):
         return _denied(f"{why}; compare session {earlier.session}")
@@ -81,12 +89,27 @@ def _redefined(case: OwnCase, earlier: ReleasedQuery) -> str | None:
     """Whether a local table may mean other rows than it did, since the catalogue has changed."""
     if earlier.plan.catalogue == case.plan.catalogue:
         return None
+    now, before = _types(case.plan), _types(earlier.plan)
+    if not all(_reads_alike(now[name], before[name]) for name in now.keys() & before.keys()):
+        return "the catalogue has changed, and a condition may choose other rows by the same words than it did"
     data = {root.table for root in earlier.snapshots}
     now_local = {table.name for table in case.catalogue.tables if table.definition}
     scanned = {step.table for plan in (case.plan, earlier.plan) for step in plan.steps if isinstance(step, Scan)}
     if scanned <= data - now_local:
         return None
     return "the catalogue has changed, and a table that members compute may hold other rows than it did"
+
+
+def _types(plan: Plan) -> Mapping[tuple[str, str], ColumnType]:
+    scans = (step for step in plan.steps if isinstance(step, Scan))
+    return {(scan.table, column.name): column.type for scan in scans for column in scan.columns}
+
+
+def _reads_alike(one: ColumnType, other: ColumnType) -> bool:
+    """Whether a constant means the same in columns of both types; conditions hold the places of an enum's words."""
+    known = min(len(one.values), len(other.values))
+    same = one.values[:known] == other.values[:known]
+    return same and one.model_copy(update={"values": ()}) == other.model_copy(update={"values": ()})
 
 
 def _guards(case: OwnCase) -> Iterator[Guard]:
@@ -101,6 +124,8 @@ def _guarded(plan: Plan) -> tuple[Cells, ...]:
     """The exact outputs of a plan; what numbers with noise tell together is the ledger's business (``own.budget``)."""
     if any(isinstance(step, Noise) for step in plan.steps):
         return ()
+    if not any(isinstance(step, Release) and step.output_kind in GUARDED for step in plan.steps):
+        return ()  # payments may be followed in it, of which no populations are known
     return tuple(cells for cells in cells_of(plan) if cells.release.output_kind in GUARDED)
 
 
@@ -120,6 +145,8 @@ def _conflict(new: Cells, old: Cells) -> str | None:
 
 
 def _are_disjoint(one: Cells, other: Cells) -> bool:
+    if one.repeats or other.repeats:
+        return False
     return one.source == other.source and are_apart(one.conditions.values(), other.conditions.values())
 
 

@@ -6,7 +6,7 @@ from consortia.policies.review import reviewed_outputs
 
 def officer_reviews(case: OwnCase) -> OwnFinding | None:
     """Hold a plan with an output for which the policy demands human review, unless it is a listed template."""
-    kinds = reviewed_outputs(case.policy, case.plan)
+    kinds = reviewed_outputs(case.policy, case.plan, case.catalogue)
     if not kinds:
         return None
     return OwnFinding(

@@ -25,7 +25,7 @@ NEEDED: dict[str, tuple[Switch, ...]] = {
     "window": (),
     "limit": (),
     "propagate": (),
-    # whether more paths qualify than its bounds say: with rows of its own a member could ask about one account by it
+    # whether more paths are met than its bounds say: with rows of its own a member could ask about one account by it
     "match": ("match_count",),
     "control": (),
     "bound": (),

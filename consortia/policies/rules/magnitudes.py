@@ -1,8 +1,9 @@
 """Rules on what contributors hold of a cell: dominance, p%, zeros and full cells; and rounding.
 
-Shares decide, before release. Here is what plan and policy decide beforehand: that a cell could pass at all, and that
-the columns which the control step compares are what they are called. ``magnitude_obligations`` and ``lost_rules`` are
-the obligations and whether a final plan keeps them.
+Shares decide, before release. Here is what plan and policy decide beforehand: that a cell could pass at all, that each
+sum is of one column, so that nothing added to it hides who rules it, and that the columns which the control step
+compares are what they are called. ``magnitude_obligations`` and ``lost_rules`` are the obligations and whether a final
+plan keeps them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from consortia.plans.obligations import DominanceLimit, Obligations
 from consortia.plans.rules import WHOLE, Dominance, FullCell, MinimumContributors, PPercent, Rule, ZeroCell
 from consortia.policies.flow.opened import made_by, opened_numbers, opened_sums
 from consortia.policies.flow.reader import last_aggregation
+from consortia.policies.flow.singles import is_single, origins
 from consortia.policies.language.model import CellOutput
 from consortia.policies.lineage import Output
 from consortia.policies.rules.base import Case, Finding, forbid, permit
@@ -43,6 +45,7 @@ def magnitudes(case: Case) -> Iterator[Finding]:
             else:
                 yield from _decided(case, output, section, rule)
         if section is not None and output.groups is not None:
+            yield from _mixed(case, output, section, output.groups)
             yield from _misread(case, output, output.groups)
 
 
@@ -73,6 +76,26 @@ def _decided(case: Case, output: Output, section: CellOutput, rule: RuleId) -> I
                 yield permit(rule, path, f"numbers are rounded to multiples of {section.rounding}")
         case _:
             yield permit(rule, path, "off")
+
+
+def _mixed(case: Case, output: Output, section: CellOutput, groups: AggregateStep) -> Iterator[Finding]:
+    """Sums of several columns, or of a column and a constant: each part could follow, and no rule would be about it."""
+    limit = section.dominance
+    active: dict[RuleId, bool] = {
+        "dominance": limit != "off" and limit.percent < WHOLE,
+        "p-percent": section.p_percent != "off",
+        "zeros-and-full-cells": section.zeros_and_full_cells != "off",
+    }
+    rule = next((rule for rule, on in active.items() if on and section.noise == "off"), None)
+    if rule is None:
+        return
+    rows = origins(case.plan)[groups.inputs[0]]
+    if not all(is_single(made, rows) for made in opened_sums(case.plan, output.release, groups)):
+        yield forbid(
+            rule, ("outputs", output.kind, rule), "a sum is made of several columns, or of a column and a constant:"
+            " what is added hides who rules it, and can be subtracted again",
+            "ask for the sum of each column by itself, and add up what is opened", step=groups.id,
+        )  # fmt: skip
 
 
 def _too_few(case: Case, output: Output, section: CellOutput, largest: int) -> bool:

@@ -6,6 +6,7 @@ from consortia.errors import RequestError
 from consortia.plans.expressions import Expr
 from consortia.plans.model import Filter, Plan, Scan, Union
 from consortia.plans.sql import bind_predicate
+from consortia.policies.flow.entities import every_column, identifying
 from consortia.policies.lineage import RowKinds
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, permit
 
@@ -109,10 +110,11 @@ def bound_canonical(case: Case, name: str) -> Expr | None:
 def privacy_unit(case: Case) -> Iterator[Finding]:
     """The privacy unit is a key of each table, all owners name the same, and every row of an output is of one unit.
 
-    Tables may have different units where no contributors are counted: where every output is an alert or a score.
+    Tables, whoever holds them, may have different units where no contributors are counted: where every output is an
+    alert or a score.
     """
     counted = not case.flow.outputs or any(output.kind not in RowKinds for output in case.flow.outputs)
-    units = {entry.privacy_unit for name in case.tables() if (entry := case.policy_table(name)) is not None}
+    units = set(_units(case))
     if counted and len(units) > 1:
         yield forbid(
             "privacy-unit", ("data", "tables"), f"the plan reads tables whose contributors are {listed(units)}",
@@ -132,6 +134,13 @@ def privacy_unit(case: Case) -> Iterator[Finding]:
     yield from _rows_of_one(case)
 
 
+def _units(case: Case) -> Iterator[str]:
+    """The privacy units of all tables that the plan reads, each as its owners' policies name it."""
+    for owner, names in case.flow.tables.items():
+        for loaded in case.world.policies_of(owner, case.plan.purpose):
+            yield from (table.privacy_unit for name, table in loaded.policy.data.tables.items() if name in names)
+
+
 def _other_units(case: Case, name: str, unit: str) -> Iterator[Finding]:
     for other in case.plan.owners():
         for loaded in case.world.policies_of(other, case.plan.purpose):
@@ -144,15 +153,22 @@ def _other_units(case: Case, name: str, unit: str) -> Iterator[Finding]:
 
 
 def _rows_of_one(case: Case) -> Iterator[Finding]:
-    """All data in a row of an alert or score is of one entity: the one whose key is opened."""
+    """All data in a row of an alert or score is of one privacy unit: the one whose key is opened."""
+    units = case.world.privacy_units(case.plan.purpose)
+
+    def unit(scan: Scan) -> frozenset[str]:
+        # other rules deny a table of which no unit is known
+        return frozenset((units[scan.table],)) if scan.table in units else every_column(scan)
+
     for output in case.flow.outputs:
         if output.groups is None or output.kind not in RowKinds:
             continue  # rules `output-kind` and `minimum-entities` decide these
-        if not {column.name for column in output.release.columns if column.type.kind == "key"} & output.keys:
+        opened = {column.name for column in output.release.columns if column.type.kind == "key"}
+        if not opened & output.keys & identifying(case.plan, unit)[output.groups.id]:
             yield forbid(
                 "privacy-unit", ("outputs", output.kind), f"the {output.kind} would be made of rows of other entities"
-                " than the one whose key it opens", "join by that key, and keep it in every nested GROUP BY",
-                step=output.groups.id,
+                " than the one whose key it opens", "open the key of the privacy unit, join by it, and keep it in every"
+                " nested GROUP BY", step=output.groups.id,
             )  # fmt: skip
 
 

@@ -63,7 +63,8 @@ def test_a_review_that_is_demanded_turns_permits_into_holds_but_for_templates() 
     assert (flip.stricter, flip.after.rule) == (flip.after, "human-review")
     plan = answer(flip.asked.question, with_policy(make_world(), review)).plan
     assert plan is not None
-    listed = f"templates-without-review: [{{name: monthly, plan: {template_digest(plan)}}}]"
+    digest = template_digest(plan, make_world().catalogue)
+    listed = f"templates-without-review: [{{name: monthly, plan: {digest}}}]"
     template = loaded("bank-a", cells, ("templates-without-review: off", listed))
     assert compare(asked(STATISTICS), loaded(), template, make_world()).flips == ()
     denying = loaded("bank-a", ("country: {class: quasi, operations: [filter, group]}",

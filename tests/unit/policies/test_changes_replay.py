@@ -6,9 +6,9 @@ from consortia.policies.changes.replay import Past, compare_past, replayed
 from consortia.policies.language.parse import LoadedPolicy
 from consortia.policies.questions import Question
 from tests.fixtures_catalogue import PURPOSE, STATISTICS, STRUCTURING
+from tests.noisy_policies import QUERY as NOISY
+from tests.noisy_policies import clip, noise, world_of
 from tests.policies_world import NOW, SCORE_QUERY, loaded, make_world
-from tests.unit.policies.test_policy_noise import QUERY as NOISY
-from tests.unit.policies.test_policy_noise import clip, noise, world_of
 
 ROOTS = {"accounts": "a" * 64, "transactions": "b" * 64}
 QUOTA = ("queries-per-analyst-and-day: off", "queries-per-analyst-and-day: 2")

@@ -6,16 +6,18 @@ from datetime import timedelta
 import pytest
 
 from consortia.plans.build import build_plan
-from consortia.plans.model import Plan
+from consortia.plans.model import Plan, Step
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
+from consortia.plans.specs.bind import bind_analysis
 from consortia.plans.sql import bind
+from consortia.policies.flow.populations import cells_of
 from consortia.policies.history import ReleasedQuery
 from consortia.policies.language.parse import LoadedPolicy
 from consortia.policies.own import OwnCase
 from consortia.policies.own.differencing import differencing
 from consortia.trust.sessions import SnapshotRoot
-from tests.fixtures_catalogue import AS_OF, CATALOGUE, environment
-from tests.policies_world import GENEROUS, NOW, loaded
+from tests.fixtures_catalogue import AS_OF, BANKS, CATALOGUE, COUNTRIES, environment
+from tests.policies_world import CYCLES, GENEROUS, NOW, RISK, loaded
 
 GUARDED = loaded(
     "bank-a", *GENEROUS, *[("differencing: off", "differencing: {new-data-days: 7, other-rows-days: 30}")] * 2
@@ -171,6 +173,102 @@ def test_a_local_table_of_another_catalogue_may_hold_other_rows() -> None:
         )
         assert verdict(sql, before.model_copy(update={"snapshots": roots})) == "permit"
         assert (verdict(sql, older) == "permit") == expected
+
+
+def of_older_catalogue(query: ReleasedQuery, *tables: str) -> ReleasedQuery:
+    roots = tuple(SnapshotRoot(table=table, root=ROOT) for table in tables) or query.snapshots
+    plan = query.plan.model_copy(update={"catalogue": "0" * 64})
+    return query.model_copy(update={"snapshots": roots, "plan": plan})
+
+
+def test_conditions_on_a_local_table_of_another_catalogue_may_choose_the_same_rows() -> None:
+    euros, dollars = (f"SELECT COUNT(*) AS n FROM deposits WHERE currency = '{each}'" for each in ("EUR", "USD"))
+    before, data = remembered(euros), ("accounts", "transactions")
+    roots = tuple(SnapshotRoot(table=table, root=ROOT) for table in data)
+    assert verdict(dollars, before.model_copy(update={"snapshots": roots})) == "permit"
+    assert "catalogue has changed" in verdict(dollars, of_older_catalogue(before, *data))
+
+
+def with_words(plan: Plan, *words: str) -> Plan:
+    """The plan of a catalogue in which countries are ``words``."""
+    country = CATALOGUE.tables[0].columns[4].type
+
+    def renamed(step: Step) -> Step:
+        columns = tuple(
+            each.model_copy(update={"type": country.model_copy(update={"values": words})})
+            if each.name == "country"
+            else each
+            for each in step.columns
+        )
+        return step.model_copy(update={"columns": columns})
+
+    return plan.model_copy(update={"steps": tuple(map(renamed, plan.steps))})
+
+
+def test_the_places_of_words_in_another_order_choose_other_rows() -> None:
+    before = of_older_catalogue(remembered(TABLE.format("WHERE country = 'DE'")))
+    other = TABLE.format("WHERE country = 'FR'")
+    assert verdict(other, before) == "permit"
+    for words, expected in (("FR", "DE", "NL", "AT", "BE"), False), (COUNTRIES[:4], True), ((*COUNTRIES, "IT"), True):
+        changed = before.model_copy(update={"plan": with_words(before.plan, *words)})
+        assert (verdict(other, changed) == "permit") == expected
+
+
+def test_after_payments_were_followed_numbers_over_groups_are_decided_as_before() -> None:
+    """No populations are known of what payments brought about, and none are compared."""
+    sql = "SELECT country, COUNT(*) AS n FROM deposits GROUP BY country"
+    surroundings = environment(members=BANKS)
+    for place, text in enumerate((RISK, CYCLES)):
+        plan = build_plan(bind_analysis(text, CATALOGUE, AS_OF), surroundings, NO_OBLIGATIONS)
+        roots = tuple(SnapshotRoot(table=table, root=ROOT) for table in ("accounts", "transactions"))
+        traced = ReleasedQuery(session=f"{place:032x}", plan=plan, snapshots=roots, recipients=("ana@bank-a",), at=NOW)
+        assert verdict(sql, traced) == "permit"
+
+
+NESTED = "(SELECT person, SUM(c) AS s FROM numbers GROUP BY person) AS a ON a.person = d.customer_key"
+BESIDE = f"SELECT {{}} AS v FROM accounts AS d JOIN {NESTED} WHERE d.country = '{{}}'"
+GROUPED = (
+    f"SELECT SUM(v) AS v FROM (SELECT d.customer_key, d.country, SUM(a.s) AS v FROM accounts AS d JOIN {NESTED}"
+    " GROUP BY d.customer_key, d.country) AS t WHERE v {}"
+)
+ABOVE = (
+    "SELECT SUM(w) AS v FROM (SELECT customer_key, country, SUM(v) AS w FROM (SELECT d.customer_key, d.country, a.s v"
+    f" FROM accounts AS d JOIN {NESTED} UNION ALL SELECT customer_key, country, amount_minor AS v FROM deposits"
+    " WHERE currency = 'EUR') AS u GROUP BY customer_key, country) AS t WHERE w {}"
+)
+PLACED = (
+    "SELECT MAX(v) AS v FROM (SELECT country, SUM(c) OVER (PARTITION BY person) AS v FROM numbers) AS t"
+    " WHERE country = '{}'"
+)
+REPEATED = {
+    "a sum": (BESIDE.format("SUM(a.s)", "DE"), BESIDE.format("SUM(a.s)", "FR")),
+    "a maximum": (BESIDE.format("MAX(a.s + 1)", "DE"), BESIDE.format("MAX(a.s + 1)", "FR")),
+    "by way of groups": (GROUPED.format("< 5"), GROUPED.format(">= 5")),
+    "in a stack": (ABOVE.format("< 5"), ABOVE.format(">= 5")),
+    "a window": (PLACED.format("DE"), PLACED.format("FR")),
+}
+
+
+def after(one: str, other: str) -> str:
+    """The verdict on ``other`` after ``one``, both without obligations and over the same snapshots."""
+    first, second = (plan_of(sql, obliged=NO_OBLIGATIONS) for sql in (one, other))
+    before = remembered(MEAN).model_copy(update={"plan": first})
+    case = OwnCase("bank-a", GUARDED, second, CATALOGUE, {"numbers": ROOT}, NOW, history=(before,))
+    found = differencing(case)
+    return "permit" if found is None else found.text
+
+
+@pytest.mark.parametrize("pair", REPEATED.values(), ids=REPEATED.keys())
+def test_disjoint_rows_that_repeat_a_value_are_not_taken_to_be_disjoint(pair: tuple[str, str]) -> None:
+    one, other = (cells_of(plan_of(sql, obliged=NO_OBLIGATIONS))[0] for sql in pair)
+    assert one.source == other.source, "else they are denied in any case"
+    assert after(*pair) != "permit"
+    assert after(pair[0], pair[0]) == "permit"
+
+
+def test_disjoint_rows_of_a_join_are_disjoint_in_what_they_hold_themselves() -> None:
+    for number in ("COUNT(*)", "SUM(d.risk_score)"):
+        assert after(BESIDE.format(number, "DE"), BESIDE.format(number, "FR")) == "permit"
 
 
 def test_a_table_that_did_not_change_keeps_a_join_with_a_newer_one_guarded() -> None:

@@ -53,9 +53,9 @@ def test_every_grant_stands_on_the_page() -> None:
     page = " ".join(explain(loaded("bank-a", *GENEROUS)).split())
     for words in OPERATION_WORDS.values():
         assert words in page
-    for words in (*ROW_WORDS, "beside an alert", "whether more paths qualify"):
+    for words in (*ROW_WORDS, "beside an alert", "whether more paths are met"):
         assert words in page
-    assert "whether more paths qualify" not in " ".join(explain(loaded()).split())
+    assert "whether more paths are met" not in " ".join(explain(loaded()).split())
 
 
 @pytest.mark.parametrize("owner", ["bank-a", "bank-b", "bank-c"])
@@ -158,3 +158,15 @@ def test_the_page_says_who_can_stop_it() -> None:
 def test_every_sentence_but_the_ground_and_the_review_has_a_rule() -> None:
     without = [one.text for one in sentences(loaded("bank-a", *GENEROUS)) if not one.rule]
     assert [text.split()[:3] for text in without] == [["The", "owner", "relies"], ["The", "owner", "reviews"]]
+
+
+def test_what_complementary_suppression_does_not_list_is_not_said_to_be_hidden() -> None:
+    def said(*edits: tuple[str, str]) -> list[str]:
+        every = sentences(
+            loaded("bank-a", ("complementary-suppression: off", "complementary-suppression: required"), *edits)
+        )
+        return [one.text for one in every if one.rule == "complementary-suppression"]
+
+    [text] = said()
+    assert "others are hidden with it where cells can be listed beforehand; elsewhere no total" in text
+    assert said(("noise: off", "noise: {rho-per-release: 1/10, rho-per-period: 1/2}")) == []

@@ -18,7 +18,7 @@ from consortia.policies.decide import decide
 from consortia.policies.obligations import require_kept
 from consortia.policies.world import PolicyWorld
 from tests import fixtures_catalogue as fixtures
-from tests.policies_world import GENEROUS, NOW, loaded, make_world, rules_of
+from tests.policies_world import GENEROUS, NOW, draft_of, loaded, make_world, rules_of
 from tests.pooled_relations import Pool, Row
 
 Edits = tuple[tuple[str, str], ...]
@@ -154,6 +154,58 @@ def test_a_variance_of_rounded_sums_is_denied() -> None:
     assert rules_of(found.decision) == {"rounding"}
     assert found.suggestion is not None
     assert compiled(found.suggestion, world).permitted
+
+
+PER_CUSTOMER = "(SELECT customer_key, {} AS t FROM deposits WHERE currency = 'EUR' GROUP BY customer_key) AS x"
+MIXED = {
+    "a constant": "SELECT country, SUM(amount_minor + 100000) AS s, COUNT(*) AS n FROM deposits {} GROUP BY country",
+    "a constant in an average": "SELECT country, AVG(amount_minor - 5) AS m FROM deposits {} GROUP BY country",
+    "a column twice": "SELECT country, SUM(amount_minor + 2 * amount_minor) AS s FROM deposits {} GROUP BY country",
+    "a nested constant": f"SELECT SUM(t) AS s FROM {PER_CUSTOMER.format('SUM(amount_minor + 100000)')}",
+    "a constant beside a nested sum": f"SELECT SUM(t) AS s FROM {PER_CUSTOMER.format('SUM(amount_minor) + 100000')}",
+    "a nested number of rows": f"SELECT SUM(t) AS s FROM {PER_CUSTOMER.format('SUM(amount_minor) + COUNT(*)')}",
+    "a nested maximum": f"SELECT SUM(t) AS s FROM {PER_CUSTOMER.format('MAX(amount_minor + 100000)')}",
+    "another table's column": "SELECT SUM(d.amount_minor + a.s) AS v FROM deposits AS d JOIN (SELECT customer_key,"
+    " SUM(risk_score) AS s FROM accounts WHERE risk_score IS NOT NULL GROUP BY customer_key) AS a"
+    " ON a.customer_key = d.customer_key WHERE d.currency = 'EUR'",
+    "a product": "SELECT SUM(d.amount_minor * a.s) AS v FROM deposits AS d JOIN (SELECT customer_key,"
+    " SUM(risk_score) AS s FROM accounts WHERE risk_score IS NOT NULL GROUP BY customer_key) AS a"
+    " ON a.customer_key = d.customer_key WHERE d.currency = 'EUR'",
+}  # fmt: skip
+SINGLE = {
+    "a sum, an average, a number of rows": "SELECT country, SUM(amount_minor) AS s, AVG(amount_minor) AS m,"
+    " COUNT(*) AS n FROM deposits {} GROUP BY country",
+    "times a constant": "SELECT country, SUM(-3 * amount_minor) AS s FROM deposits {} GROUP BY country",
+    "sums beside each other": "SELECT country, SUM(amount_minor) + COUNT(*) AS s FROM deposits {} GROUP BY country",
+    "a variance": "SELECT country, VARIANCE(amount_minor) AS v FROM deposits {} GROUP BY country",
+    "a nested sum": f"SELECT SUM(t) AS s, COUNT(*) AS n FROM {PER_CUSTOMER.format('SUM(2 * amount_minor)')}",
+    "a nested maximum": f"SELECT SUM(t) AS s FROM {PER_CUSTOMER.format('MAX(amount_minor)')}",
+    "a nested number of rows": f"SELECT SUM(t) AS s FROM {PER_CUSTOMER.format('COUNT(*)')}",
+    "another table's column": "SELECT SUM(a.s) AS v FROM deposits AS d JOIN (SELECT customer_key,"
+    " SUM(risk_score) AS s FROM accounts WHERE risk_score IS NOT NULL GROUP BY customer_key) AS a"
+    " ON a.customer_key = d.customer_key WHERE d.currency = 'EUR'",
+}  # fmt: skip
+
+
+def denied_by(sql: str, *edits: tuple[str, str]) -> set[str]:
+    each = [edit for edit in edits for _ in ("count", "aggregate")]
+    world = make_world(*(loaded(owner, *GENEROUS, *each) for owner in fixtures.BANKS))
+    return rules_of(decide(draft_of(sql.format("WHERE currency = 'EUR'"), world), world, NOW))
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_a_sum_to_which_something_is_added_is_denied_where_a_rule_is_about_who_rules_it(name: str) -> None:
+    """The rule would be about the sum of both, and what was added can be subtracted again."""
+    without = denied_by(MIXED[name])
+    for edit in ALL[:3]:
+        rule = edit[0].split(":")[0]
+        assert denied_by(MIXED[name], edit) - without == {rule}
+    assert denied_by(MIXED[name], ("dominance: off", "dominance: {n: 2, percent: 100}")) == without
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_multiple_of_one_column_is_permitted_under_every_rule_on_magnitudes(name: str) -> None:
+    assert denied_by(SINGLE[name], *ALL[:3]) == set()
 
 
 def test_p_percent_is_denied_where_one_other_member_holds_the_rows() -> None:

@@ -14,8 +14,8 @@ from consortia.policies.rules import ALL, leaks
 from consortia.policies.rules.base import Case, Finding, Rule
 from consortia.policies.verdicts import Decision, Reason
 from consortia.policies.world import PolicyWorld
-from tests.fixtures_catalogue import BANKS, CATALOGUE, INT, STATISTICS, STRUCTURING
-from tests.policies_world import NOW, POLICY, decided, draft_of, loaded, make_card, make_world, rules_of
+from tests.fixtures_catalogue import BANKS, CATALOGUE, CUSTOMER, INT, STATISTICS, STRUCTURING, column
+from tests.policies_world import CELLS, NOW, POLICY, decided, draft_of, loaded, make_card, make_world, rules_of
 
 
 def reasons(decision: Decision, owner: str = "bank-a") -> list[Reason]:
@@ -217,6 +217,56 @@ def test_groups_of_one_contributor_whose_every_cell_would_be_suppressed_are_deni
     for other in ("{class: free, operations: [group]}", "{class: identifier, operations: [group]}"):
         with pytest.raises(RequestError, match="identifier"):
             loaded("bank-a", (written, other))
+
+
+def test_an_alert_about_another_key_than_the_privacy_unit_is_denied() -> None:
+    """Rows with one such key may be of many contributors: the payers of an account, say, at other members."""
+    account = (
+        "        risk_score:",
+        "        account_id: {class: identifier, operations: [alert, count]}\n        risk_score:",
+    )
+    granted = ("      operations: [count]\n", "      operations: [count, compare]\n")
+    key = (
+        "customer_key: {class: identifier, operations: []}",
+        "customer_key: {class: identifier, operations: [alert]}",
+    )
+    policies = [loaded(owner, account, granted, key) for owner in BANKS]
+    for keys, expected in (
+        ("account_id", {"privacy-unit"}),
+        ("customer_key", set()),
+        ("customer_key, account_id", set()),
+    ):
+        sql = f"SELECT {keys} FROM accounts GROUP BY {keys} HAVING COUNT(*) >= 2"
+        assert rules_of(decided(sql, *policies)) == expected, keys
+
+
+def test_units_of_tables_that_different_members_hold_must_be_one_where_contributors_are_counted() -> None:
+    """Each owner sees one unit in its own tables; the plan counts over both."""
+    other = column("holder_key", CUSTOMER, max_distinct=8000)
+    tables = tuple(
+        table.model_copy(update={"holders": BANKS[:1]})
+        if table.name == "deposits"
+        else table.model_copy(update={"holders": BANKS[1:2], "columns": (*table.columns, other)})
+        for table in CATALOGUE.tables
+    )
+    catalogue = CATALOGUE.model_copy(update={"tables": tables})
+    second = POLICY.index("    accounts:")
+    accounts = POLICY[second : POLICY.index("outputs:\n")]
+    unit = (
+        accounts,
+        accounts.replace("customer_key", "holder_key").replace("operations: []", "operations: [count, join]"),
+    )
+    joins = ("operations: [alert, count]", "operations: [alert, count, join]")
+    cells = ("count: never", "count:\n" + CELLS.rstrip().replace("minimum-members: 3", "minimum-members: 2"))
+    world = make_world(*(loaded(owner, unit, joins, cells) for owner in BANKS), catalogue=catalogue)
+    sql = (
+        "SELECT COUNT(*) AS n FROM deposits AS d JOIN (SELECT holder_key FROM accounts GROUP BY holder_key) AS a"
+        " ON a.holder_key = d.customer_key"
+    )
+    decision = decide(draft_of(sql, world), world, NOW)
+    assert [verdict.owner for verdict in decision.verdicts] == ["bank-a", "bank-b"]
+    assert all("privacy-unit" in {reason.rule for reason in reasons(decision, owner)} for owner in BANKS[:2])
+    assert rules_of(decision) == {"privacy-unit"}
 
 
 def test_one_members_part_alone_never_has_enough_members() -> None:

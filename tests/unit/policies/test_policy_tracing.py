@@ -83,6 +83,33 @@ def test_an_alert_by_a_score_needs_that_it_may_be_compared(place: int) -> None:
     assert all("compare an aggregate" in reason.text for _, reason in decision.denials())
 
 
+RANK = """
+analysis: pagerank
+accounts: SELECT customer_key AS account FROM accounts GROUP BY customer_key
+payments: |
+  SELECT customer_key AS source, customer_key AS target, {} AS amount FROM deposits WHERE currency = 'EUR'
+iterations: 1
+"""
+COUNTED = RANK.replace("= 'EUR'", "= 'EUR' GROUP BY customer_key")
+ROWS = "operations: [count, compare, compare-members, count-members, score]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [RANK.format("0"), RANK.format("1"), COUNTED.format("COUNT(*)"), COUNTED.format("COUNT(*) + 1")],
+    ids=["0", "1", "n", "n + 1"],
+)
+def test_amounts_that_only_count_payments_are_opened_and_compared_as_numbers_of_rows(text: str) -> None:
+    decision = decided(text)
+    assert decision.permitted, decision.denials()
+    alert = f"{text}at-least: 60\n"
+    assert decided(alert).permitted
+    for asked, grant in ((text, "score"), (alert, "compare")):
+        denied = decided(asked, (ROWS, ROWS.replace(f" {grant},", "").replace(f", {grant}]", "]")))
+        assert not denied.permitted
+        assert {reason.rule for _, reason in denied.denials()} == {"operations"}
+
+
 def test_a_number_that_payments_brought_about_is_never_opened_for_a_group() -> None:
     query = bind_analysis(RISK, fixtures.CATALOGUE, NOW)
     grouped = query.model_copy(update={"keys": (), "outputs": query.outputs[1:], "order_by": ()})
