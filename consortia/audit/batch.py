@@ -20,13 +20,14 @@ _PIECES = 4
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One pack: its session and member if it verified, else ``code`` and ``why`` it did not."""
+    """One pack: session, member and the manifest's fingerprint if it verified, else ``code`` and ``why`` not."""
 
     file: str
     session: str = ""
     member: str = ""
     code: str = ""
     why: str = ""
+    fingerprint: str = ""
 
     @property
     def verified(self) -> bool:
@@ -73,4 +74,4 @@ def _verify_one(file: Path, fingerprint: str, memory: Memory) -> Outcome:
         verified = verify_pack(read_pack(file), fingerprint, memory)
     except ConsortiaError as error:
         return Outcome(str(file), code=error.code, why=error.message)
-    return Outcome(str(file), verified.session, verified.opened.pack.member)
+    return Outcome(str(file), verified.session, verified.opened.pack.member, fingerprint=verified.fingerprint)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from consortia.errors import ConsortiaError, ProtocolAbort
-from consortia.evidence.pack import BASIS, Opened
+from consortia.evidence.pack import BASIS, Opened, broken
 from consortia.execution.estimate import estimate
 from consortia.parties.agreement import verified_submission
 from consortia.parties.past import DENIED_KIND
@@ -78,7 +78,8 @@ class Memory:
 def believe(opened: Opened, fingerprint: str, memory: Memory) -> Believed:
     """Trust set, catalogue and policies in force of a pack, each signature verified; ``fingerprint`` "" compares none.
 
-    Raises as ``check_fingerprint``, ``TrustedSet.restore`` and ``policy_in_force`` do.
+    Raises ProtocolAbort ``evidence/pack`` if no operator that the cards list signed the catalogue, or a policy is not
+    of the owner that the basis names, and as ``check_fingerprint``, ``TrustedSet.restore`` and ``policy_in_force`` do.
     """
     at = opened.first(BASIS).leaf.time
     key: Key = tuple(
@@ -111,10 +112,14 @@ def _verified(opened: Opened, at: datetime) -> Believed:
     )
     trusted = TrustedSet.restore(accepted, manifest, list(cards.values()), catalogue)
     signers = {"manifest": _operators(manifest, document, trusted), "catalogue": _operators(catalogue, tables, trusted)}
+    if not signers["catalogue"]:
+        raise broken("no operator that the cards list signed the catalogue", "catalogue")
     policies = {}
     for owner, content in opened.named("policy").items():
         envelope = Envelope.from_bytes(content)
         policies[owner] = policy_in_force(envelope, trusted, at)
+        if policies[owner].policy.identity.owner != owner:
+            raise broken(f"the policy is one of `{policies[owner].policy.identity.owner}`", f"policy {owner}")
         signers[owner] = signatures_of(envelope, policies[owner], trusted, at).signed
     return Believed(at, trusted, tables, policies, signers)
 
@@ -134,14 +139,23 @@ def _operators(envelope: Envelope, document: Document, trusted: TrustedSet) -> t
     return verify(envelope.model_copy(update={"signatures": listed}), document.type, keys).signers
 
 
+def asked_in(opened: Opened) -> Envelope:
+    """The signed submission, which is journalled under another kind if it was denied."""
+    kind = "submission" if opened.has("submission") else DENIED_KIND
+    return Envelope.from_bytes(opened.first(kind).document.encode())
+
+
 def submission_of(opened: Opened, believed: Believed) -> Submission:
     """What was asked, signed by an analyst of a member; its hash is the session's id.
 
-    The check is the one of every party before it approved.
+    The check is the one of every party before it approved. Raises ProtocolAbort ``evidence/pack`` if it was
+    approved and names another manifest or catalogue than the pack's, and as ``verified_submission`` does.
     """
-    kind = "submission" if opened.has("submission") else DENIED_KIND
-    envelope = Envelope.from_bytes(opened.first(kind).document.encode())
-    return verified_submission(envelope, opened.pack.session, believed.trusted, believed.at)
+    submission = verified_submission(asked_in(opened), opened.pack.session, believed.trusted, believed.at)
+    held = (believed.trusted.manifest.digest(), believed.catalogue.digest())
+    if opened.has("approval") and (submission.manifest, submission.catalogue) != held:
+        raise broken("manifest and catalogue are not those that the submission names", "files")
+    return submission
 
 
 def compiled_again(opened: Opened, believed: Believed, submission: Submission) -> Compiled:

@@ -4,15 +4,18 @@ A snapshot's root is salted and made at registration: the same root is the same 
 says that the member registered the table anew, and its approval shows which it used when.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from consortia.audit.page import Page, Section
+from consortia.audit.page import Fact, Page, Section
 from consortia.audit.verify import Verified
 from consortia.errors import RequestError
+from consortia.policies.own import tables_needed
 from consortia.trust.documents import instant_text
 
 ABSENT = "not used"
+UNKNOWN = "not known: the pack has no approval of this member"
+"""In place of a root, where a run ended before the approval of that owner reached the member whose pack it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,18 @@ class Compared:
 
     @property
     def changed(self) -> bool:
-        """Whether both runs used it, each another one."""
-        return self.first != self.second and ABSENT not in (self.first, self.second)
+        """Whether the runs did not use the same one: each another, or one run none; not where a pack says nothing."""
+        return self.first != self.second and self.comparable
+
+    @property
+    def once(self) -> bool:
+        """Whether one run alone used it."""
+        return self.changed and ABSENT in (self.first, self.second)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both packs say what was used."""
+        return UNKNOWN not in (self.first, self.second)
 
 
 def compare(first: Verified, second: Verified) -> tuple[Compared, ...]:
@@ -53,14 +66,17 @@ def compare(first: Verified, second: Verified) -> tuple[Compared, ...]:
 
 
 def compare_page(first: Verified, second: Verified) -> Page:
-    """The comparison as a page: what changed in front, then what stayed."""
+    """The comparison as a page: what changed in front, then what one run alone used, then what stayed."""
     earlier, later = sorted((first, second), key=lambda one: (one.believed.at, one.session))
     compared = compare(first, second)
-    changed = [one for one in compared if one.changed]
-    data = [one for one in changed if one.part == "data"]
+    changed = [one for one in compared if one.changed and not one.once]
+    data = ", ".join(one.of for one in changed if one.part == "data") or "none"
+    unknown = ", ".join(one.of for one in compared if one.part == "data" and not one.comparable)
+    how = "" if first.compared and second.compared else ", manifest not compared"
     return Page(
         title=f"Sessions {earlier.session} and {later.session}",
-        verdict=f"BOTH VERIFIED. Data registered anew in between: {', '.join(one.of for one in data) or 'none'}",
+        verdict=f"BOTH VERIFIED{how}. Data registered anew in between: {data}"
+        + (f"; not comparable: {unknown}" if unknown else ""),
         sections=(
             Section(
                 "The two runs",
@@ -69,24 +85,36 @@ def compare_page(first: Verified, second: Verified) -> Page:
                     for one in (earlier, later)
                 ),
             ),
-            Section(
-                "Changed",
-                tuple((f"{one.part}: {one.of}", (f"first  {one.first}", f"then   {one.second}")) for one in changed),
-            ),
+            Section("Changed", _both(changed)),
+            Section("In one run only", _both([one for one in compared if one.once])),
+            Section("Not comparable", _both([one for one in compared if not one.comparable])),
             Section(
                 "The same",
-                tuple((f"{one.part}: {one.of}", (one.first,)) for one in compared if one.first == one.second),
+                tuple(
+                    (f"{one.part}: {one.of}", (one.first,))
+                    for one in compared
+                    if one.first == one.second and one.comparable
+                ),
             ),
         ),
     )
 
 
+def _both(compared: Sequence[Compared]) -> tuple[Fact, ...]:
+    return tuple((f"{one.part}: {one.of}", (f"first  {one.first}", f"then   {one.second}")) for one in compared)
+
+
 def _data(verified: Verified) -> Mapping[str, str]:
-    return {
-        f"{party}, {root.table}": root.root
-        for party, approval in verified.run.approvals.items()
-        for root in approval.snapshots
+    plan, approvals = verified.compiled.plan, verified.run.approvals
+    found = {
+        f"{owner}, {table}": UNKNOWN
+        for owner in plan.owners()
+        if owner not in approvals
+        for table in tables_needed(plan, owner, verified.believed.catalogue)
     }
+    for party, approval in approvals.items():
+        found |= {f"{party}, {root.table}": root.root for root in approval.snapshots}
+    return found
 
 
 def _policies(verified: Verified) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from html import escape
 
 from consortia.audit.page import Page, Section
+from consortia.visible import visible
 
 _STYLE = """\
 :root { color-scheme: light; }
@@ -20,25 +21,29 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page_html(page: Page) -> str:
-    """The page as HTML 5; every text is escaped."""
+    """The page as HTML 5; every text is escaped, and what does not show, as what turns a line around, written out."""
     sections = "".join(_section(section) for section in page.sections)
     return (
         "<!DOCTYPE html>\n"
         '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(page.title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n"
-        f'<h1>{escape(page.title)}</h1>\n<p class="verdict">{escape(page.verdict)}</p>\n'
+        f"<title>{_shown(page.title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n"
+        f'<h1>{_shown(page.title)}</h1>\n<p class="verdict">{_shown(page.verdict)}</p>\n'
         f"{sections}</body>\n</html>\n"
     )
 
 
 def _section(section: Section) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th><td>{_lines(texts)}</td></tr>\n' for label, texts in section.facts
+        f'<tr><th scope="row">{_shown(label)}</th><td>{_lines(texts)}</td></tr>\n' for label, texts in section.facts
     )
-    return f"<section>\n<h2>{escape(section.title)}</h2>\n<table>\n{rows}</table>\n</section>\n"
+    return f"<section>\n<h2>{_shown(section.title)}</h2>\n<table>\n{rows}</table>\n</section>\n"
 
 
 def _lines(texts: tuple[str, ...]) -> str:
-    return "".join(f"<div>{escape(text)}</div>" for text in texts)
+    return "".join(f"<div>{_shown(text)}</div>" for text in texts)
+
+
+def _shown(text: str) -> str:
+    return escape(visible(text))

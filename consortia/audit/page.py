@@ -15,6 +15,7 @@ from consortia.plans.show import step_text
 from consortia.plans.zcdp import RHO_PARTS
 from consortia.trust.documents import instant_text
 from consortia.trust.sessions import Seal
+from consortia.visible import indented
 
 _TOLD = ("result", "suppression", "outcome")
 """Kinds of leakage entries that the page shows; the pack has all."""
@@ -22,7 +23,12 @@ LIMITS = (
     "A pack shows what was agreed, decided, run and signed. It does not show that a member's registered rows are true,",
     "nor what the released numbers were: of rows and results it holds salted commitments only.",
     "It is one member's journal: whoever doubts that member compares the packs of two.",
+    "Whoever hands a pack on can leave other parties' closing statements out: one that is missing proves nothing.",
+    "Revocations of policies and stops are not in a pack: of documents in force it shows signatures and dates alone.",
 )
+
+NOT_COMPARED = "manifest not compared: compare it with the one you were given, anybody can make a consortium"
+"""Said where no fingerprint was given."""
 
 
 Fact = tuple[str, tuple[str, ...]]
@@ -49,45 +55,55 @@ class Page:
         return {
             "title": self.title,
             "verdict": self.verdict,
-            "sections": [
-                {"title": section.title, "facts": {label: list(lines) for label, lines in section.facts}}
-                for section in self.sections
-            ],
+            "sections": [{"title": section.title, "facts": _joined(section.facts)} for section in self.sections],
         }
+
+
+def _joined(facts: tuple[Fact, ...]) -> dict[str, list[str]]:
+    """Facts by label: those of one label together."""
+    found: dict[str, list[str]] = {}
+    for label, lines in facts:
+        found.setdefault(label, []).extend(lines)
+    return found
 
 
 def page_of(verified: Verified) -> Page:
     """The whole page."""
     sections = (_identity, _question, _data, _control, _told, _consent, _ledger, _course, _versions, _checks)
     member = verified.opened.pack.member
+    how = "" if verified.compared else ", manifest not compared"
     return Page(
         title=f"Session {verified.session}, {verified.run.seals[member].outcome}",
-        verdict=f"VERIFIED: {len(verified.checks)} checks passed, offline, on the pack of {member}",
+        verdict=f"VERIFIED{how}: {len(verified.checks)} checks passed, offline, on the pack of {member}",
         sections=tuple(section(verified) for section in sections),
     )
 
 
 def page_text(page: Page) -> str:
-    """The page for a terminal; ends in a newline."""
+    """The page for a terminal; ends in a newline. Further lines of a text stand deeper: none passes for a section."""
     lines = [page.title, page.verdict]
     for section in page.sections:
         lines += ["", section.title.upper()]
-        width = max((len(label) for label, _ in section.facts), default=0)
-        for label, texts in section.facts:
-            for place, text in enumerate(texts):
-                lines.append(f"  {label if place == 0 else '':<{width}}  {text}".rstrip())
+        facts = [(label.replace("\n", " "), texts) for label, texts in section.facts]
+        width = max((len(label) for label, _ in facts), default=0)
+        for label, texts in facts:
+            parts = [part for text in texts for part in indented(text).split("\n")]
+            for place, part in enumerate(parts):
+                lines.append(f"  {label if place == 0 else '':<{width}}  {part}".rstrip())
     return "\n".join(lines) + "\n"
 
 
 def _identity(verified: Verified) -> Section:
-    manifest = verified.believed.trusted.manifest
-    compared = "the one that was given" if verified.compared else "compare it with the one you were given"
+    manifest, catalogue = verified.believed.trusted.manifest, verified.believed.catalogue
+    signers = _names(verified.believed.signers["catalogue"])
+    compared = "the one that was given" if verified.compared else NOT_COMPARED
     return Section(
         "This pack",
         (
             ("consortium", (f"{manifest.consortium}, manifest version {manifest.version}",)),
             ("manifest", (verified.fingerprint, compared)),
             ("signed by", (_names(verified.believed.signers["manifest"]),)),
+            ("catalogue", (f"version {catalogue.version}, {catalogue.digest()}", f"signed by {signers}")),
             ("SHA-256", (verified.digest,)),
         ),
     )
@@ -161,6 +177,8 @@ def _consent(verified: Verified) -> Section:
     for word in verified.run.reviews:
         reason = f": {word.reason}" if word.reason else ""
         facts.append((word.person, (f"{word.decision}s after review at {instant_text(word.at)}{reason}",)))
+    if verified.run.uncounted:
+        facts.append(("words that do not count", verified.run.uncounted))
     approvals = verified.run.approvals
     by = tuple(f"{party}, {_reserved(verified, party)}" for party in sorted(approvals))
     facts.append(("approved by", by or ("nobody, as far as this member knows",)))
@@ -193,7 +211,7 @@ def _course(verified: Verified) -> Section:
     facts += [(fault.party, (f"{fault.message} [{fault.code}]",)) for fault in verified.run.faults]
     missing = sorted(set(verified.run.approvals) - set(seals))
     if missing and verified.opened.released:
-        facts.append((_names(tuple(missing)), ("no closing statement reached this member",)))
+        facts.append((_names(tuple(missing)), ("its closing statement is not in this pack",)))
     entries = Counter(entry.leaf.kind for entry in verified.opened.pack.entries)
     facts.append(("journalled", (", ".join(f"{count} {kind}" for kind, count in sorted(entries.items())),)))
     facts.append(("plan", (_plan(plan, verified.submission.plan),)))

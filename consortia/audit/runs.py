@@ -6,17 +6,17 @@ The checks are those that every party made before it went on; here they are made
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from consortia.audit.believed import Believed
+from consortia.audit.believed import Believed, asked_in
 from consortia.control.messages import End, Fault, decode
-from consortia.errors import ProtocolAbort
+from consortia.errors import ConsortiaError, ProtocolAbort
 from consortia.evidence.cosigning import check_split, continued
 from consortia.evidence.pack import Opened
-from consortia.ids import member_of
 from consortia.parties.approval import Terms, build_approval, check_reservations, verify_approvals
 from consortia.parties.checks import concerned_cards
 from consortia.parties.ending import NO_DIGEST
+from consortia.parties.holding import JOURNAL_KIND, verified_word
 from consortia.parties.transport.key_schedule import check_hellos, digest_of_envelopes
-from consortia.parties.work import Documents
+from consortia.parties.work import Documents, Review
 from consortia.plans.concerned import outputs_of, parties_of
 from consortia.policies.compiling import Compiled
 from consortia.policies.own import tables_needed
@@ -37,6 +37,8 @@ class Run:
     hellos: Mapping[str, Hello]
     seals: Mapping[str, Seal]
     reviews: tuple[ReviewDecision, ...]
+    uncounted: tuple[str, ...] = ()
+    """Journalled words of officers that do not count, each with the reason."""
     denials: tuple[Denial, ...] = ()
     faults: tuple[Fault, ...] = ()
     """Why the run failed, as this member or the coordinator said it: unsigned, but journalled."""
@@ -56,7 +58,7 @@ def approvals_of(opened: Opened, believed: Believed, compiled: Compiled, submiss
     documents = Documents(trusted, believed.catalogue.digest(), ())
     terms = Terms(
         session=opened.pack.session,
-        submission=Envelope.from_bytes(opened.first("submission").document.encode()).digest(),
+        submission=asked_in(opened).digest(),
         plan=plan,
         leakage=submission.leakage,
         manifest=trusted.manifest.digest(),
@@ -95,30 +97,36 @@ def approvals_of(opened: Opened, believed: Believed, compiled: Compiled, submiss
 
 def reviews_of(
     opened: Opened, believed: Believed, compiled: Compiled, submission: Submission
-) -> tuple[ReviewDecision, ...]:
-    """The officers' words on the run: one that approves for every owner whose policy asks for a review, if it went on.
+) -> tuple[tuple[ReviewDecision, ...], tuple[str, ...]]:
+    """The officers' words that count, and why others do not; of every owner whose policy asks, one approves the run.
 
-    Raises ProtocolAbort ``audit/review`` naming the owner without one, and as ``verify_by_one`` does.
+    A word counts as it does at a node, and if it was journalled before the own approval; one that does not is no
+    fault of the member, since anybody may send one. Raises ProtocolAbort ``audit/review`` naming the owner without one.
     """
-    found = []
-    for document in opened.documents("review"):
-        envelope = Envelope.from_bytes(document)
-        claimed = ReviewDecision.parse(envelope.payload_bytes())
-        key = believed.trusted.person_key(claimed.person, believed.at, "officer")
-        word = verify_by_one(envelope, ReviewDecision, claimed.person, key)
-        same = (word.session, word.plan, word.leakage) == (
-            opened.pack.session,
-            submission.plan,
-            submission.leakage,
-        )
-        if not same or member_of(word.person) != word.member or word.person == submission.submitter:
-            raise _review(f"the word of `{word.person}` is not one on this run")
-        found.append(word)
-    agreed = {word.member for word in found if word.decision == "approve"}
-    missing = [owner for owner in reviewers(compiled.plan, believed.world) if owner not in agreed]
-    if missing and opened.has("approval"):
-        raise _review(f"no officer of {', '.join(missing)} approved the run, and the policy asks for it")
-    return tuple(found)
+    asked = asked_in(opened)
+    documents = Documents(believed.trusted, believed.catalogue.digest(), ())
+    due = reviewers(compiled.plan, believed.world)
+    review = Review(documents, compiled.plan, submission.leakage, reviewers=due)
+    end = opened.first("approval").leaf.index if opened.has("approval") else None
+    words: list[ReviewDecision] = []
+    uncounted = []
+    for entry in opened.pack.entries:
+        if entry.leaf.kind != JOURNAL_KIND:
+            continue
+        try:
+            word = verified_word(Envelope.from_bytes(entry.document.encode()), asked, review, believed.at)
+        except ConsortiaError as error:
+            uncounted.append(f"entry {entry.leaf.index}: {error.message} [{error.code}]")
+            continue
+        if end is not None and entry.leaf.index > end:
+            uncounted.append(f"entry {entry.leaf.index}: the word of `{word.person}` came after the approval")
+        else:
+            words.append(word)
+    agreed = {word.member for word in words if word.decision == "approve"}
+    missing = [owner for owner in due if owner not in agreed]
+    if missing and end is not None:
+        raise _review(f"no officer of {', '.join(missing)} approved the run before it, and the policy asks for it")
+    return tuple(words), tuple(uncounted)
 
 
 def hellos_of(opened: Opened, believed: Believed, approvals: Mapping[str, Approval]) -> dict[str, Hello]:

@@ -17,6 +17,9 @@ from consortia.evidence.pack import Opened, open_pack
 from consortia.policies.compiling import Compiled
 from consortia.trust.sessions import Submission
 
+_FAULTS = (ConsortiaError, ValueError, ArithmeticError, LookupError, RecursionError, TypeError, AttributeError)
+"""What documents that somebody made up may raise: each of them is a failure of that pack, and of no other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
@@ -54,7 +57,7 @@ def verify_pack(data: bytes, fingerprint: str = "", memory: Memory | None = None
     def check(what: str) -> Iterator[None]:
         try:
             yield
-        except (ConsortiaError, ValueError, KeyError) as error:
+        except _FAULTS as error:
             raise _failed(what, error) from error
         checks.append(what)
 
@@ -63,7 +66,7 @@ def verify_pack(data: bytes, fingerprint: str = "", memory: Memory | None = None
     ):
         opened = open_pack(data)
     far = "" if opened.released else ", as far as it came"
-    with check("manifest, cards, catalogue and policies are signed and were in force when the session was approved"):
+    with check("manifest, cards, catalogue and policies are signed and, by their dates, were in force at the approval"):
         believed = believe(opened, fingerprint, memory or Memory())
     with check("an analyst of a member signed the submission, and the session's id is its hash"):
         submission = submission_of(opened, believed)
@@ -74,7 +77,7 @@ def verify_pack(data: bytes, fingerprint: str = "", memory: Memory | None = None
         with check("every party's node signed its approval of exactly that" + far):
             approvals = approvals_of(opened, believed, compiled, submission)
     with check("officers reviewed the run wherever a policy asks for it, before it was approved" + far):
-        reviews = reviews_of(opened, believed, compiled, submission)
+        reviews, uncounted = reviews_of(opened, believed, compiled, submission)
     if opened.released or opened.has("hello"):
         with check(
             "every party's node signed that it was about to run exactly that, and which journals it had seen" + far
@@ -92,7 +95,7 @@ def verify_pack(data: bytes, fingerprint: str = "", memory: Memory | None = None
         believed=believed,
         submission=submission,
         compiled=compiled,
-        run=Run(approvals, hellos, seals, reviews, denials, faults),
+        run=Run(approvals, hellos, seals, reviews, uncounted, denials, faults),
         checks=tuple(checks),
     )
 

@@ -11,12 +11,13 @@ from rich.console import Group
 from rich.text import Text
 
 from consortia.cli.options import HomeOption, now, open_home
-from consortia.cli.output import JsonOption, emit, note, table, visible
+from consortia.cli.output import JsonOption, emit, note, table
 from consortia.control.diagnosis import split_endpoint
 from consortia.errors import PeerError, RequestError
 from consortia.parties.bench import probe
 from consortia.parties.bench.primitives import Timed, machine_of, measured
 from consortia.plans.cost import LINKS, MACHINE, Link, Machine
+from consortia.visible import visible
 
 EXAMPLES = (
     "consortia bench --local",

@@ -17,11 +17,13 @@ from consortia.cli.options import (
 )
 from consortia.cli.output import JsonOption, emit, note
 from consortia.cli.telling import advise, answers_shown, publish
+from consortia.errors import RequestError
 from consortia.ids import member_of
 from consortia.trust.envelope import Envelope, seal_document
 from consortia.trust.home import Profile
 from consortia.trust.notices import OFFICERS_TO_LIFT, stop_named
 from consortia.trust.statements import Lift, Stop
+from consortia.visible import indented
 
 EXAMPLES = (
     'consortia emergency-stop --reason "keys of a node may be stolen" --profile ./bank-a/people/olga',
@@ -45,21 +47,28 @@ def command(
     """Stop every run in the consortium before its release and begin no new one, as an officer or operator of a member.
 
     Your own member's node gives no last word from now on, whatever the coordinator does; the others hear of it through
-    the coordinator. Two officers of the member that stopped lift it.
+    the coordinator. Two officers of the member that stopped lift it; the second gives the reason that the first one
+    gave, since both sign one text.
     """
     signer = open_profile(profile, home, passphrase_file)
     if lift is None:
         envelope = seal_document(_stop(signer, reason), (signer.signing_key(),))
     else:
         envelope = _lifting(signer, lift, stop, reason)
+        said = Lift.parse(envelope.payload_bytes())
+        note(f"stop {said.stop}\nis lifted because: {indented(said.reason)}")
         if len(envelope.signatures) < OFFICERS_TO_LIFT:
-            emit({"lift": str(lift), "signatures": 1}, f"{lift}: signed by one officer", json=json)
+            emit(
+                {"lift": str(lift), "signatures": 1, "stop": said.stop, "reason": said.reason},
+                f"{lift}: signed by one officer",
+                json=json,
+            )
             note(f"next: another officer of {member_of(signer.person)} runs the same command with {lift}")
             return
     notice, answers = publish(signer, envelope, None if exchange is None else exchange_folder(exchange))
     done = "lifted" if isinstance(notice, Lift) else "stopped"
     number = notice.stop if isinstance(notice, Lift) else notice.digest()
-    emit({done: number, "reason": reason, "members": answers}, answers_shown(answers), json=json)
+    emit({done: number, "reason": notice.reason, "members": answers}, answers_shown(answers), json=json)
     advise(answers)
 
 
@@ -79,8 +88,10 @@ def _lifting(signer: Profile, file: Path, prefix: str, reason: str) -> Envelope:
     trusted, member = signer.trusted(), member_of(signer.person)
     trusted.person_key(signer.person, now(), "officer")
     if file.exists():
-        envelope = Envelope.from_bytes(file.read_bytes()).with_signature(signer.signing_key())
-        stop_named(signer.trust, trusted.manifest, Lift.parse(envelope.payload_bytes()).stop, member)
+        held = Envelope.from_bytes(file.read_bytes())
+        _require_same(Lift.parse(held.payload_bytes()), file, prefix, reason)
+        stop_named(signer.trust, trusted.manifest, Lift.parse(held.payload_bytes()).stop, member)
+        envelope = held.with_signature(signer.signing_key())
     else:
         halted = stop_named(signer.trust, trusted.manifest, prefix, member)
         document = Lift(
@@ -93,3 +104,14 @@ def _lifting(signer: Profile, file: Path, prefix: str, reason: str) -> Envelope:
         envelope = seal_document(document, (signer.signing_key(),))
     file.write_bytes(envelope.to_bytes())
     return envelope
+
+
+def _require_same(lift: Lift, file: Path, prefix: str, reason: str) -> None:
+    """That an officer signs what they typed; raises RequestError ``cli/exists``."""
+    if not lift.stop.startswith(prefix) or lift.reason != reason:
+        raise RequestError(
+            "cli/exists",
+            f"another lift lies in the file, of stop {lift.stop} because: {lift.reason}",
+            place=str(file),
+            remedy="if you agree with it, name that stop and give this reason; else name another file",
+        )

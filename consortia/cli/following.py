@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from consortia.cli.output import console, note, visible
+from consortia.cli.output import console, note
 from consortia.client.session import Event, OnEvent
 from consortia.control import messages
 from consortia.plans.cost import Estimate
+from consortia.visible import visible
 
 
 @contextmanager

@@ -6,7 +6,6 @@ a width, so that other programs read whole lines.
 
 import json
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from consortia.errors import ConsortiaError
+from consortia.visible import indented, shows, visible
 
 _WIDE = 1000
 _JSON_WANTED = "consortia.json"
@@ -54,24 +54,6 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return made
 
 
-def visible(text: str) -> str:
-    r"""``text`` in which what does not show is written out: terminals obey such characters, and some come from peers.
-
-    Control and format characters (escape sequences, backspace, reordering of a line) become ``\x1b`` and the like;
-    line feeds stay.
-    """
-    return "".join(character if _shows(character) else _written_out(character) for character in text)
-
-
-def _shows(character: str) -> bool:
-    category = unicodedata.category(character)
-    return character == "\n" or not (category.startswith("C") or category in ("Zl", "Zp"))
-
-
-def _written_out(character: str) -> str:
-    return character.encode("unicode_escape").decode()
-
-
 def examples(*commands: str) -> str:
     """The examples below a command's help, one a line (the first character keeps the lines apart)."""
     return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
@@ -82,15 +64,10 @@ def report(error: ConsortiaError, context: typer.Context) -> None:
     if context.meta.get(_JSON_WANTED):
         _print_json({"error": error.as_dict()}, sys.stderr)
         return
-    message, place, remedy = (_indented(text) for text in (error.message, error.place, error.remedy))
+    message, place, remedy = (indented(text) for text in (error.message, error.place, error.remedy))
     where = f"\n  where:  {place}" if place else ""
     what_to_do = f"\n  remedy: {remedy}" if remedy else ""
     note(f"error: {message} [{error.code}]{where}{what_to_do}")
-
-
-def _indented(text: str) -> str:
-    """Further lines stand deeper than those that ``report`` writes, so that no text passes for another field."""
-    return text.replace("\n", "\n    ")
 
 
 def console(stream: Any) -> Console:
@@ -107,4 +84,4 @@ def _print_json(value: Mapping[str, Any], stream: Any) -> None:
 def json_text(value: Mapping[str, Any]) -> str:
     r"""``value`` as JSON with letters of all languages as they are and what does not show as ``\u...``."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
-    return "".join(character if _shows(character) else json.dumps(character)[1:-1] for character in text)
+    return "".join(character if shows(character) else json.dumps(character)[1:-1] for character in text)

@@ -68,7 +68,7 @@ def deputise(
     name: Annotated[str, typer.Argument(help="Who shall act for an officer: an operator, without @member.")],
     officer: Annotated[str, typer.Option("--for", help="The officer, without @member.")] = "",
     until: Annotated[str, typer.Option(help="The last day (UTC), at most 30 days from now.", metavar="DAY")] = "",
-    reason: Annotated[str, typer.Option(help="Why; it stands in the card.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, without details: members and packs hold it.")] = "",
     end: Annotated[bool, typer.Option("--end", help="End it now.")] = False,
     home: HomeOption = None,
     json: JsonOption = False,

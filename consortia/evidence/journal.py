@@ -152,20 +152,25 @@ class Journal:
         return [Leaf.parse(row[0]) for row in transaction.execute(query)][::-1]
 
     def verify(self, transaction: Connection) -> TreeHead:
-        """The head, after every entry and every kept hash has been computed again.
+        """The head, after every entry, its columns and every kept hash have been compared with what they are due to be.
 
+        Entries cut off at the end together with their hashes are not seen here: the heads that others hold show them.
         Raises OperatorError ``evidence/journal`` naming the first entry that does not fit.
         """
         columns = self._tables.entries.c
-        rows = transaction.execute(select(columns.leaf, columns.payload).order_by(columns.number))
+        rows = transaction.execute(select(self._tables.entries).order_by(columns.number))
         nodes: dict[tuple[int, int], bytes] = {}
-        for index, (encoded, payload) in enumerate(rows):
+        for index, (number, session, kind, once, encoded, payload) in enumerate(rows):
             leaf = Leaf.parse(encoded)
             due = leaf_of(index, time=leaf.time, session=leaf.session, kind=leaf.kind, payload=payload)
             made = completed(index, due.hashed(), lambda *node: nodes[node])
-            if leaf != due or any(self._kept(transaction, *node) != hashed for *node, hashed in made):
+            named = (number, session, kind) == (index, leaf.session, leaf.kind) and once in (None, f"{kind}/{session}")
+            if leaf != due or not named or any(self._kept(transaction, *node) != hashed for *node, hashed in made):
                 raise _altered(index, f"payload {hashlib.sha256(payload).hexdigest()[:16]}")
-            nodes.update({(level, number): hashed for level, number, hashed in made})
+            nodes.update({(level, place): hashed for level, place, hashed in made})
+        kept = transaction.execute(select(func.count()).select_from(self._tables.nodes)).scalar_one()
+        if kept != len(nodes):
+            raise _altered(self.size(transaction), f"{kept} hashes are kept, and the entries make {len(nodes)}")
         return self.head(transaction)
 
     def _node(self, transaction: Connection, level: int, number: int) -> bytes:

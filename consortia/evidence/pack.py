@@ -148,6 +148,8 @@ def _files(pack: Pack) -> dict[tuple[str, str], bytes]:
         basis = Basis.parse(found[0])
     except ConsortiaError as error:
         raise broken(f"its basis can't be read: {error}", "entries") from error
+    if len({(entry.part, entry.name) for entry in basis.entries}) != len(basis.entries):
+        raise broken("its basis names two documents by one name", "entries")
     if {entry.digest for entry in basis.entries} != set(contents):
         raise broken("the documents are not those on which the approval rests", "files")
     return {(entry.part, entry.name): contents[entry.digest] for entry in basis.entries}

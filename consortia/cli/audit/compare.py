@@ -9,7 +9,7 @@ from consortia.audit.batch import read_pack
 from consortia.audit.compare import compare, compare_page
 from consortia.audit.page import page_text
 from consortia.audit.verify import verify_pack
-from consortia.cli.output import JsonOption, emit
+from consortia.cli.output import JsonOption, emit, note
 
 EXAMPLES = (
     "consortia audit compare monday.pack tuesday.pack --fingerprint 8d21...",
@@ -30,15 +30,26 @@ def command(
     With --fingerprint both must be of that manifest. A member that registered other data in between shows.
     """
     packs = verify_pack(read_pack(first), fingerprint), verify_pack(read_pack(second), fingerprint)
-    compared = compare(*packs)
+    compared, found = compare(*packs), sorted({pack.fingerprint for pack in packs})
     emit(
         {
             "sessions": [pack.session for pack in packs],
+            "fingerprints": found,
+            "manifest_compared": bool(fingerprint),
             "compared": [
-                {"part": one.part, "of": one.of, "first": one.first, "then": one.second, "changed": one.changed}
+                {
+                    "part": one.part,
+                    "of": one.of,
+                    "first": one.first,
+                    "then": one.second,
+                    "changed": one.changed,
+                    "comparable": one.comparable,
+                }
                 for one in compared
             ],
         },
         page_text(compare_page(*packs)),
         json=json,
     )
+    for one in found:
+        note(f"manifest {one}" + ("" if fingerprint else ": not compared; anybody can make a consortium"))

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from consortia.audit.batch import read_pack
 from consortia.audit.export import export_pack
+from consortia.cli.audit.files import write_bytes
 from consortia.cli.audit.home_store import node_store
 from consortia.cli.options import HomeOption
 from consortia.cli.output import JsonOption, emit, note
@@ -33,11 +35,11 @@ def command(
     with node_store(home) as store:
         made = export_pack(store, session)
     path = out or Path(f"{made.session}.pack")
-    if path.exists() and path.read_bytes() != made.data:
+    if path.exists() and read_pack(path) != made.data:
         raise RequestError(
             "cli/exists", "another file is there already", place=str(path), remedy="name another file with --out"
         )
-    path.write_bytes(made.data)
+    write_bytes(path, made.data, "pack")
     digest = hashlib.sha256(made.data).hexdigest()
     emit(
         {"session": made.session, "file": str(path), "bytes": len(made.data), "sha256": digest},

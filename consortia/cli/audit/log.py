@@ -27,7 +27,8 @@ def command(
 ) -> None:
     """List the entries of this node's journal, oldest first, and its head.
 
-    Every entry is a document that the node acted on; with --check, an entry that was changed or removed is named.
+    Every entry is a document that the node acted on; with --check, an entry that was changed or removed is named. An
+    end that was cut off everywhere shows only against the heads that others hold (audit heads at their homes).
     """
     with node_store(home) as store, store.begin() as transaction:
         head = store.journal.verify(transaction) if check else store.journal.head(transaction)

@@ -52,7 +52,8 @@ def command(
         ),
         json=json,
     )
-    note(f"{len({use.session for use in uses})} sessions; of sessions that did not end as sealed nothing was opened")
+    count = len({use.session for use in uses})
+    note(f"{count} sessions; parts of a result left this node only in those that are `releasing` or `sealed`")
 
 
 def _as_dict(use: Use) -> dict[str, str | int | None]:

@@ -9,13 +9,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from consortia.cli.options import HomeOption, ProfileOption, believer, now
-from consortia.cli.output import JsonOption, emit, note, table, visible
+from consortia.cli.output import JsonOption, emit, note, table
 from consortia.cli.policy.comparing import believed, flips_text, flips_value
 from consortia.parties.past import past_questions
 from consortia.policies.changes.flips import Asked, Comparison, asked_by, compare, once
 from consortia.policies.changes.words import Change, changed, counted, require_versions
 from consortia.policies.language.parse import LoadedPolicy, read_policy
 from consortia.trust.folder import read_policy_file
+from consortia.visible import visible
 
 EXAMPLES = (
     "consortia policy diff v1.yaml v2.yaml --home ./bank-a",

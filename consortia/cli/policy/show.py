@@ -7,13 +7,14 @@ from rich.console import Group
 from rich.text import Text
 
 from consortia.cli.options import HomeOption, ProfileOption, believer, now
-from consortia.cli.output import JsonOption, emit, note, table, visible
+from consortia.cli.output import JsonOption, emit, note, table
 from consortia.cli.policy.arguments import FileArgument
 from consortia.cli.policy.status import expiry_note, missing_words, status_value
 from consortia.policies.explain import explain, sentences
 from consortia.policies.status import status_of
 from consortia.trust.folder import read_policy_file
 from consortia.trust.notices import standing
+from consortia.visible import visible
 
 EXAMPLES = (
     "consortia policy show bank-a.aml-detection.yaml --profile ./bank-a/people/otto",

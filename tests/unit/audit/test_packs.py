@@ -419,6 +419,7 @@ def test_an_owner_learns_in_which_sessions_a_customers_rows_were_used(
     assert uses(none) == dict.fromkeys(sessions[:2], len(amounts[none]))
     answer = run("subject", "nobody", "--domain", "person", "--json")
     assert json.loads(answer.stdout) == {"uses": []}
+    assert "only in those that are `releasing` or `sealed`" in answer.stderr
     assert "parties/domain" in run("subject", "x", "--domain", "nothing", code=2).stderr
 
 

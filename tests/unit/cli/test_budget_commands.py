@@ -12,6 +12,10 @@ from consortia.cli.main import app
 from consortia.client.saved_plan import write_plan
 from consortia.parties.store import Store
 from consortia.policies.accounting import Charge, charge_of
+from consortia.policies.language.parse import read_policy
+from consortia.trust.envelope import seal_document
+from consortia.trust.notices import keep_notice
+from consortia.trust.statements import Revocation
 from tests.e2e_cluster import PURPOSE, Cluster, prepare
 
 EDITS = (
@@ -92,3 +96,21 @@ def test_a_plan_is_compared_with_what_is_left(cluster: Cluster, tmp_path: Path) 
     found = shown(cluster, "--plan", tmp_path / "q.plan")["plan"]
     assert found["fits"] is False
     assert [each["code"] for each in found["obstacles"]] == ["policies/budget"]
+
+
+def test_a_plan_does_not_fit_under_a_revoked_policy(cluster: Cluster, tmp_path: Path) -> None:
+    write_plan(cluster.client().sql(SQL, purpose=PURPOSE).saved(), tmp_path / "q.plan")
+    world = cluster.world
+    Store(home(cluster, "bank-c") / "node.sqlite").close()
+    words = ("show", "--home", home(cluster, "bank-c"), "--plan", tmp_path / "q.plan")
+    assert invoke(*words).exit_code == 0
+    trust = world.home("bank-c").trust
+    loaded = read_policy(trust.policy("bank-c", PURPOSE).payload_bytes())
+    revocation = Revocation(
+        consortium=world.manifest.consortium, owner="bank-c", purpose=PURPOSE, policy=loaded.digest, version=1,
+        person="otto@bank-c", reason="x", at=datetime.now(UTC).replace(microsecond=0),
+    )  # fmt: skip
+    keep_notice(trust, seal_document(revocation, (world.profile("otto@bank-c").signing_key(),)), revocation)
+    refused = invoke(*words)
+    assert refused.exit_code == 2
+    assert "cli/not-concerned" in refused.stderr

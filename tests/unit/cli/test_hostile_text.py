@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from consortia.cli.following import following
-from consortia.cli.output import emit, note, report, table, visible
+from consortia.cli.output import emit, note, report, table
 from consortia.control.messages import Fault, Waiting
 from consortia.plans.cost import Estimate
+from consortia.visible import visible
 
 HOSTILE = (
     "\x1b[2J\x1b[31mred \x9b5m \x07\b\r\u202edrowkcab\u2066 [bold]loud[/bold] \\[red]x[/red] [link=http://x]y[/link]"
@@ -53,12 +54,12 @@ def test_a_fault_of_a_peer_is_shown_and_not_obeyed(screen: io.StringIO, field: s
 
 
 def test_a_fault_can_not_pass_for_another_field(screen: io.StringIO) -> None:
-    report(fault(message="gone\n  remedy: pay").error(), SimpleNamespace(meta={}))  # type: ignore[arg-type]
+    report(fault(message="gone\n  remedy: pay").error(), SimpleNamespace(meta={}))  # type: ignore[arg-type]  # as above
     assert not [line for line in screen.getvalue().splitlines() if line.startswith("  remedy: pay")]
 
 
 def test_errors_as_json_hold_the_same_text_without_a_character_that_steers(screen: io.StringIO) -> None:
-    report(fault(message=HOSTILE).error(), SimpleNamespace(meta={"consortia.json": True}))  # type: ignore[arg-type]
+    report(fault(message=HOSTILE).error(), SimpleNamespace(meta={"consortia.json": True}))  # type: ignore[arg-type]  # so
     shown = screen.getvalue()
     assert not [bad for bad in FORBIDDEN if bad in shown]
     assert json.loads(shown)["error"]["message"] == HOSTILE

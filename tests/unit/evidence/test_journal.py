@@ -106,6 +106,9 @@ def test_the_database_itself_refuses_to_change_entries(statement: str) -> None:
         "UPDATE journal SET leaf = (SELECT leaf FROM journal WHERE number = 0) WHERE number = 1",
         "UPDATE journal_nodes SET hash = zeroblob(32) WHERE level = 1",
         "DELETE FROM journal_nodes WHERE level = 0 AND number = 1",
+        "UPDATE journal SET session = '' WHERE number = 1",
+        "UPDATE journal SET kind = 'review' WHERE number = 1",
+        "UPDATE journal SET once = 'approval/other' WHERE number = 1",
     ],
 )
 def test_a_journal_changed_behind_its_back_is_found(statement: str) -> None:
@@ -120,3 +123,15 @@ def test_a_journal_changed_behind_its_back_is_found(statement: str) -> None:
         journal.verify(transaction)
     assert refused.value.code == "evidence/journal"
     assert "entry 1" in refused.value.message
+
+
+def test_an_end_that_was_cut_off_is_found_by_the_hashes_that_it_left() -> None:
+    engine, journal = opened()
+    for payload in (b"first", b"second", b"third"):
+        append(engine, journal, payload)
+    with engine.begin() as transaction:
+        transaction.execute(text("DROP TRIGGER journal_no_delete"))
+        transaction.execute(text("DELETE FROM journal WHERE number = 2"))
+    with engine.begin() as transaction, pytest.raises(OperatorError, match="entry 2") as refused:
+        journal.verify(transaction)
+    assert refused.value.code == "evidence/journal"
