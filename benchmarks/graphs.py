@@ -1,7 +1,6 @@
 """Every operation on a secret graph as a program of n edges and n/4 nodes (``costs`` says what for)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from benchmarks.operations import Operation, number, planes
 from consortia.protocols.engine import Engine
 from consortia.protocols.fixed.numbers import Fixed
 from consortia.protocols.graph import network as graph
-from consortia.protocols.graph.expand import Expansion, TimedEdges, compact, expanded, timed
+from consortia.protocols.graph.expand import Expansion, TimedEdges, expanded, timed
 from consortia.protocols.graph.network import Edges, Network, Nodes
 from consortia.protocols.graph.patterns import Cycles, Following, ScatterGather, accounts_on, cycles, scatter_gather
 from consortia.protocols.graph.propagate import ranks, risk
@@ -47,9 +46,6 @@ def graph_operations() -> Iterator[Operation]:
     yield op("read_at_or_below", "n holders and n readers, 20 bits, one number", _read)
     yield op("timed", "by a key of 40 bits and a time of 20", _timed)
     yield op("expanded", "n paths by n edges to n paths", _expanded)
-    yield op(
-        "compact", "2 n rows to n", lambda e, n: compact(e, replace(_edges(e, 2 * n), valid=planes(e, 2 * n, 1)), n)
-    )
     yield op("cycles", "up to 3 payments, n open paths of 2, n closed ones", _cycles)
     yield op("scatter_gather", "n paths of 2 payments", _scatter_gather)
     yield op("accounts_on", "n/4 accounts, n cycles of 2", _accounts_on)

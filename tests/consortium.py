@@ -9,6 +9,7 @@ catalogue, its consortium, version and key ids are filled in, its key domains' k
 opened by all, and it is signed and accepted by all.
 """
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,6 +132,13 @@ def with_catalogue(world: Consortium, catalogue: Catalogue) -> Consortium:
     for believer in (*world.homes.values(), world.coordinator):
         accept_catalogue(believer, world.exchange, world.now)
     return Consortium(world.root, world.homes, world.coordinator, world.exchange, world.manifest, ready, world.now)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _operator(home: Home) -> Profile:

@@ -33,7 +33,7 @@ from consortia.policies.signed import POLICY_TYPE
 from consortia.trust.envelope import Envelope, seal_envelope
 from consortia.trust.sessions import Seal
 from consortia.trust.suites import DEFAULT_SUITE
-from tests.consortium import Consortium, make_consortium
+from tests.consortium import Consortium, free_port, make_consortium
 
 PURPOSE = "care-study"
 COUNTRIES = ("DE", "FR", "NL", "LU")
@@ -147,12 +147,6 @@ table: visits
 format: csv
 columns: {person: person, amount: amount, country: country, flag: {from: flag, codes: {"yes": "true", "no": "false"}}}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def make_rows(owners: Sequence[str], count: int, seed: int = 7) -> dict[str, list[Row]]:

@@ -78,11 +78,13 @@ def arm(store: Store, point: str) -> None:
         assent._hear = hearing
         return
     if name == "committed":
-        Ledger.commit = reaching(Ledger.commit, lambda *_: True)  # type: ignore[method-assign]
+        Ledger.commit = reaching(Ledger.commit, lambda *_: True)  # type: ignore[method-assign]  # dies in it
     elif name == Phase.PROPOSED:
-        Store.propose = reaching(Store.propose, lambda *_: True)  # type: ignore[method-assign]
+        Store.propose = reaching(Store.propose, lambda *_: True)  # type: ignore[method-assign]  # dies in it
     else:
-        Store.move = reaching(Store.move, lambda _self, _transaction, _session, target, *_: target == name)  # type: ignore[method-assign]
+        Store.move = reaching(  # type: ignore[method-assign]  # dies in it
+            Store.move, lambda _self, _transaction, _session, target, *_: target == name
+        )
 
     if when == "before":
         event.listen(store.engine, "commit", lambda _connection: die() if reached[0] else None)

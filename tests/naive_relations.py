@@ -318,5 +318,8 @@ def ordered(rows: Sequence[Row], keys: Sequence[SortKey], kinds: Types | None = 
 
     found = list(rows)
     for key in reversed(keys):
-        found.sort(key=lambda row, name=key.column: rank(row, name), reverse=key.descending)  # type: ignore[misc]
+        found.sort(
+            key=lambda row, name=key.column: rank(row, name),  # type: ignore[misc]  # a default binds this round's key
+            reverse=key.descending,
+        )
     return found

@@ -65,6 +65,12 @@ class Banks:
         """Register rows of carried values as a Parquet file."""
         registered(self.desks[bank].store, self.catalogue, "t", rows, self.desks[bank].folder)
 
+    def register(self, rows: Rows) -> None:
+        """Register pooled rows, each at the bank that it names as ``member``; a bank without rows has an empty file."""
+        for bank in BANKS:
+            own = [{name: row[name] for name in row if name != "member"} for row in rows if row["member"] == bank]
+            self.rows(bank, own)
+
     def key(self, identifier: str) -> bytes:
         """What the result holds for an identifier."""
         domain = self.catalogue.key_domains[0]

@@ -34,7 +34,7 @@ def columns(table: str, prefix: str, *names: str, owner: str = "") -> Relation:
 
 
 def where(source: Relation, op: str, *args: Expr) -> Relation:
-    return Filtered(source=source, predicate=Call(op=op, args=args, type=BOOL))  # type: ignore[arg-type]
+    return Filtered(source=source, predicate=Call(op=op, args=args, type=BOOL))  # type: ignore[arg-type]  # op is a word
 
 
 def joined(how: JoinKind, left: Relation, right: Relation, *on: tuple[str, str]) -> Relation:

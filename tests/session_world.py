@@ -2,12 +2,11 @@
 
 For tests of order, failure and lies: documents, approvals, key agreement, links and delivery are those of the
 product; what is computed is one message over each link. ``edits`` change the policy by which each owner's own part is
-decided (``policies_world``). ``liar`` may change every message that passes the
-coordinator's hands; ``Script`` changes what one member's work does.
+decided (``policies_world``). ``service`` makes the coordinator, so one of its own kind may change every message that
+passes its hands; ``Script`` changes what one member's work does.
 """
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +48,7 @@ from consortia.trust.hpke import KemPrivateKey
 from consortia.trust.manifest import Role
 from consortia.trust.notices import standing
 from consortia.trust.sessions import MemberDigest, SnapshotRoot, StepTraffic, Submission
-from tests.consortium import PEOPLE, Consortium, make_consortium
+from tests.consortium import PEOPLE, Consortium, free_port, make_consortium
 from tests.fixtures_catalogue import CATALOGUE
 from tests.policies_world import loaded
 
@@ -61,12 +60,6 @@ LEAKAGE = "1" * 64
 LIMITS = ControlLimits(
     unseen_seconds=1.5, closed_seconds=1.5, silence_seconds=5, welcome_seconds=5, backoff_seconds=0.3, piece_bytes=1024
 )
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def own_part(plan: Plan, owner: str, *edits: tuple[str, str]) -> OwnPart:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from consortia.errors import InternalError
 from consortia.execution.layout import bounds_of
-from consortia.plans.contributors import OF_MAGNITUDES
+from consortia.plans.contributors import OF_MAGNITUDES, reach_of
 from consortia.plans.model import Aggregate, AggregateStep
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.beside import beside
@@ -54,8 +54,7 @@ def _contribution(step: AggregateStep, of: str) -> Contribution:
             function = summed
         case other:
             raise InternalError("execution/unsupported", f"`{other}` is no sum of contributions", place=step.id)
-    reach = max(bounds.hi, 0) + max(-bounds.lo, 0)
-    return Contribution(of, function, reach, aggregate.column, signed=bounds.lo < 0)
+    return Contribution(of, function, reach_of(bounds), aggregate.column, signed=bounds.lo < 0)
 
 
 def counted_beside(step: AggregateStep, wanted: Sequence[Aggregate]) -> dict[str, Aggregate]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from consortia.errors import InternalError
 from consortia.plans.model import Match, Propagate
-from consortia.plans.networks import CycleMethod, Following, RiskMethod, made_bounds
+from consortia.plans.networks import SCORE_BITS, CycleMethod, Following, RiskMethod, made_bounds
 from consortia.protocols.engine import Engine
 from consortia.protocols.fixed.numbers import Fixed
 from consortia.protocols.graph import network as graph
@@ -18,8 +18,6 @@ from consortia.protocols.relational.table import SharedColumn, SharedTable
 from consortia.protocols.shares import Arithmetic, Boolean, Rows
 
 UNIT = 1 << FRACTION
-SPARE = 28
-"""Bits more than a score needs, so that a largest score of any size divides it."""
 
 
 def propagated(engine: Engine, step: Propagate, accounts: SharedTable, payments: SharedTable) -> SharedTable:
@@ -80,9 +78,9 @@ def _known(engine: Engine, table: SharedTable, keys: Sequence[str]) -> Boolean:
 
 
 def _scores(engine: Engine, network: Network, values: Arithmetic, method: RiskMethod) -> Fixed:
-    """Scores as numbers from 0 to 1, by key; off by less than one unit."""
-    one = (UNIT << SPARE) // (method.scale * 10**method.places)
-    numbers = engine.narrow("unit").truncate(values.scaled(one), SPARE)
+    """Scores as numbers from 0 to 1, by key; off by less than two units, since a score is at most 2^SCORE_BITS."""
+    one = (UNIT << SCORE_BITS) // (method.scale * 10**method.places)
+    numbers = engine.narrow("unit").truncate(values.scaled(one), SCORE_BITS)
     return Fixed(graph.by_key(engine, network, numbers), FRACTION, UNIT)
 
 

@@ -148,6 +148,11 @@ def control_rules(draft: Draft, aggregation: AggregateStep) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
+def reach_of(bounds: Bounds) -> int:
+    """What the positive and the negative parts of a sum within ``bounds`` can add up to, signs left out."""
+    return max(bounds.hi, 0) + max(-bounds.lo, 0)
+
+
 def magnitude_bounds(made: Aggregate, of: Column) -> Bounds:
     """Bounds of a ``magnitude`` or ``largest`` of the aggregate ``of``; RequestError ``plans/wide-comparison``.
 
@@ -156,7 +161,7 @@ def magnitude_bounds(made: Aggregate, of: Column) -> Bounds:
     """
     if of.bounds is None:
         raise RequestError("plans/no-bounds", f"`{of.name}` has no bounds, so no rule can compare what is in it")
-    reach = max(of.bounds.hi, 0) + max(-of.bounds.lo, 0)
+    reach = reach_of(of.bounds)
     bound = reach * max(made.count, 1) if made.by == "member" else reach
     if bound >= WIDE_FROM:
         raise RequestError(

@@ -36,8 +36,8 @@ HIDDEN = (
     "; by the pattern, and the public order of values, cells that are hidden for others' sake can be told from these"
 )
 TOO_MANY = (
-    "a fact about the payments; if there are more, the run ends with `graph/too-many-paths`, everybody learns that, and"
-    " nothing is released"
+    "a fact about the payments, one bit for each list of paths; if there are more, the run ends with"
+    " `graph/too-many-paths`, everybody learns that, and nothing is released"
 )
 COORDINATOR = "coordinator"
 NETWORK = "network"

@@ -9,6 +9,14 @@ from consortia.trust.documents import Frozen, Integer
 
 LARGEST_SUM = 1 << 60
 """What the sum of all amounts stays below, so that parts of it can be told."""
+LARGEST_SCALE = 2_000
+"""Of risk scores. As the last step a score r below 2 (``made_bounds``), carried as 2^30 r, is multiplied by what the
+largest score stands for in units of the column, scale * 10^6, and shares can divide only what is below 2^62.
+"""
+SCORE_BITS = 28
+"""The largest score as carried, scale * 10^places, is at most 2 to it: so scores become numbers from 0 to 1, off by
+less than two units of 2^-30.
+"""
 
 
 class RiskMethod(Frozen):
@@ -44,7 +52,8 @@ class Following(Frozen):
 class CycleMethod(Frozen):
     """Closed paths of 2 to ``longest`` payments over different accounts, each following the one before.
 
-    ``paths`` bounds the open paths of 2, 3, ... payments, ``closed`` the cycles of each length.
+    ``paths`` bounds the pairs of an open path of 1, 2, ... payments and a payment that leaves its end within the
+    window, ``closed`` for each length those whose payment goes back to the first account: before amounts are compared.
     """
 
     method: Literal["cycle"] = "cycle"
@@ -55,7 +64,11 @@ class CycleMethod(Frozen):
 
 
 class ScatterGatherMethod(Frozen):
-    """Pairs of accounts with money between them through at least ``middles`` others; ``paths`` bounds the ways."""
+    """Pairs of accounts with money between them through at least ``middles`` others.
+
+    ``paths`` bounds the pairs of payments of which one leaves within the window where the other arrived: before amounts
+    are compared.
+    """
 
     method: Literal["scatter-gather"] = "scatter-gather"
     middles: Integer

@@ -27,8 +27,9 @@ ANALYSES = {
 
 @dataclass(frozen=True)
 class Timing:
-    """What an analysis took, as the nodes sealed it, over ``n`` rows; ``epsilon`` is its privacy loss, 0 if exact.
+    """What an analysis took, as the nodes sealed it, over ``n`` rows.
 
+    ``epsilon`` is what a privacy budget was charged, 0 for an answer without noise, which is no privacy loss of 0.
     ``seconds`` are those of the secure part at the slowest node, ``wall_seconds`` those of the analyst's whole command.
     """
 

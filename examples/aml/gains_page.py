@@ -8,6 +8,7 @@ from examples.aml.asked import Timing
 from examples.aml.generator.parameters import Parameters
 from examples.aml.recall import Counted, Gain, together
 
+ALL_RINGS = "all rings"
 BUSY = 0.5
 """Processes that wanted to run in the minute before the start, beside which times are those of a shared machine."""
 HEAD = """\
@@ -23,15 +24,16 @@ rules to its own rows: payments that touch its accounts, scores of its own accou
 """
 HOW = """\
 A target is an account on a planted ring that its own bank does not suspect yet (`sar_flag`); alerts go to such
-accounts only, those on patterns first, then by propagated risk. `best bank alone` is the highest recall that one of
+accounts only, those on patterns first, then by propagated risk. Targets of structuring are customers, each counted at
+every bank that has it. `best bank alone` is the highest recall that one of
 the banks has of the targets among its own accounts; `all banks alone` and `consortium` are recalls of all targets by
 all banks at the same budgets, so these two are what joining changes. `seen whole` counts rings of which one bank holds
-every payment.
+every payment; structuring plants no rings.
 """
 PRIVACY = """\
-Alerts and scores go to the bank that keeps the account and are exact, so none of the five draws on a privacy budget:
-the loss that each run states is in the last column. What a bank learns is what its officers signed: which of its own
-accounts are on a pattern, and their scores.
+Alerts and scores go to the bank that keeps the account, without noise: scores differ from plain numbers by rounding
+alone (below). So none of the five is charged to a privacy budget, as the last column says, which is no privacy loss of
+0. What a bank learns is what its officers signed: which of its own accounts are on a pattern, and their scores.
 """
 
 
@@ -52,8 +54,8 @@ accounts on rings are suspects of their own bank. Alerts are {share:.1%} of a ba
 """
 HUBS = """\
 One bank's book shows every ring of {names} (the bank of a hub sees all of the hub's payments): a rule on that bank's
-own rows finds them without anybody's help. What the consortium adds there is only the suspicion that payers at other
-banks carry.
+own rows could find them without anybody's help; none was run. What the consortium adds there is only the suspicion
+that payers at other banks carry.
 """
 RISK = """\
 Propagated risk alone, with no patterns before it, finds {all_banks_alone_recall} of all targets at the same budgets
@@ -176,11 +178,13 @@ def _run(report: Report) -> str:
 
 
 def recall_table(report: Report) -> list[str]:
-    """By typology: recalls, and how many rings one bank sees whole."""
+    """By typology: recalls, and how many rings one bank sees whole; a dash where there are no rings."""
     rows = []
-    for name, gain in (*report.gains.items(), ("all rings", report.overall)):
+    every = tuple(sum(counts) for counts in zip(*report.seen_whole.values(), strict=True))
+    seen_whole = {**report.seen_whole, ALL_RINGS: every}
+    for name, gain in (*report.gains.items(), (ALL_RINGS, report.overall)):
         joint = together(list(gain.joint.values()))
-        whole = report.seen_whole.get(name)
+        whole = seen_whole.get(name)
         rows.append(
             (
                 name,
@@ -188,14 +192,14 @@ def recall_table(report: Report) -> list[str]:
                 shown(gain.best_single),
                 shown(together(list(gain.alone.values())).recall),
                 shown(joint.recall),
-                f"{whole[0]} of {whole[1]}" if whole else "none",
+                f"{whole[0]} of {whole[1]}" if whole else "-",
             )
         )
     return table(("typology", "targets", "best bank alone", "all banks alone", "consortium", "seen whole"), rows)
 
 
 def cost_table(report: Report) -> list[str]:
-    """By analysis: rows, seconds, bytes, rounds, privacy loss."""
+    """By analysis: rows, seconds, bytes, rounds, what a privacy budget was charged."""
     rows = [
         (
             name,
@@ -204,11 +208,11 @@ def cost_table(report: Report) -> list[str]:
             f"{timing.wall_seconds:.1f}",
             f"{max(timing.bytes_per_party.values()) / 1e6:,.1f}",
             f"{timing.rounds:,}",
-            f"{timing.epsilon:g}",
+            f"epsilon {timing.epsilon:g}" if timing.epsilon else "without noise",
         )
         for name, timing in report.timings.items()
     ]
-    return table(("analysis", "rows", "s on shares", "s in all", "MB a party", "rounds", "epsilon"), rows)
+    return table(("analysis", "rows", "s on shares", "s in all", "MB a party", "rounds", "budget charged"), rows)
 
 
 def _where_not(report: Report) -> list[str]:

@@ -125,6 +125,18 @@ def averaging(consortium: Consortium) -> int | None:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """How an attack must go: unprotected it finds the truth after so many queries, protected it ends so, after so many.
+
+    A query that is denied counts too.
+    """
+
+    found_after: int
+    ending: str
+    ended_after: int
+
+
+@dataclass(frozen=True)
 class Attack:
     """One attack. ``unprotected`` lacks the protection that ``stopped_by`` names; ``truth`` is what is to be found."""
 
@@ -132,6 +144,7 @@ class Attack:
     run: Callable[[Consortium], int | None]
     stopped_by: str
     unprotected: Protection
+    expected: Expected
     protected: Protection = Protection()  # noqa: RUF009 - frozen
     truth: int = VICTIM.cost
     rows: Callable[[], Rows] = population
@@ -154,26 +167,47 @@ def before_the_victim() -> Rows:
 
 
 ATTACKS = (
-    Attack("small-group probing by filters", probing, "minimum of contributors", OPEN),
-    Attack("differencing by an individual tracker", tracker, "differencing guard", edited(Protection(), UNGUARDED)),
-    Attack("differencing by a general tracker", general_tracker, "differencing guard", edited(Protection(), UNGUARDED)),
+    Attack(
+        "small-group probing by filters",
+        probing,
+        "minimum of contributors",
+        OPEN,
+        Expected(8, "suppressed", 13),
+    ),
+    Attack(
+        "differencing by an individual tracker",
+        tracker,
+        "differencing guard",
+        edited(Protection(), UNGUARDED),
+        Expected(2, "policies/differencing", 2),
+    ),
+    Attack(
+        "differencing by a general tracker",
+        general_tracker,
+        "differencing guard",
+        edited(Protection(), UNGUARDED),
+        Expected(3, "policies/differencing", 2),
+    ),
     Attack(
         "a suppressed group from the total",
         totals,
         "complementary suppression",
         edited(Protection(), UNGUARDED, ("suppression: required", "suppression: off")),
+        Expected(2, "a wrong number", 2),
     ),
     Attack(
         "padding a group with rows of one's own",
         padding,
         "leaving the recipient's own rows out of counts, and dominance",
         edited(Protection(change=without_own_rows_left_out), *UNRULED),
+        Expected(1, "suppressed", 1),
     ),
     Attack(
         "repeated queries over newer rows",
         repeating,
         "differencing guard: days between answers over older and newer rows",
         edited(Protection(), UNGUARDED),
+        Expected(2, "policies/differencing", 2),
         rows=before_the_victim,
     ),
     Attack(
@@ -181,6 +215,7 @@ ATTACKS = (
         averaging,
         "privacy budget",
         Protection(edits=NOISY.edits, rules=without(within_budget)),
+        Expected(270, "policies/budget", 5),
         protected=NOISY,
         truth=1,
     ),

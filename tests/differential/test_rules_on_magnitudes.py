@@ -94,12 +94,6 @@ def drawn_rows(draw: random.Random, bank: str, size: int) -> list[dict[str, Any]
     ]
 
 
-def registered(banks: Banks, rows: Sequence[Row]) -> None:
-    for bank in BANKS:
-        own = [{name: row[name] for name in row if name != "member"} for row in rows if row["member"] == bank]
-        banks.rows(bank, own)
-
-
 def answered(banks: Banks, question: Question, rules: Obligations) -> list[tuple[Any, ...]]:
     frame = banks.ask(question.sql, rules)
     return [row[:-1] for row in frame.rows() if not row[-1]]
@@ -117,7 +111,7 @@ def test_cells_that_miss_a_rule_are_suppressed_and_all_others_shown(tmp_path, se
     draw = random.Random(seed)
     banks = Banks(tmp_path, *COLUMNS, max_rows=24)
     rows = [row for bank in BANKS for row in drawn_rows(draw, bank, draw.choice((0, 10, 20, 24)))]
-    registered(banks, rows)
+    banks.register(rows)
     for question in QUESTIONS:
         rules = drawn_rules(draw)
         assert answered(banks, question, rules) == wanted(rows, question, rules), (question.sql, rules)
@@ -131,7 +125,7 @@ def test_nothing_that_the_recipient_puts_in_opens_or_closes_a_cell(tmp_path, see
     opened = []
     for number in range(3):
         banks = Banks(tmp_path / f"{number}", *COLUMNS, max_rows=24)
-        registered(banks, [*drawn_rows(draw, "bank-a", (0, 24, 24)[number]), *others])
+        banks.register([*drawn_rows(draw, "bank-a", (0, 24, 24)[number]), *others])
         plans = [banks.plan(question.sql, rules) for question, rules in asked]
         results = [next(iter(run_clear(plan, banks.frames(plan)).values())) for plan in plans]
         keys = [len(question.keys) for question, _ in asked]
@@ -198,7 +192,7 @@ FEW = [
 
 def asked(tmp_path, sql: str, rules: Obligations = ROUNDED) -> list[tuple[Any, ...]]:
     banks = Banks(tmp_path, *COLUMNS, max_rows=24)
-    registered(banks, FEW)
+    banks.register(FEW)
     return banks.ask(sql, rules).rows()
 
 
@@ -223,7 +217,7 @@ def test_a_distinct_count_an_extreme_and_a_negative_half_are_rounded_too(tmp_pat
 
 def test_alerts_are_not_rounded(tmp_path) -> None:
     banks = Banks(tmp_path, *COLUMNS, max_rows=24)
-    registered(banks, FEW)
+    banks.register(FEW)
     found = banks.alerts("SELECT k, SUM(y) AS s FROM t WHERE k IS NOT NULL GROUP BY k", ROUNDED)
     assert sorted(row[1] for row in found["bank-c"]) == [1, 6, 9, 60]
 
@@ -238,7 +232,7 @@ def test_entities_that_owners_count_are_at_least_the_most_that_one_other_has(tmp
     draw = random.Random(f"by owners {seed}")
     banks = Banks(tmp_path, *COLUMNS, max_rows=24)
     rows = [row for bank in BANKS for row in drawn_rows(draw, bank, draw.choice((0, 12, 24)))]
-    registered(banks, rows)
+    banks.register(rows)
     for question in QUESTIONS[:4]:
         plan = banks.plan(question.sql, BY_OWNERS)
         assert {step.rows for step in plan.steps if step.kind == "share"} <= {1, 4, 8}, "one row a cell"

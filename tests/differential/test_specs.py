@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from consortia.errors import RequestError
+from consortia.execution.estimate import estimate
 from consortia.plans.catalogue import Catalogue, KeyDomain
-from tests.fixtures_catalogue import BANKS, CUSTOMER, INT, column, table
+from consortia.plans.leakage import leakage_report
+from consortia.plans.networks import LARGEST_SCALE
+from consortia.plans.types import ColumnType
+from tests.fixtures_catalogue import BANKS, CUSTOMER, DATE, INT, column, table
 from tests.pooled_relations import Pool, Row
 
 NUMBERS = KeyDomain(name="customer", id_type="number", key_id="aa")
@@ -197,8 +201,22 @@ def test_the_accounts_of_scatter_gather_are_those_of_plain_search(tmp_path: Path
 def test_more_paths_than_the_bound_reach_the_analyst_with_a_remedy(tmp_path: Path) -> None:
     pool = Pool(tmp_path, drawn(0, nodes=5), CATALOGUE)
     plan = pool.plan(CYCLES.replace("[200]", "[1]"))
-    with pytest.raises(RequestError, match="graph/too-many-paths"):
+    with pytest.raises(RequestError, match=r"graph/too-many-paths.*condition to `payments`"):
         pool.answers(plan)
+
+
+@pytest.mark.parametrize("text", [CYCLES, BETWEEN], ids=["cycles", "scatter-gather"])
+def test_a_bound_counts_what_follows_within_the_window_before_amounts_are_compared(tmp_path: Path, text: str) -> None:
+    chains = [
+        {"payer": f"{start}", "payee": "9", "day": 1, "amount": 10} for start in (1, 2)
+    ] + [{"payer": "9", "payee": f"{end}", "day": 2, "amount": 9_000} for end in (3, 4)]  # fmt: skip
+    pool = Pool(tmp_path, {"payments": {"bank-a": chains}}, CATALOGUE)
+    assert not any(pool.answers(pool.plan(text.replace("200", "4"))).values())
+    with pytest.raises(RequestError, match=r"graph/too-many-paths.*3 payments.*before amounts are compared"):
+        pool.answers(pool.plan(text.replace("200", "3")))
+    plan = pool.plan(text)
+    (told,) = {entry.what for entry in leakage_report(plan, estimate(plan)).entries if "bound" in entry.what}
+    assert "within the window, before amounts are compared" in told
 
 
 @pytest.mark.parametrize(
@@ -220,6 +238,12 @@ def test_more_paths_than_the_bound_reach_the_analyst_with_a_remedy(tmp_path: Pat
         ((" GROUP BY id", ""), "plans/spec.*may name an account twice"),
         (("longest: 3", "longest: *three"), "plans/spec"),
         (("longest: 3", "longest: {a: b}"), "plans/spec"),
+        (("longest: 3", "longest: [[3]]"), "plans/spec.*line 7.*plain values"),
+        (("longest: 3", f"longest: {'[' * 3000}"), "plans/spec.*plain values"),
+        *(
+            (("part: 0.8", f"part: {part}"), "plans/spec.*from 0 to 1")
+            for part in ("1e-5000", "1e-99999999", "4/5", "\u0660.8", "0.1234567891", "-0.1", "0_0")
+        ),
     ],
 )
 def test_a_spec_without_sense_is_refused_with_its_place_before_anything_is_shared(
@@ -234,6 +258,7 @@ def test_a_spec_without_sense_is_refused_with_its_place_before_anything_is_share
     ("change", "said"),
     [
         (("scale: 100", "scale: 99"), "plans/capacity.*from 0 to 99"),
+        (("scale: 100", f"scale: {LARGEST_SCALE + 1}"), f"plans/spec.*from 1 to {LARGEST_SCALE}"),
         (("iterations: 2", "iterations: 0"), "plans/spec"),
         (("iterations: 2", "iterations: 2\nat-least: much"), "plans/spec"),
         (("SUM(amount)", "SUM(amount * 100000000000000)"), "plans/capacity"),
@@ -243,6 +268,64 @@ def test_numbers_that_can_not_be_carried_are_refused(tmp_path: Path, change: tup
     assert change[0] in RISK
     with pytest.raises(RequestError, match=said):
         Pool(tmp_path, {}, CATALOGUE).plan(RISK.replace(*change))
+
+
+def test_a_score_of_the_largest_scale_is_right_on_shares_and_on_values(tmp_path: Path) -> None:
+    data = drawn(0)
+    for row in (row for rows in data["accounts"].values() for row in rows):
+        row["score"] = LARGEST_SCALE if row["score"] else 0
+    wider = table(
+        "accounts", column("id", CUSTOMER, max_distinct=20), column("score", INT, 0, LARGEST_SCALE), max_rows=6
+    )
+    pool = Pool(tmp_path, data, CATALOGUE.model_copy(update={"tables": (wider, PAYMENTS)}))
+    plan = pool.plan(RISK.replace("scale: 100", f"scale: {LARGEST_SCALE}"))
+    expected = {key: 100 * risk for key, risk in plain_risk(data, 2).items()}  # of scores by 100
+    assert max(expected.values()) > LARGEST_SCALE / 2
+    for shared in (True, False):
+        told = pool.answers(plan, shared=shared)
+        found = {str(row["account"]): row["risk"] / 10**6 for rows in told.values() for row in rows}
+        assert found == pytest.approx(expected, abs=LARGEST_SCALE * 1e-6)
+
+
+def of_decimals(places: int) -> Catalogue:
+    """Scores from 0 to 1 with so many places."""
+    score = column("score", ColumnType(kind="decimal", scale=places), 0, 10**places)
+    accounts = table("accounts", column("id", CUSTOMER, max_distinct=20), score, max_rows=6)
+    return CATALOGUE.model_copy(update={"tables": (accounts, PAYMENTS)})
+
+
+def test_scores_have_so_few_decimal_places_that_none_is_lost(tmp_path: Path) -> None:
+    text = RISK.replace("scale: 100", "scale: 1")
+    data: dict[str, dict[str, list[Row]]] = {"accounts": {"bank-b": [{"id": "7", "score": 10**8}]}}
+    pool = Pool(tmp_path / "8", data, of_decimals(8))
+    ((row,),) = (rows for rows in pool.answers(pool.plan(text)).values() if rows)
+    assert abs(row["risk"] / 10**6 - 0.5 * (1 - 0.5 / math.sqrt(2))) < 3e-6
+    with pytest.raises(RequestError, match=r"plans/capacity.*9 decimal places.*fewer"):
+        Pool(tmp_path / "9", {}, of_decimals(9)).plan(text)
+    rounded = text.replace("MAX(score)", "ROUND(MAX(score), 2)")
+    assert Pool(tmp_path / "2", {}, of_decimals(9)).plan(rounded).steps
+
+
+@pytest.mark.parametrize("text", [CYCLES, BETWEEN], ids=["cycles", "scatter-gather"])
+def test_amounts_that_a_part_of_many_places_can_not_be_compared_with_are_refused(tmp_path: Path, text: str) -> None:
+    largest = (1 << 50) // 3
+    amounts = column("amount", INT, 0, largest)
+    payments = table("payments", *(each for each in PAYMENTS.columns if each.name != "amount"), amounts, max_rows=16)
+    pool = Pool(tmp_path, {}, CATALOGUE.model_copy(update={"tables": (ACCOUNTS, payments)}))
+    assert estimate(pool.plan(text.replace("0.8", "0.999"))).rounds
+    with pytest.raises(RequestError, match=r"plans/capacity.*`part` is 99999/100000.*`part` with fewer"):
+        pool.plan(text.replace("0.8", "0.99999"))
+
+
+@pytest.mark.parametrize("window", ["\u00b3 days", "1e3 days", "1000000 days", "-1 days"])
+def test_a_window_that_is_no_plain_number_of_days_is_refused(tmp_path: Path, window: str) -> None:
+    days = table(
+        "payments", *(each for each in PAYMENTS.columns if each.name != "day"), column("day", DATE), max_rows=16
+    )
+    pool = Pool(tmp_path, {}, CATALOGUE.model_copy(update={"tables": (ACCOUNTS, days)}))
+    assert pool.plan(CYCLES.replace("window: 20", "window: 3 days")).steps
+    with pytest.raises(RequestError, match=r"plans/spec.*`window`"):
+        pool.plan(CYCLES.replace("window: 20", f"window: {window}"))
 
 
 def values(rows: list[Row]) -> dict[str, int]:

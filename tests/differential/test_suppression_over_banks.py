@@ -47,12 +47,6 @@ def drawn_rows(draw: random.Random, bank: str, size: int) -> list[dict[str, Any]
     ]
 
 
-def registered(banks: Banks, rows: Sequence[Row]) -> None:
-    for bank in BANKS:
-        own = [{name: row[name] for name in row if name != "member"} for row in rows if row["member"] == bank]
-        banks.rows(bank, own)
-
-
 def wanted(rows: Sequence[Row], keys: Sequence[str], rules: Obligations) -> dict[tuple[Any, ...], int]:
     """What is shown of each cell."""
     cells = cells_of(rows, keys)
@@ -75,7 +69,7 @@ def test_what_is_shown_is_what_plain_python_shows(tmp_path: Path, seed: int) -> 
     draw = random.Random(seed)
     banks = Banks(tmp_path, *COLUMNS, max_rows=40)
     rows = [row for bank in BANKS for row in drawn_rows(draw, bank, draw.choice((12, 25, 40)))]
-    registered(banks, rows)
+    banks.register(rows)
     for keys, sql in QUERIES.items():
         rules = replace_rules(RULES, pre_aggregate=draw.random() < 0.5)
         assert shown(banks.ask(sql, rules).rows()) == wanted(rows, keys, rules), sql
@@ -100,7 +94,7 @@ def test_no_suppressed_cell_follows_from_the_table_its_coarser_one_and_the_total
         draw = random.Random(100 + seed)
         banks = Banks(tmp_path / str(seed), *COLUMNS, max_rows=40)
         rows = [row for bank in BANKS for row in drawn_rows(draw, bank, 40)]
-        registered(banks, rows)
+        banks.register(rows)
         rules = replace_rules(RULES, complementary=complementary)
         finest = cells_of(rows, ("c", "f"))
         attacker = Attacker(list(finest))

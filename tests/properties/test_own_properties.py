@@ -15,14 +15,13 @@ from consortia.policies.language.parse import LoadedPolicy
 from consortia.policies.own import RULES, OwnCase, Standing, decide_own
 from consortia.policies.own.case import PastCharge
 from consortia.policies.verdicts import Decision
-from tests.fixtures_catalogue import CATALOGUE, PURPOSE
-from tests.policies_world import NOW, loaded
+from tests.fixtures_catalogue import PURPOSE
+from tests.noisy_policies import clip, compiled, noise, world_of
+from tests.policies_world import NOW, loaded, own_case
 from tests.properties.test_policy_properties import damaged_plans
-from tests.unit.policies.test_policy_noise import clip, compiled, noise, world_of
 
 Limits = tuple[int, ...]
 STRICTNESS = {"permit": 0, "hold": 1, "deny": 2}
-ROOTS = dict.fromkeys(("accounts", "transactions"), "0" * 64)
 LIMITS: tuple[int | str, ...] = (1, 2, 3, 5, "off")
 """Quotas, from the narrowest to the widest."""
 BUDGETS = ("1/10", "1/5", "3/10", "1/2")
@@ -49,7 +48,7 @@ def decided() -> tuple[Plan, Decision]:
 
 
 def case(rules: Limits, standing: Standing, plan: Plan | None = None) -> OwnCase:
-    return OwnCase("bank-a", policy(*rules), plan or decided()[0], CATALOGUE, ROOTS, NOW, standing)
+    return own_case(plan or decided()[0], policy(*rules), standing=standing)
 
 
 def verdict(rules: Limits, standing: Standing) -> str:

@@ -6,9 +6,10 @@ from consortia.plans.lowering.convert import fitted
 from consortia.plans.lowering.made import Made, shared_column
 from consortia.plans.lowering.needs import Needs, add_need
 from consortia.plans.model import Match, Propagate
-from consortia.plans.networks import LARGEST_SUM, Following, RiskMethod
+from consortia.plans.networks import LARGEST_SUM, SCORE_BITS, Following, RiskMethod
 from consortia.plans.query import Matched, Propagated
 from consortia.plans.ranges import Range
+from consortia.plans.types import WIDE_FROM
 
 LARGEST_TIME = 1 << 60
 """Windows and spans of time stay below it, in units of the time column."""
@@ -47,6 +48,7 @@ def match_pattern(context: Context, node: Matched, needs: Needs) -> Made:
     """The accounts that are needed and stand in the pattern."""
     _total(context, node)
     _check_times(context, node, node.method.follows)
+    _check_part(context, node, node.method.follows)
     own: Needs = dict(needs)
     add_need(own, (node.key, "key"))
     accounts, payments = context.lower(node.accounts, own), _payments(context, node)
@@ -114,6 +116,13 @@ def _may_be_null(name: str, where: str) -> RequestError:
 
 
 def _check_scores(context: Context, node: Propagated, method: RiskMethod) -> None:
+    if method.scale * 10**method.places > 1 << SCORE_BITS:
+        raise RequestError(
+            "plans/capacity",
+            f"scores up to {method.scale} with {method.places} decimal places are more than {1 << SCORE_BITS} steps",
+            place=f"column `{node.score}`",
+            remedy="take scores with fewer decimal places, such as ROUND(MAX(score), 2) AS score",
+        )
     bounds = context.knowledge.fact(node.accounts, node.score).range.bounds
     if bounds is None or bounds.lo < 0 or bounds.hi > method.scale * 10**method.places:
         raise RequestError(
@@ -132,4 +141,17 @@ def _check_times(context: Context, node: Matched, follows: Following) -> None:
             f"the times of payments and the window must span less than {LARGEST_TIME} units",
             place=f"column `{node.time}`",
             remedy="choose the payments of an interval, by WHERE",
+        )
+
+
+def _check_part(context: Context, node: Matched, follows: Following) -> None:
+    """An amount is compared with a part of another one as whole times the one, so that nothing is rounded."""
+    bounds = context.knowledge.fact(node.payments, node.amount).range.bounds
+    if bounds is None or bounds.hi * follows.whole >= WIDE_FROM:
+        reach = "anything" if bounds is None else bounds.hi
+        raise RequestError(
+            "plans/capacity",
+            f"`part` is {follows.part}/{follows.whole}: amounts up to {reach} times {follows.whole} must be below 2^62",
+            place=f"column `{node.amount}`",
+            remedy="write `part` with fewer decimal places, or declare narrower bounds of amounts in the catalogue",
         )

@@ -26,6 +26,7 @@ from consortia.plans.literals import number
 from consortia.plans.lowering.unique import is_grouped_by
 from consortia.plans.model import Named, SortKey
 from consortia.plans.networks import (
+    LARGEST_SCALE,
     CycleMethod,
     Following,
     RankMethod,
@@ -119,7 +120,7 @@ def _side(field: Field, wanted: Mapping[str, tuple[str, ...]], catalogue: Catalo
 
 
 def _risk(fields: Fields, sides: _Sides) -> Query:
-    scale = fields.required("scale").whole(1, 1_000_000)
+    scale = fields.required("scale").whole(1, LARGEST_SCALE)
     kind = sides.accounts.types[SCORE]
     method = RiskMethod(iterations=_iterations(fields), scale=scale, places=kind.scale)
     return _propagated(fields, sides, method, SCORE, "risk")

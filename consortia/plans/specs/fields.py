@@ -1,7 +1,8 @@
 """The text of a spec as fields: YAML whose values are all text, each read strictly, refused with its line."""
 
+import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import yaml
@@ -9,6 +10,9 @@ import yaml
 from consortia.errors import RequestError
 
 MAX_TEXT = 65_536
+MAX_DEPTH = 2
+"""A spec is a mapping, and a value may be a list."""
+_RATIO = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400}
 
 
@@ -32,13 +36,12 @@ class Field:
         return int(digits)
 
     def ratio(self) -> tuple[int, int]:
-        """A decimal from 0 to 1 as numerator and denominator."""
-        try:
-            found = Fraction(self.text) if len(self.text) <= 12 and "/" not in self.text else Fraction(-1)
-        except (ValueError, ZeroDivisionError):
-            found = Fraction(-1)
+        """A decimal from 0 to 1, of at most nine places, as numerator and denominator."""
+        found = Fraction(self.text) if _RATIO.fullmatch(self.text) else Fraction(-1)
         if not 0 <= found <= 1:
-            raise self.refused(f"is `{self.text[:40]}`", "write a number from 0 to 1, such as 0.9")
+            raise self.refused(
+                f"is `{self.text[:40]}`", "write a number from 0 to 1 with at most nine decimal places, such as 0.9"
+            )
         return found.numerator, found.denominator
 
     def duration(self, kind: str) -> int:
@@ -48,9 +51,9 @@ class Field:
             return self.whole(0, 1 << 50)
         a_second = {"timestamp": Fraction(1_000_000), "date": Fraction(1, 86_400)}
         units = a_second.get(kind)
-        if units is None or len(words) != 2 or words[1] not in _SECONDS or not words[0].isdigit() or len(words[0]) > 6:
+        if units is None or len(words) != 2 or words[1] not in _SECONDS:
             raise self.refused(f"is `{self.text[:40]}`", "write a number of seconds, minutes, hours or days: `3 days`")
-        length = int(words[0]) * _SECONDS[words[1]] * units
+        length = replace(self, text=words[0]).whole(0, 999_999) * _SECONDS[words[1]] * units
         if length != int(length):
             raise self.refused(f"is `{self.text[:40]}`", "dates are days apart: write a number of days")
         return int(length)
@@ -90,8 +93,7 @@ def read_fields(text: str) -> Fields:
     if len(text) > MAX_TEXT:
         raise RequestError("plans/spec", f"the analysis is longer than {MAX_TEXT} characters", remedy="shorten it")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise RequestError("plans/spec", "an analysis has no aliases", remedy="write the value out")
+        _check_events(text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -112,13 +114,21 @@ def read_fields(text: str) -> Fields:
         if isinstance(value, yaml.ScalarNode):
             values[name] = Field(name, str(value.value), line)
         elif isinstance(value, yaml.SequenceNode) and value.value:
-            lists[name] = tuple(_item(name, item) for item in value.value)
+            lists[name] = tuple(Field(name, str(item.value), item.start_mark.line + 1) for item in value.value)
         else:
             raise Field(name, "", line).refused("holds no value", "write one value, or a list of values")
     return Fields(values, lists)
 
 
-def _item(name: str, node: yaml.Node) -> Field:
-    if not isinstance(node, yaml.ScalarNode):
-        raise Field(name, "", node.start_mark.line + 1).refused("holds a list in a list", "write plain values")
-    return Field(name, str(node.value), node.start_mark.line + 1)
+def _check_events(text: str) -> None:
+    """Refuse aliases and lists in lists, before anything is composed: that takes a call for each level."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise RequestError("plans/spec", "an analysis has no aliases", remedy="write the value out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            raise RequestError(
+                "plans/spec", "a list holds a list or a mapping", place=f"line {line}", remedy="write plain values"
+            )

@@ -4,6 +4,7 @@ How many there are, and whose, stays secret; the size of the result is a public 
 
 Functionality: the rows of ``paths`` joined with those of ``edges`` on equal keys and time < edge's time <= time +
 window, behind one another in the order of the paths, padded to ``most`` rows. One bit becomes known: are there more.
+All pairs of a path and an edge count that keys and times allow; conditions on amounts and accounts come after.
 How: edges sorted by (keys, time) lie in one run for each path; a read gives its begin and its end, a prefix sum of the
 runs' lengths each path's place in the result, a read brings the path to its places, and a last one the edges. After
 oblivious many-to-many joins (Krastnikov, Kerschbaum and Stebila, VLDB 2020), with reads by sort and carry.
@@ -21,7 +22,6 @@ from consortia.protocols.engine import Engine
 from consortia.protocols.graph.read import read_at_or_below
 from consortia.protocols.relational.carry import with_zeros
 from consortia.protocols.relational.comparisons import fill, fill_planes, is_positive
-from consortia.protocols.relational.filter import first
 from consortia.protocols.relational.order import key_planes
 from consortia.protocols.relational.table import (
     SharedTable,
@@ -35,7 +35,7 @@ from consortia.protocols.relational.table import (
 )
 from consortia.protocols.shares import Arithmetic, Boolean, Rows
 
-TOO_MANY = "whether there are more paths than the bound"
+TOO_MANY = "whether more payments go on from paths within the window, before amounts are compared, than the bound"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,16 +102,6 @@ def expanded(engine: Engine, paths: SharedTable, edges: TimedEdges, spec: Expans
     return SharedTable(spec.most, {**grown.columns, **named}, grown.valid)
 
 
-def compact(engine: Engine, table: SharedTable, most: int) -> SharedTable:
-    """The valid rows first, cut to ``most``. Raises RequestError ``graph/too-many-paths`` if there are more."""
-    if table.length <= most:
-        return table
-    number = engine.narrow("count").bit_to_arithmetic(table.valid).prefix_sums()
-    total = number.rows(table.length - 1, table.length)
-    _refuse_more(engine.narrow("check"), total, table.length, most)
-    return first(engine, table, table.valid).cut(most)
-
-
 def _runs(engine: Engine, paths: SharedTable, edges: TimedEdges, spec: Expansion) -> tuple[Arithmetic, Arithmetic]:
     """Where each path's run of edges begins, and how many edges it has; 0 edges for a path that is not valid."""
     lo = edges.table.column(edges.time).lo
@@ -173,8 +163,8 @@ def _refuse_more(engine: Engine, total: Arithmetic, largest: int, most: int) -> 
     if engine.narrow("open").open_flag(over, TOO_MANY):
         raise RequestError(
             "graph/too-many-paths",
-            f"more than {most} paths qualify, which is the bound that the analysis states",
-            remedy="choose a shorter window or a narrower band of amounts, or state a larger bound",
+            f"more than {most} payments go on from paths within the window, before amounts are compared",
+            remedy="add a condition to `payments`, choose a shorter window, or state a larger bound",
         )
 
 

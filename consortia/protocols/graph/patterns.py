@@ -2,7 +2,8 @@
 
 Both start from edges of one public interval, each with two keys, a time and an amount, and grow paths by ``expand``:
 the next payment follows within a window, and moves at most what came and at least a given part of it. Accounts on a
-path are different. Which paths there are stays secret; bounds on their number are public, and each opens one bit.
+path are different. Which paths there are stays secret; the bounds are public, and each opens one bit: of how many
+pairs of a path and a payment that leaves its end within the window, whatever the amount and wherever it goes.
 """
 
 from collections.abc import Sequence
@@ -39,9 +40,10 @@ class Following:
 
 @dataclass(frozen=True, slots=True)
 class Cycles:
-    """Closed paths of ``SHORTEST`` to ``longest`` payments. ``paths`` bounds the open ones of 2, 3, ... payments.
+    """Closed paths of ``SHORTEST`` to ``longest`` payments.
 
-    ``paths`` has ``longest`` - 2 numbers; ``closed`` bounds the cycles of each length.
+    ``paths`` has ``longest`` - 2 numbers, which bound the pairs of an open path of 1, 2, ... payments and a payment
+    that leaves its end within the window; ``closed`` those whose payment goes to the first account, for each length.
     """
 
     longest: int
@@ -56,7 +58,10 @@ class Cycles:
 
 @dataclass(frozen=True, slots=True)
 class ScatterGather:
-    """Pairs of accounts with at least ``middles`` accounts between them. ``paths`` bounds the paths of 2 payments."""
+    """Pairs of accounts with at least ``middles`` accounts between them.
+
+    ``paths`` bounds the pairs of payments of which one leaves within the window where the other arrived.
+    """
 
     middles: int
     follows: Following

@@ -25,7 +25,7 @@ def risk(engine: Engine, network: Network, scores: Fixed, weights: Fixed, iterat
 
     Step k: r_i <- (1 - d) r_i + d sum_j a_ji r_j / sum_j a_ji with d = 0.5 / sqrt(k); an account that no money reaches
     gets 0 for the second term. ``scores`` are from 0 to 1 and ``weights`` those of incoming money, both with
-    ``FRACTION`` bits. Error of one step: at most four units an incoming edge and 2^-26.
+    ``FRACTION`` bits. Error of one step: at most four units an incoming edge and 2^-26; steps add up.
     """
     _check(scores)
     for number in range(1, iterations + 1):

@@ -206,9 +206,8 @@ def _gains(engine: Engine, left: _Sums, whole: _Sums, spec: Boosting) -> Fixed:
     limit = 2 * left.gradient.limit * quotient.limit
     if not spec.minimum_weight:
         return Fixed(gains, 2 * bits, limit)
-    light = engine.narrow("light").negative(
-        weights.carried - public(engine, weights.length, spec.minimum_weight << bits, bits).carried, weights.bits + 1
-    )
+    above = weights - public(engine, weights.length, spec.minimum_weight << bits, bits)
+    light = engine.narrow("light").negative(above.carried, above.bits)
     heavy = engine.invert(light)
     both = engine.narrow("heavy").conjunction(heavy.rows(0, count), heavy.rows(count, 2 * count))
     bit = engine.narrow("bit").bit_to_arithmetic(both)

@@ -14,11 +14,16 @@ of them that fails and is not empty. Then some change of the data moves x and no
 - Take the coarsest table in which the cell over x fails; the cell m over that one passes there (or is the whole). If
   one of the keys that were added has a value outside of its B, choose it for that key (y, in A) and any of A for the
   other added keys: every cell with it passes, so it holds contributors. Otherwise all values of the added keys are in
-  A, and m holds a contributor in another cell than x, since x fails and m passes. Call that cell z: it holds
+  A; let then another cell of m than x hold a contributor, if there is one. Call the cell that was found z: it holds
   contributors, its keys are in A at this table and so in all finer ones, and below z there is in each finer table a
   cell that holds contributors and whose keys are in A, by the same choice.
 - Moving one contributor's value from below z to below x changes, in each table from this one on, only cells whose keys
   are all in A (those over x fail), and in coarser ones nothing, as both lie under m.
+- If all contributors of m are in x (m is the whole, or x fails the full-cell rule alone, since its line is otherwise
+  empty: all other rules say of x what they say of m), all other cells of m are empty and fail too. So every value of
+  the added keys is in B and all cells of m are hidden. Let z be any other one: below it everything is empty and fails,
+  and below x a cell that holds contributors and whose keys are in A is found as above. Moving a contributor's value
+  from there to below z changes again only cells whose keys are all in A.
 
 So x is no linear combination of opened cells, whatever is empty for reasons that everybody knows. If every combination
 of keys can occur, more holds: with any two values of each A, all margins of the table stay as they are, so no failing

@@ -118,6 +118,21 @@ def test_the_numbers_and_the_page_say_the_same(report: Report) -> None:
     assert "Nothing else ran (load 0.1" in markdown_page(replace(report, load=(0.1, 2.0)))
 
 
+def test_rings_seen_whole_add_up_for_all_rings_and_structuring_has_a_dash(report: Report) -> None:
+    page = markdown_page(report)
+    whole = sum(seen for seen, _ in report.seen_whole.values())
+    assert re.search(rf"\| all rings \|.* \| {whole} of {PARAMETERS.rings * len(TYPOLOGIES)} \|\n", page)
+    assert re.search(rf"\| {STRUCTURING} \|( \S+ \|){{4}} - \|\n", page)
+
+
+def test_an_answer_without_noise_is_not_shown_as_a_privacy_loss_of_nothing(report: Report) -> None:
+    page = markdown_page(report)
+    assert "| budget charged |" in page
+    assert page.count("| 321 | without noise |") == len(report.timings)
+    charged = replace(report, timings={"pagerank": replace(TIMING, epsilon=0.5)})
+    assert "| 321 | epsilon 0.5 |" in markdown_page(charged)
+
+
 class Tags(HTMLParser):
     """Counts tags and checks that each is closed."""
 

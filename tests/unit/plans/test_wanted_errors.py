@@ -13,9 +13,9 @@ from consortia.plans.noised import Noised
 from consortia.policies.accounting import charge_of
 from consortia.policies.compiling import compile_analysis
 from tests.fixtures_catalogue import AS_OF, PURPOSE
+from tests.noisy_policies import QUERY, world_of
 from tests.policies_world import make_world
 from tests.unit.execution.test_noise_steps import planned
-from tests.unit.policies.test_policy_noise import QUERY, world_of
 
 
 def noised(plan: Plan) -> dict[str, Noised]:

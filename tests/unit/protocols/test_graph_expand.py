@@ -5,7 +5,7 @@ import random
 import pytest
 
 from consortia.errors import RequestError
-from consortia.protocols.graph.expand import Expansion, compact, expanded, timed
+from consortia.protocols.graph.expand import Expansion, expanded, timed
 from consortia.protocols.graph.read import read_at_or_below
 from consortia.protocols.relational.table import SharedColumn, SharedTable
 from consortia.protocols.shares import Rows
@@ -62,12 +62,11 @@ def plain(given, window):
     return found
 
 
-def growing(window, most, keys=("source",), ends=("end",), cut=None):
+def growing(window, most, keys=("source",), ends=("end",)):
     def program(engine, paths, edges):
         prepared = timed(engine.narrow("timed"), edges, keys, "time", window)
         spec = Expansion(ends, "then", window, TAKE, most)
-        grown = expanded(engine.narrow("expand"), paths, prepared, spec)
-        return grown if cut is None else compact(engine.narrow("compact"), grown, cut)
+        return expanded(engine.narrow("expand"), paths, prepared, spec)
 
     return program
 
@@ -106,16 +105,6 @@ def test_a_closing_edge_is_found_by_both_its_ends():
     assert expected
     program = growing(12, 80, ("source", "target"), ("end", "start"))
     assert ordered(answers(program, paths, given[1])) == ordered(expected)
-
-
-def test_what_is_left_after_a_condition_is_cut_to_its_own_bound():
-    given = drawn_paths(5, 6, 8)
-    many = len(plain(given, 30))
-    rows = on_clear(growing(30, 48, cut=many), *given)
-    assert len(rows) == many
-    assert ordered(rows) == ordered(plain(given, 30))
-    with pytest.raises(RequestError, match="graph/too-many-paths"):
-        on_clear(growing(30, 48, cut=many - 1), *given)
 
 
 def test_traffic_is_the_same_whatever_paths_there_are():

@@ -131,8 +131,8 @@ def test_top_k_gives_the_first_rows_of_the_order(descending, nulls_first, k):
 
 def test_rows_at_public_positions_of_a_sorted_table_are_its_quantiles():
     given = Given((Col("v", 0, 99),), [{"v": v} for v in (50, 10, 40, 20, 30)])
-    program = lambda e, t: at_positions(order_by(e, t, ("v",)), (0, 2, 4))  # noqa: E731
-    assert answers(program, given) == [{"v": 10}, {"v": 30}, {"v": 50}]
+    found = answers(lambda e, t: at_positions(order_by(e, t, ("v",)), (0, 2, 4)), given)
+    assert found == [{"v": 10}, {"v": 30}, {"v": 50}]
 
 
 def test_traffic_of_set_operators_is_the_same_whatever_the_rows():

@@ -113,6 +113,21 @@ def walk(choices, bits):
     return node
 
 
+@pytest.mark.parametrize("minimum", [1, 1000, 10**6])
+def test_a_minimum_that_no_side_reaches_leaves_no_cut_better_than_another(minimum):
+    below, labels, valid = drawn_rows(6, 10)
+    spec = Boosting(trees=1, depth=1, rate=0.5, minimum_weight=minimum)
+    engine = ClearEngine()
+    bits, y, kept = (
+        engine.constant_arithmetic(np.asarray(rows, dtype=np.uint64).reshape(-1)) for rows in (below.T, labels, valid)
+    )
+    (tree,) = train(engine, Features(bits, below.shape[1], 10), y, kept, spec)
+    expected, _ = plain(below, labels, valid, spec)
+    assert [list(level.values) for level in tree.choices] == [
+        [int(cut == chosen) for cut in range(below.shape[1])] for (chosen,) in expected[0][0]
+    ]
+
+
 def test_trees_learn_a_label_that_depends_on_two_features():
     below, labels, valid = drawn_rows(2, 600)
     spec = Boosting(trees=8, depth=3, rate=0.5)
