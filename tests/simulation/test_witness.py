@@ -105,7 +105,7 @@ def test_an_older_copy_of_a_database_is_noticed_by_what_others_hold(tmp_path: Pa
         second, _ = run(world, client)
         world.wait_phases(second, Phase.SEALED)
         world.nodes.pop("bank-b").stop(2)
-        for beside in ("-wal", "-shm"):
+        for beside in ("", "-wal", "-shm"):  # new files, not new content: a node that winds down holds the old ones
             file.with_name(file.name + beside).unlink(missing_ok=True)
         file.write_bytes(older)
         store = Store(file)

@@ -9,7 +9,8 @@ from consortia.protocols.kernels.planes import packed_bits, planes_from_words
 from consortia.protocols.order.schedule import ALL_PAIRS, Schedule, schedule
 from consortia.protocols.order.segments import Segments
 
-SIZES = [0, 1, 2, 3, 4, 5, 31, 32, 33, ALL_PAIRS, ALL_PAIRS + 1, 511, 512, 1000, 1024, 2049, 5000, 8191, 20_000]
+SIZES = [0, 1, 2, 3, 4, 5, 31, 32, 33, ALL_PAIRS, ALL_PAIRS + 1, 511, 512, 1000, 1024, 2049, 5000, 8191]
+LARGE = pytest.param(20_000, marks=pytest.mark.slow)
 
 
 def batches_used(ranks: np.ndarray, plan: Schedule) -> list[int]:
@@ -22,7 +23,7 @@ def batches_used(ranks: np.ndarray, plan: Schedule) -> list[int]:
     return used
 
 
-@pytest.mark.parametrize("rows", SIZES)
+@pytest.mark.parametrize("rows", [*SIZES, LARGE])
 def test_every_order_is_sorted_in_the_scheduled_batches(rows: int) -> None:
     generator = np.random.default_rng(rows)
     ascending = np.arange(rows)
