@@ -1,7 +1,7 @@
 """Signs, comparison, choice and rounding of fixed-point numbers: exact."""
 
 from consortia.protocols.engine import Engine
-from consortia.protocols.fixed.numbers import Fixed, check_fractions, public
+from consortia.protocols.fixed.numbers import Fixed, check_fractions, public, stacked, unstacked
 from consortia.protocols.shares import Arithmetic, Boolean
 
 
@@ -24,6 +24,15 @@ def absolute(engine: Engine, x: Fixed) -> tuple[Fixed, Arithmetic]:
     negative = engine.narrow("bit").bit_to_arithmetic(engine.narrow("sign").negative(x.carried, x.bits))
     carried = x.carried - engine.narrow("choose").multiply(negative, x.carried).scaled(2)
     return Fixed(carried, x.fraction, x.limit), negative
+
+
+def clipped(engine: Engine, x: Fixed, end: Fixed) -> Fixed:
+    """X, or ``end`` where x is above it, or -``end`` where x is below that; 0 <= end. The sign's rounds and three."""
+    over, under = end - x, end + x
+    both = stacked([over.carried, under.carried])
+    beyond = engine.narrow("bits").bit_to_arithmetic(engine.narrow("signs").negative(both, over.bits))
+    high, low = unstacked(engine.narrow("take").multiply(beyond, both), 2)
+    return Fixed(x.carried + high - low, x.fraction, end.limit)
 
 
 def floor(engine: Engine, x: Fixed, fraction: int) -> Fixed:

@@ -19,16 +19,20 @@ from typing import Final
 
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
+from consortia.protocols.fixed.choose import clipped
 from consortia.protocols.fixed.divide import divide
-from consortia.protocols.fixed.numbers import Fixed, multiply, public, stacked, with_fraction
+from consortia.protocols.fixed.numbers import Fixed, multiply, public, stacked, unstacked, with_fraction
 from consortia.protocols.fixed.sigmoid import sigmoid
 from consortia.protocols.learning.choice import best
+from consortia.protocols.learning.vectors import row_sums
 from consortia.protocols.shares import Arithmetic
 
 FRACTION: Final = 20
 """Fraction bits of scores, probabilities and gradients."""
 MOST_SUM_BITS: Final = 12
 FEWEST_SUM_BITS: Final = 6
+LARGEST_LEAF: Final = 16
+"""What leaves are clipped to: twice what takes a probability to 0 or 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,10 @@ class Tree:
     choices: tuple[Arithmetic, ...]
     leaves: Fixed
 
+    def flat(self) -> Arithmetic:
+        """All in one vector of ``flat_length``."""
+        return stacked([*self.choices, self.leaves.carried])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sums:
@@ -71,6 +79,21 @@ class _Sums:
 
     gradient: Fixed
     slope: Fixed
+
+
+def flat_length(depth: int, cuts: int) -> int:
+    """Length of a flat tree: its choices, (2^depth - 1) nodes of as many as there are cuts, and its leaves."""
+    return ((1 << depth) - 1) * cuts + (1 << depth)
+
+
+def from_flat(vector: Arithmetic, cuts: int, spec: Boosting) -> list[Tree]:
+    """The trees that became this vector, one behind the other."""
+    found = []
+    for part in unstacked(vector, spec.trees):
+        choices = [part.rows(((1 << level) - 1) * cuts, ((2 << level) - 1) * cuts) for level in range(spec.depth)]
+        leaves = part.rows(part.length - (1 << spec.depth), part.length)
+        found.append(Tree(tuple(choices), Fixed(leaves, FRACTION, LARGEST_LEAF << FRACTION)))
+    return found
 
 
 def train(engine: Engine, features: Features, labels: Arithmetic, valid: Arithmetic, spec: Boosting) -> list[Tree]:
@@ -160,14 +183,7 @@ def _below_cuts(engine: Engine, features: Features, of_nodes: Arithmetic, nodes:
 
 def _whole(engine: Engine, features: Features, of_nodes: Arithmetic, nodes: int, most: int) -> _Sums:
     """Sums over all rows of each node."""
-    return _sums_of(engine, _row_sums(of_nodes, 2 * nodes, features.rows), most * features.rows)
-
-
-def _row_sums(matrix: Arithmetic, rows: int, columns: int) -> Arithmetic:
-    """The sum of each row. Local."""
-    ends = matrix.prefix_sums()
-    last = stacked([ends.rows(row * columns + columns - 1, (row + 1) * columns) for row in range(rows)])
-    return last - last.shifted(1)
+    return _sums_of(engine, row_sums(of_nodes, 2 * nodes, features.rows), most * features.rows)
 
 
 def _sums_of(engine: Engine, sums: Arithmetic, limit: int) -> _Sums:
@@ -235,12 +251,14 @@ def _parted(engine: Engine, features: Features, choices: Arithmetic, members: Ar
 
 
 def _leaf_values(engine: Engine, sums: _Sums, spec: Boosting) -> Fixed:
-    """- rate G / (H + l2), with the fraction bits of scores."""
+    """- rate G / (H + l2), within the largest leaf, with the fraction bits of scores."""
     quotient = _quotients(engine.narrow("quotients"), sums.gradient, sums.slope, spec)
     rate = round(spec.rate * 2**FRACTION)
     fraction = quotient.fraction
     scaled = Fixed(quotient.carried.scaled(-rate), fraction + FRACTION, quotient.limit * rate)
-    return with_fraction(engine.narrow("rate"), scaled, FRACTION)
+    values = with_fraction(engine.narrow("rate"), scaled, FRACTION)
+    end = public(engine, values.length, LARGEST_LEAF << FRACTION, FRACTION)
+    return clipped(engine.narrow("clip"), values, end)
 
 
 def _of_leaves(engine: Engine, leaves: Fixed, members: Arithmetic, rows: int) -> Fixed:
