@@ -14,6 +14,7 @@ from consortia.plans.model import (
     Bound,
     Control,
     Filter,
+    Fit,
     Join,
     Match,
     Noise,
@@ -21,6 +22,7 @@ from consortia.plans.model import (
     Project,
     Propagate,
     Release,
+    Score,
     Share,
     Sort,
     Step,
@@ -65,7 +67,7 @@ def live_aggregates(step: AggregateStep, live: frozenset[str]) -> tuple[Aggregat
     return tuple(aggregate for aggregate in step.aggregates if aggregate.name in live)
 
 
-def _reads(  # noqa: C901 - one case for each kind of a closed set
+def _reads(  # noqa: C901, PLR0912 - one case for each kind of a closed set
     step: Step, live: set[str], place: int, given: set[str]
 ) -> set[str]:
     """Of ``given``, the columns of input ``place``, those that ``step`` needs if ``live`` of its result are read."""
@@ -88,8 +90,16 @@ def _reads(  # noqa: C901 - one case for each kind of a closed set
             return live | {step.key}
         case Propagate():
             return {step.source, step.target, step.amount}
-        case Match():
+        case Match() if place == 1:
             return {step.source, step.target, step.amount, step.time}
+        case Match():
+            return {step.seed}
+        case Fit():
+            return {*step.features, step.label, *filter(None, (step.held,))}
+        case Score() if place == 0:
+            return (live - {step.made}) | set(step.features)
+        case Score():
+            return given
         case Bound(keys=keys, entity=entity):
             return live | {*keys, entity}
         case Noise(keys=keys, selection=selection):
@@ -122,9 +132,9 @@ def _given(step: Step) -> tuple[str, ...]:
     """The inputs whose data stands in the rows of ``step``.
 
     Whether there is a match, where none is wanted, is not data of the member that has it. A row of accounts that
-    payments were followed to is told to the member that keeps the account.
+    payments were followed to is told to the member that keeps the account, and a scored one to the member of the row.
     """
-    first = isinstance(step, Propagate | Match) or (isinstance(step, Join) and step.how in ("anti", "not-in"))
+    first = isinstance(step, Propagate | Match | Score) or (isinstance(step, Join) and step.how in ("anti", "not-in"))
     return step.inputs[:1] if first else step.inputs
 
 

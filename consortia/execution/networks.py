@@ -5,13 +5,23 @@ from dataclasses import replace
 
 from consortia.errors import InternalError
 from consortia.plans.model import Match, Propagate
-from consortia.plans.networks import SCORE_BITS, CycleMethod, Following, RiskMethod, made_bounds
+from consortia.plans.networks import (
+    LARGEST_SUM,
+    SCORE_BITS,
+    CycleMethod,
+    Following,
+    RiskMethod,
+    ScatterGatherMethod,
+    TaintMethod,
+    made_bounds,
+)
 from consortia.protocols.engine import Engine
 from consortia.protocols.fixed.numbers import Fixed
 from consortia.protocols.graph import network as graph
 from consortia.protocols.graph import patterns
 from consortia.protocols.graph.network import Edges, Network, Nodes
 from consortia.protocols.graph.propagate import ranks, risk
+from consortia.protocols.graph.taint import SEED, Taint, tainted
 from consortia.protocols.graph.weights import FRACTION, shares_of
 from consortia.protocols.relational.order import key_planes
 from consortia.protocols.relational.table import SharedColumn, SharedTable
@@ -44,8 +54,10 @@ def propagated(engine: Engine, step: Propagate, accounts: SharedTable, payments:
     return replace(accounts, columns={**accounts.columns, step.made: column})
 
 
-def matched(engine: Engine, step: Match, accounts: SharedTable, payments: SharedTable) -> SharedTable:
-    """The accounts on a pattern."""
+def matched(
+    engine: Engine, step: Match, accounts: SharedTable, payments: SharedTable, *seeds: SharedTable
+) -> SharedTable:
+    """The accounts on a pattern; of a taint those that money of ``seeds`` reaches."""
     names = {
         step.source: patterns.SOURCE,
         step.target: patterns.TARGET,
@@ -56,15 +68,24 @@ def matched(engine: Engine, step: Match, accounts: SharedTable, payments: Shared
     columns = {new: replace(payments.column(old), validity=None) for old, new in names.items()}
     edges = SharedTable(payments.length, columns, valid)
     found_at = engine.narrow("search")
-    if isinstance(step.method, CycleMethod):
-        spec = patterns.Cycles(
-            step.method.longest, _follows(step.method.follows), step.method.paths, step.method.closed
-        )
-        found = patterns.cycles(found_at, edges, spec)
-    else:
-        pairs = patterns.ScatterGather(step.method.middles, _follows(step.method.follows), step.method.paths)
-        found = patterns.scatter_gather(found_at, edges, pairs)
+    match step.method:
+        case CycleMethod(longest=longest, follows=follows, paths=paths, closed=closed):
+            found = patterns.cycles(found_at, edges, patterns.Cycles(longest, _follows(follows), paths, closed))
+        case ScatterGatherMethod(middles=middles, follows=follows, paths=bound):
+            found = patterns.scatter_gather(found_at, edges, patterns.ScatterGather(middles, _follows(follows), bound))
+        case TaintMethod() as method:
+            found = [_tainted(found_at, step, method, edges, *seeds)]
     return patterns.accounts_on(engine.narrow("accounts"), accounts, step.key, found)
+
+
+def _tainted(engine: Engine, step: Match, method: TaintMethod, edges: SharedTable, seeds: SharedTable) -> SharedTable:
+    """The payments that carry money of the seeds; the planner has proved that all amounts stay below LARGEST_SUM."""
+    known = _known(engine.narrow("seeds"), seeds, (step.seed,))
+    named = SharedTable(seeds.length, {SEED: replace(seeds.column(step.seed), validity=None)}, known)
+    total = min(LARGEST_SUM, edges.length * edges.column(patterns.AMOUNT).hi)
+    follows = method.follows
+    spec = Taint(method.hops, follows.window, (follows.part, follows.whole), total)
+    return tainted(engine.narrow("taint"), edges, named, spec)
 
 
 def _known(engine: Engine, table: SharedTable, keys: Sequence[str]) -> Boolean:

@@ -43,7 +43,7 @@ def within_capacity(place: str) -> Iterator[None]:
     try:
         yield
     except InternalError as error:
-        if error.code not in ("fixed/range", "relational/range"):
+        if error.code not in ("fixed/range", "relational/range", "learning/range"):
             raise
         raise RequestError(
             "execution/capacity",

@@ -10,6 +10,7 @@ from dataclasses import replace
 from consortia.errors import InternalError
 from consortia.execution.aggregate import aggregated
 from consortia.execution.fit import fitted
+from consortia.execution.learning import learnt, scored
 from consortia.execution.liveness import holdings, live_columns, marked_members, owners_below
 from consortia.execution.networks import matched, propagated
 from consortia.execution.noise import NO_DRAWS, Draws, domain_of, noisy
@@ -22,6 +23,7 @@ from consortia.plans.model import (
     Column,
     Control,
     Filter,
+    Fit,
     Join,
     Limit,
     Match,
@@ -30,6 +32,7 @@ from consortia.plans.model import (
     Project,
     Propagate,
     Release,
+    Score,
     Sort,
     SortKey,
     Step,
@@ -97,6 +100,10 @@ class Steps:
                 return fitted(engine, propagated(engine, step, *sources), self._wanted(step), step.id, "gone")
             case Match():
                 return fitted(engine, matched(engine, step, *sources), self._wanted(step), step.id, "gone")
+            case Fit():
+                return learnt(engine, step, sources[0])
+            case Score():
+                return fitted(engine, scored(engine, step, *sources), self._wanted(step), step.id, "gone")
             case Limit():
                 return sources[0].cut(step.count)
             case Control():

@@ -9,10 +9,9 @@ padded row count. A plan of one table with three owners looks like this (docs/re
     recipient project (AVG, expressions of aggregates) -> sort (ORDER BY, then all columns)
 
 A query over several relations has ``shared`` steps between the unions and the last aggregation: project, filter,
-join, sort, aggregate, window, limit, propagate, match, in any well-formed order. Where noise is obliged, a ``bound``
-stands before the last aggregation and a ``noise`` after the control step. Kinds reserved for later (fit, score) are not
-in ``Step`` yet: a new kind is a new plan version. Invariant of shared tables: a row whose valid bit is 0 holds zero
-everywhere.
+join, sort, aggregate, window, limit, propagate, match, fit, score, in any well-formed order. Where noise is obliged, a
+``bound`` stands before the last aggregation and a ``noise`` after the control step. A new kind is a new plan version.
+Invariant of shared tables: a row whose valid bit is 0 holds zero everywhere.
 """
 
 from typing import Annotated, Literal
@@ -21,6 +20,7 @@ from pydantic import Field
 
 from consortia.errors import InternalError
 from consortia.plans.expressions import Expr
+from consortia.plans.learning import Learning
 from consortia.plans.networks import Carrying, Pattern
 from consortia.plans.noised import Clip, Noised, Quantile, Selection
 from consortia.plans.rules import Rule
@@ -247,7 +247,10 @@ class Propagate(_Step):
 
 
 class Match(_Step):
-    """The accounts (first input) that stand in a pattern of payments (second); others lose their valid bit."""
+    """The accounts (first input) that stand in a pattern of payments (second); others lose their valid bit.
+
+    A taint begins at the accounts of a third input, which its column ``seed`` names ("" for other patterns).
+    """
 
     kind: Literal["match"] = "match"
     key: str
@@ -255,7 +258,30 @@ class Match(_Step):
     target: str
     amount: str
     time: str
+    seed: str = ""
     method: Pattern
+
+
+class Fit(_Step):
+    """A model that learns ``label`` (0 or 1) of ``features`` from the input's rows, those aside where ``held`` is 1.
+
+    At ``shared``. One column, a row for each parameter: nobody opens or computes with it but a score step.
+    """
+
+    kind: Literal["fit"] = "fit"
+    features: tuple[str, ...]
+    label: str
+    held: str = ""
+    method: Learning
+
+
+class Score(_Step):
+    """The rows of the first input, each with the score ``made`` that the model of the second gives its ``features``."""
+
+    kind: Literal["score"] = "score"
+    features: tuple[str, ...]
+    made: str
+    method: Learning
 
 
 class Limit(_Step):
@@ -373,6 +399,8 @@ Step = Annotated[
     | Window
     | Propagate
     | Match
+    | Fit
+    | Score
     | Limit
     | Control
     | Bound
@@ -398,7 +426,7 @@ class Plan(Document):
     where the engine has both: the one of fewer rounds or the one of fewer bytes.
     """
 
-    type: Literal["consortia/plan/v3"] = "consortia/plan/v3"
+    type: Literal["consortia/plan/v4"] = "consortia/plan/v4"
     catalogue: Digest
     manifest: Digest
     purpose: Name

@@ -76,8 +76,21 @@ class ScatterGatherMethod(Frozen):
     paths: Integer
 
 
+class TaintMethod(Frozen):
+    """Accounts that money of the seeds reaches over at most ``hops`` payments.
+
+    A seed's payment carries its whole amount. Any other carries what such money came to its source within
+    ``follows.window`` before it, at most its amount, and nothing if that is less than ``follows.part`` to
+    ``follows.whole`` of the amount. No list of paths is made, so nothing bounds one.
+    """
+
+    method: Literal["taint"] = "taint"
+    hops: Integer
+    follows: Following
+
+
 Carrying = Annotated[RiskMethod | RankMethod, Field(discriminator="method")]
-Pattern = Annotated[CycleMethod | ScatterGatherMethod, Field(discriminator="method")]
+Pattern = Annotated[CycleMethod | ScatterGatherMethod | TaintMethod, Field(discriminator="method")]
 
 _DIGITS = {"risk": 6, "rank": 9}
 

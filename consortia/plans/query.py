@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from consortia.plans.expressions import Expr
+from consortia.plans.learning import Learning
 from consortia.plans.model import JoinKey, JoinKind, Named, SortKey, WindowFunction
 from consortia.plans.networks import Carrying, Pattern
 from consortia.plans.noised import Quantile
@@ -135,7 +136,10 @@ class Propagated(Frozen):
 
 
 class Matched(Frozen):
-    """The rows of ``accounts`` that stand in a pattern of ``payments`` (see ``model.Match``)."""
+    """The rows of ``accounts`` that stand in a pattern of ``payments`` (see ``model.Match``).
+
+    ``seeds`` are the accounts where a taint begins, their key is the column ``seed``; None and "" for other patterns.
+    """
 
     node: Literal["matched"] = "matched"
     accounts: Relation
@@ -145,14 +149,31 @@ class Matched(Frozen):
     target: str
     amount: str
     time: str
+    seeds: Relation | None = None
+    seed: str = ""
     method: Pattern
 
 
+class Scored(Frozen):
+    """The rows of ``source`` and the score ``made`` of a model that learns ``label`` of ``features`` from them.
+
+    Rows in which ``held`` is 1 are not learnt from ("": all are): ``model.Fit`` and ``model.Score``.
+    """
+
+    node: Literal["scored"] = "scored"
+    source: Relation
+    features: tuple[str, ...]
+    label: str
+    held: str = ""
+    made: str
+    method: Learning
+
+
 Relation = Annotated[
-    TableRows | Filtered | Computed | Joined | Stacked | Grouped | Windowed | Limited | Propagated | Matched,
+    TableRows | Filtered | Computed | Joined | Stacked | Grouped | Windowed | Limited | Propagated | Matched | Scored,
     Field(discriminator="node"),
 ]
-for _node in (Filtered, Computed, Joined, Stacked, Grouped, Windowed, Limited, Propagated, Matched):
+for _node in (Filtered, Computed, Joined, Stacked, Grouped, Windowed, Limited, Propagated, Matched, Scored):
     _node.model_rebuild()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.expressions import Call, Const, Expr, Ref
+from consortia.plans.learning import score_type
 from consortia.plans.meaning import type_of
 from consortia.plans.model import JoinKey, Named
 from consortia.plans.networks import made_type
@@ -22,6 +23,7 @@ from consortia.plans.query import (
     Propagated,
     QueryAggregate,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -53,6 +55,8 @@ def relation_types(relation: Relation, catalogue: Catalogue) -> ColumnTypes:  # 
             return relation_types(source, catalogue) | made
         case Filtered(source=source) | Limited(source=source):
             return relation_types(source, catalogue)
+        case Scored(source=source, made=made_name):
+            return relation_types(source, catalogue) | {made_name: score_type()}
         case Propagated(accounts=accounts, made=made, method=method):
             return relation_types(accounts, catalogue) | {made: made_type(method)}
         case Matched(accounts=accounts):
@@ -106,7 +110,7 @@ def fixed_columns(relation: Relation) -> frozenset[str]:
             return fixed | frozenset(key.right for key in on if key.left in fixed)
         case Grouped(source=source, keys=keys):
             return fixed_columns(source) & frozenset(keys)
-        case Windowed(source=source) | Limited(source=source):
+        case Windowed(source=source) | Limited(source=source) | Scored(source=source):
             return fixed_columns(source)
         case Propagated(accounts=accounts) | Matched(accounts=accounts):
             return fixed_columns(accounts)

@@ -10,6 +10,7 @@ from consortia.plans.model import (
     Bound,
     Control,
     Filter,
+    Fit,
     Join,
     Limit,
     Match,
@@ -20,12 +21,14 @@ from consortia.plans.model import (
     Quantiles,
     Release,
     Scan,
+    Score,
     Share,
     Sort,
     Step,
     Union,
     Window,
 )
+from consortia.plans.networks import TaintMethod
 from consortia.plans.rules import margin_text
 from consortia.plans.wording import column_text, expression_text, listed, order_text
 from consortia.trust.documents import instant_text
@@ -100,7 +103,7 @@ def _cost(cost: StepCost | None) -> str:
     return "" if cost is None else f", {cost.rounds} rounds, {cost.total_bytes} bytes"
 
 
-def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a closed set
+def step_text(step: Step) -> str:  # noqa: C901, PLR0912 - one case for each kind of a closed set
     """One step in one line, without its id and size."""
     match step:
         case Scan():
@@ -136,8 +139,12 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
             return (
                 f"{step.method.method} as {step.made}: {start}{step.key} along {along}, {step.method.iterations} steps"
             )
+        case Fit() | Score():
+            return _model_text(step)
         case Match():
             along = f"{step.amount} from {step.source} to {step.target} at {step.time}"
+            if isinstance(step.method, TaintMethod):
+                return f"keep where money of {step.seed} reaches {step.key} in {step.method.hops} hops of {along}"
             return f"keep where {step.key} is on a {step.method.method} of {along}"
         case Limit():
             return f"the first {step.count} rows"
@@ -156,6 +163,14 @@ def step_text(step: Step) -> str:  # noqa: C901 - one case for each kind of a cl
             to = listed(tuple(str(recipient.person or recipient.member) for recipient in step.recipients))
             whose = ", each its own groups" if step.rows_of == "own" else ""
             return f"release to {to}{whose}  ({step.output_kind})"
+
+
+def _model_text(step: Fit | Score) -> str:
+    learnt = f"{step.method.method} of {', '.join(step.features)}"
+    if isinstance(step, Score):
+        return f"score as {step.made}: {learnt}"
+    held = f", without rows where {step.held} is 1" if step.held else ""
+    return f"learn {step.label} by {learnt}{held}"
 
 
 def _noise_text(step: Bound | Noise | Quantiles) -> str:

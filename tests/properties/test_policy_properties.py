@@ -78,8 +78,8 @@ RESTRICTIONS = (
     ("rows: all", "rows: country = 'DE'"),
     ("    deposits:\n      rows", "    deposits_x:\n      rows"),
     ("[alert, count, compare, join, trace]", "[alert, count, compare, trace]"),
-    (" rank, quantile, variance, trace]}\n        currency", " quantile]}\n        currency"),
-    (" alert, join, rank, trace]}\n    accounts", " alert]}\n    accounts"),
+    (" rank, quantile, variance, trace, train, evaluate]}\n        currency", " quantile]}\n        currency"),
+    (" alert, join, rank, trace, train, evaluate]}\n    accounts", " alert]}\n    accounts"),
 )  # fmt: skip
 """Edits that each permit less; they touch different places, so any set of them can be applied together."""
 

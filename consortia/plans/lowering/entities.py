@@ -17,6 +17,7 @@ from consortia.plans.query import (
     Matched,
     Propagated,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -38,7 +39,7 @@ def units_of(node: Relation, entities: Mapping[str, str]) -> Units:
         case TableRows(table=table):
             unit = entities.get(table, "")
             return Units(frozenset((unit,)), (table,)) if unit else Units()
-        case Filtered() | Windowed() | Limited():
+        case Filtered() | Windowed() | Limited() | Scored():
             return units_of(node.source, entities)
         case Computed():
             found = units_of(node.source, entities)

@@ -13,6 +13,7 @@ from math import prod
 from consortia.errors import InternalError
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.expressions import Expr, Ref, columns_of
+from consortia.plans.learning import score_bounds
 from consortia.plans.lowering.flat import Flat, flattened
 from consortia.plans.lowering.nodes import owners_of, tables_of, types_of
 from consortia.plans.model import Column, WindowFunction
@@ -28,6 +29,7 @@ from consortia.plans.query import (
     Propagated,
     QueryAggregate,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -122,7 +124,7 @@ class Knowledge:
         match node:
             case TableRows():
                 return find_table(self.catalogue, node.table).max_rows * len(owners_of(node, self.catalogue))
-            case Filtered() | Computed() | Windowed():
+            case Filtered() | Computed() | Windowed() | Scored():
                 return self.rows(node.source)
             case Joined():
                 return self.rows(node.left)
@@ -173,6 +175,10 @@ class Knowledge:
                     return self._within(node, replace(self.fact(node.source, name), total=None))
                 aggregate = next(aggregate for aggregate in node.aggregates if aggregate.name == name)
                 return self._aggregate(node, aggregate)
+            case Scored(made=made_name) if name == made_name:
+                return self._fact(node, self.types(node)[name], Range(score_bounds(), nullable=False))
+            case Scored():
+                return self.fact(node.source, name)
             case Propagated(made=made_name) if name == made_name:
                 return self._fact(node, self.types(node)[name], Range(made_bounds(node.method), nullable=False))
             case Propagated() | Matched():

@@ -4,6 +4,7 @@ from consortia.errors import InternalError
 from consortia.plans.lowering.context import Context
 from consortia.plans.lowering.groups import group
 from consortia.plans.lowering.joins import join
+from consortia.plans.lowering.learning import score
 from consortia.plans.lowering.made import Made
 from consortia.plans.lowering.needs import Needs
 from consortia.plans.lowering.networks import match_pattern, propagate
@@ -20,6 +21,7 @@ from consortia.plans.query import (
     Matched,
     Propagated,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -48,6 +50,8 @@ def lower(context: Context, node: Relation, needs: Needs) -> Made:  # noqa: C901
             return limit(context, node, needs)
         case Propagated():
             return propagate(context, node, needs)
+        case Scored():
+            return score(context, node, needs)
         case Matched():
             return match_pattern(context, node, needs)
         case TableRows():

@@ -14,6 +14,7 @@ from consortia.plans.query import (
     Matched,
     Propagated,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -38,6 +39,9 @@ def native_uses(knowledge: Knowledge, node: Relation) -> Mapping[str, Use]:  # n
             return {**native_uses(knowledge, node.left), **native_uses(knowledge, node.right)}
         case Joined():
             return native_uses(knowledge, node.left)
+        case Scored(made=made_name):
+            learnt: dict[str, Use] = dict.fromkeys((node.label, *filter(None, (node.held,)), made_name), "number")
+            return {**native_uses(knowledge, node.source), **learnt}
         case Propagated(made=made_name):
             return {**native_uses(knowledge, node.accounts), made_name: "number"}
         case Matched():

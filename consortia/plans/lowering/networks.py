@@ -52,12 +52,15 @@ def match_pattern(context: Context, node: Matched, needs: Needs) -> Made:
     own: Needs = dict(needs)
     add_need(own, (node.key, "key"))
     accounts, payments = context.lower(node.accounts, own), _payments(context, node)
+    seeds = context.lower(node.seeds, {(node.seed, "key"): None}) if node.seeds is not None else None
+    inputs = (accounts.step, payments.step, *((seeds.step,) if seeds is not None else ()))
     step = {
-        **context.builder.place((accounts.step, payments.step), "shared"),
+        **context.builder.place(inputs, "shared"),
         **_ends(node, accounts, payments),
         "rows": accounts.rows,
         "columns": accounts.columns,
         "time": payments.column(node.time, "number").name,
+        "seed": seeds.column(node.seed, "key").name if seeds is not None else "",
         "method": node.method,
     }
     made = context.builder.add(Match.model_validate(step))

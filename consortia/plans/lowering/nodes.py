@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.expressions import Ref
+from consortia.plans.learning import score_type
 from consortia.plans.model import Named
 from consortia.plans.networks import made_type
 from consortia.plans.query import (
@@ -15,6 +16,7 @@ from consortia.plans.query import (
     Matched,
     Propagated,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -31,11 +33,13 @@ def children(node: Relation) -> tuple[Relation, ...]:
             return ()
         case Joined(left=left, right=right):
             return left, right
+        case Matched(accounts=accounts, payments=payments, seeds=seeds) if seeds is not None:
+            return accounts, payments, seeds
         case Propagated(accounts=accounts, payments=payments) | Matched(accounts=accounts, payments=payments):
             return accounts, payments
         case Stacked(sources=sources):
             return sources
-        case Filtered() | Computed() | Grouped() | Windowed() | Limited():
+        case Filtered() | Computed() | Grouped() | Windowed() | Limited() | Scored():
             return (node.source,)
 
 
@@ -49,10 +53,11 @@ def with_children(node: Relation, new: tuple[Relation, ...]) -> Relation:
         case Joined():
             return node.model_copy(update={"left": new[0], "right": new[1]})
         case Propagated() | Matched():
-            return node.model_copy(update={"accounts": new[0], "payments": new[1]})
+            seeds = {"seeds": new[2]} if len(new) > 2 else {}
+            return node.model_copy(update={"accounts": new[0], "payments": new[1], **seeds})
         case Stacked():
             return node.model_copy(update={"sources": new})
-        case Filtered() | Computed() | Grouped() | Windowed() | Limited():
+        case Filtered() | Computed() | Grouped() | Windowed() | Limited() | Scored():
             return node.model_copy(update={"source": new[0]})
 
 
@@ -90,6 +95,27 @@ def holding_tables(node: Relation) -> tuple[TableRows, ...]:
             return tuple(found for child in children(node) for found in holding_tables(child))
 
 
+def members_in_every_row(node: Relation) -> frozenset[str]:
+    """Members of which every row of ``node`` holds data, since it is made of a part that the query names.
+
+    An inner join's rows hold what both sides hold, those of a LEFT JOIN or NOT EXISTS what the left one does. The two
+    sides of an inner join may be exchanged without changing the answer.
+    """
+    match node:
+        case TableRows(owner=owner):
+            return frozenset((owner,)) if owner else frozenset()
+        case Joined(how="inner" | "semi", left=left, right=right):
+            return members_in_every_row(left) | members_in_every_row(right)
+        case Joined(left=left):
+            return members_in_every_row(left)
+        case Stacked(sources=sources):
+            return frozenset.intersection(*(members_in_every_row(source) for source in sources))
+        case Propagated() | Matched():
+            return members_in_every_row(node.accounts)
+        case Filtered() | Computed() | Grouped() | Windowed() | Limited() | Scored():
+            return members_in_every_row(node.source)
+
+
 def owners_of(rows: TableRows, catalogue: Catalogue) -> tuple[str, ...]:
     """The members whose rows of the table are asked for, sorted."""
     return (rows.owner,) if rows.owner else tuple(sorted(find_table(catalogue, rows.table).holders))
@@ -115,6 +141,8 @@ def types_of(node: Relation, catalogue: Catalogue) -> dict[str, ColumnType]:  # 
         case Windowed():
             made = {each.name: kind for each, kind in zip(node.functions, node.types, strict=True)}
             return types_of(node.source, catalogue) | made
+        case Scored(made=made_name):
+            return types_of(node.source, catalogue) | {made_name: score_type()}
         case Propagated(made=made_name, method=method):
             return types_of(node.accounts, catalogue) | {made_name: made_type(method)}
         case Matched():

@@ -16,6 +16,7 @@ from consortia.plans.query import (
     Matched,
     Propagated,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -45,7 +46,7 @@ def never_null(node: Relation, name: str, knowledge: Knowledge) -> bool:
             return name in node.keys and never_null(node.source, name, knowledge)
         case Propagated() | Matched():
             return name in knowledge.types(node.accounts) and never_null(node.accounts, name, knowledge)
-        case Windowed() | Limited():
+        case Windowed() | Limited() | Scored():
             return name in knowledge.types(node.source) and never_null(node.source, name, knowledge)
 
 

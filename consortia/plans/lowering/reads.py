@@ -10,6 +10,7 @@ from consortia.plans.query import (
     Matched,
     Propagated,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -44,12 +45,16 @@ def columns_read(node: Relation, read: frozenset[str]) -> Reads:  # noqa: C901 -
             return columns_read(node.source, read | order | windowed | set(node.partition))
         case Limited():
             return columns_read(node.source, read | {key.column for key in node.order})
+        case Scored():
+            learnt = frozenset((*node.features, node.label, *filter(None, (node.held,))))
+            return columns_read(node.source, (read - {node.made}) | learnt)
         case Propagated():
             own = (read - {node.made}) | {node.key} | ({node.score} if node.score else frozenset())
             return columns_read(node.accounts, own) + columns_read(node.payments, _ends(node) | {node.amount})
         case Matched():
             paid = _ends(node) | {node.amount, node.time}
-            return columns_read(node.accounts, read | {node.key}) + columns_read(node.payments, paid)
+            seeds = columns_read(node.seeds, frozenset({node.seed})) if node.seeds is not None else []
+            return columns_read(node.accounts, read | {node.key}) + columns_read(node.payments, paid) + seeds
 
 
 def _ends(node: Propagated | Matched) -> frozenset[str]:

@@ -10,6 +10,7 @@ from consortia.plans.query import (
     Matched,
     Propagated,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -21,7 +22,7 @@ def unique_sets(node: Relation) -> tuple[frozenset[str], ...]:
     match node:
         case Grouped():
             return (frozenset(node.keys),)
-        case Filtered() | Windowed() | Limited():
+        case Filtered() | Windowed() | Limited() | Scored():
             return unique_sets(node.source)
         case Computed():
             renamed: dict[str, str] = {}

@@ -10,7 +10,7 @@ from consortia.plans.draft import Draft
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.lowering.nodes import walk as nodes_of
 from consortia.plans.meaning import SIGNS, Types, type_of
-from consortia.plans.query import Computed, Filtered, Grouped, Limited, QueryAggregate, Relation, Windowed
+from consortia.plans.query import Computed, Filtered, Grouped, Limited, QueryAggregate, Relation, Scored, Windowed
 from consortia.plans.relations import fixed_by, fixed_columns, relation_types
 from consortia.plans.trees import walk
 
@@ -55,6 +55,10 @@ def _check_node(node: Relation, catalogue: Catalogue) -> None:
             types, settled = relation_types(source, catalogue), fixed_columns(source) | frozenset(partition)
             for name in (*partition, *(key.column for key in order)):
                 _check(types[name].unit, "a window", settled)
+        case Scored(source=source, features=features):
+            types = relation_types(source, catalogue)
+            for name in features:
+                _check(types[name].unit, "a model", fixed_columns(source))
         case Limited(source=source, order=order):
             types = relation_types(source, catalogue)
             for ordering in order:

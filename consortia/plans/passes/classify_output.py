@@ -20,6 +20,7 @@ from consortia.plans.query import (
     Matched,
     Propagated,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -69,6 +70,8 @@ def measured(node: Relation) -> frozenset[str]:
             return measured(node.source) & frozenset(node.keys) | {made.name for made in node.aggregates}
         case Windowed():
             return measured(node.source) | {function.name for function in node.functions}
+        case Scored():
+            return measured(node.source) | {node.made}
         case Propagated():
             return measured(node.accounts) | {node.made}
         case Matched():

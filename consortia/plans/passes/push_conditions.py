@@ -1,8 +1,8 @@
 """Move conditions down the relation, to the owners where their columns come from one table.
 
 A condition passes a projection, a union, the left side of every join, the right side of an inner one that is grouped by
-its keys, groups by its columns, and windows whose partitions are by its columns; never a limit, nor a propagation or a
-match (money flows through accounts that a condition leaves out), nor the right side of a left join, whose rows without
+its keys, groups by its columns, and windows whose partitions are by its columns; never a limit, nor a propagation, a
+match or a model (money flows through accounts, and is learnt from rows, that a condition leaves out), nor the right side of a left join, whose rows without
 a match it would let through, nor a right side whose keys are checked when the query runs: the check would tell whether
 a key stands twice among the rows that the condition picks out.
 """
@@ -21,6 +21,7 @@ from consortia.plans.query import (
     Matched,
     Propagated,
     Relation,
+    Scored,
     Stacked,
     TableRows,
     Windowed,
@@ -54,7 +55,7 @@ def _pushed(node: Relation, parts: tuple[Expr, ...], catalogue: Catalogue) -> Re
             through = [part for part in parts if columns_of(part) and columns_of(part) <= set(columns)]
             source = _pushed(node.source, tuple(through), catalogue)
             return _kept(with_children(node, (source,)), [part for part in parts if part not in through])
-        case Limited() | TableRows() | Propagated() | Matched():
+        case Limited() | TableRows() | Propagated() | Matched() | Scored():
             below_nodes = tuple(_pushed(child, (), catalogue) for child in children(node))
             return _kept(with_children(node, below_nodes), list(parts))
 

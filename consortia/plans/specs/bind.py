@@ -1,6 +1,6 @@
 """An analysis as a bound query: SQL as ``sql.bind`` reads it, or a spec of what is followed along payments.
 
-    analysis: risk-propagation            cycles, scatter-gather, pagerank
+    analysis: risk-propagation            cycles, scatter-gather, taint, pagerank
     accounts: SELECT account_id AS account, MAX(risk_score) AS score FROM accounts GROUP BY account_id
     payments: |
       SELECT from_account AS source, to_account AS target, SUM(amount_minor) AS amount
@@ -13,14 +13,15 @@ node, told to both, where two rows of it would count twice. All else of a spec i
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.query import Query
 from consortia.plans.specs import patterns, scores
 from consortia.plans.specs.fields import Fields, read_fields
-from consortia.plans.specs.sides import NUMBERS, SCORE, Sides, bind_sides
+from consortia.plans.specs.learning import METHODS, bind_learning
+from consortia.plans.specs.sides import NUMBERS, SCORE, Sides, Wanted, bind_sides
 from consortia.plans.sql import bind
 
 FIRST_WORD = "analysis:"
@@ -41,27 +42,30 @@ def bind_spec(text: str, catalogue: Catalogue, as_of: datetime) -> Query:
     """The query of a spec."""
     fields = read_fields(text)
     named = fields.required("analysis")
+    if named.text in METHODS:
+        return bind_learning(fields, text, catalogue, as_of)
     if named.text not in _ANALYSES:
-        raise named.refused(f"is `{named.text[:40]}`", f"analyses are {', '.join(_ANALYSES)}")
+        raise named.refused(f"is `{named.text[:40]}`", f"analyses are {', '.join((*_ANALYSES, *METHODS))}")
     analysis = _ANALYSES[named.text]
-    fields.check_known(("analysis", "accounts", "payments", *analysis.fields))
-    sides = bind_sides(fields, text, analysis.accounts, analysis.timed, catalogue, as_of)
+    fields.check_known(("analysis", *analysis.sides.fields, *analysis.fields))
+    sides = bind_sides(fields, text, analysis.sides, catalogue, as_of)
     return analysis.bind(fields, sides)
 
 
 @dataclass(frozen=True)
 class _Analysis:
-    """How one analysis is bound: its own fields, columns of accounts beside the key, whether payments have times."""
+    """How one analysis is bound: its own fields, and what its queries are."""
 
     bind: Callable[[Fields, Sides], Query]
     fields: tuple[str, ...]
-    accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    timed: bool = False
+    sides: Wanted
 
 
+_TIMED = Wanted(timed=True)
 _ANALYSES: Mapping[str, _Analysis] = {
-    "risk-propagation": _Analysis(scores.risk, ("iterations", "scale", "at-least"), {SCORE: NUMBERS}),
-    "pagerank": _Analysis(scores.ranks, ("iterations", "at-least")),
-    "cycles": _Analysis(patterns.cycles, ("longest", "window", "part", "paths", "closed"), timed=True),
-    "scatter-gather": _Analysis(patterns.scatter_gather, ("middles", "window", "part", "paths"), timed=True),
+    "risk-propagation": _Analysis(scores.risk, ("iterations", "scale", "at-least"), Wanted({SCORE: NUMBERS})),
+    "pagerank": _Analysis(scores.ranks, ("iterations", "at-least"), Wanted()),
+    "cycles": _Analysis(patterns.cycles, ("longest", "window", "part", "paths", "closed"), _TIMED),
+    "scatter-gather": _Analysis(patterns.scatter_gather, ("middles", "window", "part", "paths"), _TIMED),
+    "taint": _Analysis(patterns.taint, ("hops", "window", "part"), Wanted(timed=True, seeded=True)),
 }

@@ -68,9 +68,15 @@ class Fields:
 
     def required(self, name: str) -> Field:
         """The one value of that name."""
+        if name in self.lists:
+            raise self.lists[name][0].refused("is a list here", "write one value")
         if name not in self.values:
             raise RequestError("plans/spec", f"`{name}` is missing", remedy=f"add a line `{name}: ...`")
         return self.values[name]
+
+    def default(self, name: str, text: str) -> Field:
+        """The one value of that name, or else ``text``."""
+        return self.required(name) if name in self.values or name in self.lists else Field(name, text, 0)
 
     def several(self, name: str) -> tuple[Field, ...]:
         """The values of that name, which may be one."""

@@ -2,13 +2,14 @@
 
 from consortia.plans.expressions import Ref
 from consortia.plans.model import Named, SortKey
-from consortia.plans.networks import CycleMethod, Following, ScatterGatherMethod
+from consortia.plans.networks import CycleMethod, Following, Pattern, ScatterGatherMethod, TaintMethod
 from consortia.plans.query import Matched, Query
 from consortia.plans.specs.fields import Fields
 from consortia.plans.specs.sides import ACCOUNT, AMOUNT, SOURCE, TARGET, TIME, Sides
 
 MOST_PATHS = 50_000_000
 LONGEST_CYCLE = 6
+MOST_HOPS = 6
 
 
 def cycles(fields: Fields, sides: Sides) -> Query:
@@ -32,12 +33,18 @@ def scatter_gather(fields: Fields, sides: Sides) -> Query:
     return _matched(sides, ScatterGatherMethod(middles=middles, follows=_follows(fields, sides), paths=paths))
 
 
+def taint(fields: Fields, sides: Sides) -> Query:
+    """The accounts that money of the seeds reaches."""
+    hops = fields.required("hops").whole(1, MOST_HOPS)
+    return _matched(sides, TaintMethod(hops=hops, follows=_follows(fields, sides)))
+
+
 def _follows(fields: Fields, sides: Sides) -> Following:
     part, whole = fields.required("part").ratio()
     return Following(window=fields.required("window").duration(sides.payments.types[TIME].kind), part=part, whole=whole)
 
 
-def _matched(sides: Sides, method: CycleMethod | ScatterGatherMethod) -> Query:
+def _matched(sides: Sides, method: Pattern) -> Query:
     relation = Matched(
         accounts=sides.accounts.relation,
         payments=sides.payments.relation,
@@ -46,6 +53,8 @@ def _matched(sides: Sides, method: CycleMethod | ScatterGatherMethod) -> Query:
         target=TARGET,
         amount=AMOUNT,
         time=TIME,
+        seeds=None if sides.seeds is None else sides.seeds.relation,
+        seed="" if sides.seeds is None else ACCOUNT,
         method=method,
     )
     key = Named(name=ACCOUNT, expression=Ref(column=ACCOUNT))

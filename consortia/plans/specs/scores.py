@@ -47,7 +47,7 @@ def _propagated(fields: Fields, sides: Sides, method: RiskMethod | RankMethod, s
     having: Expr | None = None
     outputs: tuple[Named, ...] = (key, Named(name=name, expression=Ref(column=name)))
     if "at-least" in fields.values:
-        having = _at_least(fields.required("at-least"), made)
+        having = at_least(fields.required("at-least"), made)
         outputs = (key,)
     return Query(
         sql=sides.text,
@@ -60,7 +60,7 @@ def _propagated(fields: Fields, sides: Sides, method: RiskMethod | RankMethod, s
     )
 
 
-def _at_least(field: Field, made: QueryAggregate) -> Expr:
+def at_least(field: Field, made: QueryAggregate) -> Expr:
     """The condition that makes an alert of a score."""
     try:
         given = number(field.text)

@@ -1,7 +1,7 @@
 """What a spec says of accounts and payments, bound: two queries with the columns that its analysis wants."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from consortia.errors import RequestError
@@ -21,28 +21,45 @@ TIMES = ("timestamp", "date", "int")
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What queries an analysis has: columns of accounts beside the key, whether payments have times; seeds."""
+
+    accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    timed: bool = False
+    seeded: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the queries."""
+        return ("accounts", "payments", *(("seeds",) if self.seeded else ()))
+
+
+@dataclass(frozen=True)
 class Sides:
-    """Accounts and payments of a spec, bound; ``text`` is the spec."""
+    """Accounts and payments of a spec, bound, and the seeds if it has any; ``text`` is the spec."""
 
     text: str
     accounts: Bound
     payments: Bound
+    seeds: Bound | None = None
 
 
-def bind_sides(
-    fields: Fields, text: str, more: Mapping[str, tuple[str, ...]], timed: bool, catalogue: Catalogue, as_of: datetime
-) -> Sides:
-    """Both queries; accounts have the columns ``more`` beside their key, payments a time if ``timed``."""
-    payments = {**PAYMENTS, **({TIME: TIMES} if timed else {})}
+def bind_sides(fields: Fields, text: str, wanted: Wanted, catalogue: Catalogue, as_of: datetime) -> Sides:
+    """The queries, which name accounts by keys of one domain."""
+    payments = {**PAYMENTS, **({TIME: TIMES} if wanted.timed else {})}
+    seeds = bound_side(fields.required("seeds"), {ACCOUNT: ("key",)}, catalogue, as_of) if wanted.seeded else None
     sides = Sides(
         text,
-        bound_side(fields.required("accounts"), {ACCOUNT: ("key",), **more}, catalogue, as_of),
+        bound_side(fields.required("accounts"), {ACCOUNT: ("key",), **wanted.accounts}, catalogue, as_of),
         bound_side(fields.required("payments"), payments, catalogue, as_of),
+        seeds,
     )
     kinds = {sides.accounts.types[ACCOUNT], sides.payments.types[SOURCE], sides.payments.types[TARGET]}
+    kinds |= {seeds.types[ACCOUNT]} if seeds is not None else set()
     if len({(kind.domain, kind.bits) for kind in kinds}) > 1:
         raise fields.required("payments").refused(
-            "and `accounts` name accounts by keys of different domains", "use keys of one domain of the catalogue"
+            "and the other queries name accounts by keys of different domains",
+            "use keys of one domain of the catalogue",
         )
     if not is_grouped_by(sides.accounts.relation, frozenset({ACCOUNT})):
         raise fields.required("accounts").refused(
@@ -51,21 +68,31 @@ def bind_sides(
     return sides
 
 
-def bound_side(field: Field, wanted: Mapping[str, tuple[str, ...]], catalogue: Catalogue, as_of: datetime) -> Bound:
+def bound_side(given: Field, wanted: Mapping[str, tuple[str, ...]], catalogue: Catalogue, as_of: datetime) -> Bound:
     """The query in a field, with exactly the columns ``wanted``, each of one of the kinds."""
-    try:
-        node = parse(field.text)
-        check_depth(node, field.text)
-        bound = bind_nested(node, Context(text=field.text, catalogue=catalogue, as_of=as_of, nested=bind_nested))
-    except RequestError as error:
-        place = ", ".join(part for part in (f"`{field.name}` from line {field.line} on", error.place) if part)
-        raise RequestError(error.code, error.message, place=place, remedy=error.remedy) from error
+    bound = bound_query(given, catalogue, as_of)
     names = f"{', '.join(wanted)}"
     if set(bound.types) != set(wanted):
-        raise field.refused(f"has the columns {', '.join(bound.types)}", f"select {names}, named so by AS")
+        raise given.refused(f"has the columns {', '.join(bound.types)}", f"select {names}, named so by AS")
+    check_kinds(given, bound, wanted)
+    return bound
+
+
+def bound_query(given: Field, catalogue: Catalogue, as_of: datetime) -> Bound:
+    """The query in a field; what it refuses is said with the field and its line."""
+    try:
+        node = parse(given.text)
+        check_depth(node, given.text)
+        return bind_nested(node, Context(text=given.text, catalogue=catalogue, as_of=as_of, nested=bind_nested))
+    except RequestError as error:
+        place = ", ".join(part for part in (f"`{given.name}` from line {given.line} on", error.place) if part)
+        raise RequestError(error.code, error.message, place=place, remedy=error.remedy) from error
+
+
+def check_kinds(given: Field, bound: Bound, wanted: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse a query of which one of the columns ``wanted`` is of none of its kinds."""
     for name, kinds in wanted.items():
         if bound.types[name].kind not in kinds:
-            raise field.refused(
+            raise given.refused(
                 f"has `{name}` of the type {bound.types[name].kind}", f"it must be {' or '.join(kinds)}"
             )
-    return bound

@@ -95,6 +95,7 @@ def _over(part: _Part) -> Iterator[str]:
     for column in part.table.columns:
         yield from _of_column(part, column)
     yield from _traced(part)
+    yield from _taught(part)
 
 
 def _select(what: str, source: str, where: str = "", by: str = "", having: str = "") -> str:
@@ -199,6 +200,20 @@ def _traced(part: _Part) -> Iterator[str]:
             known = " AND ".join(filter(None, (f"{part.unit} IS NOT NULL", part.fixed(amounts[0]), part.fixed(time))))
             payments = _select(f"{ends}, {amounts[0].name} AS amount, {time.name} AS time", part.table.name, known)
             yield _spec("cycles", accounts, payments, "longest: 2\nwindow: 3 days\npart: 0.9\nclosed: 1000")
+
+
+def _taught(part: _Part) -> Iterator[str]:
+    """Models that learn from each column whether a condition on it holds: told as scores, and judged."""
+    for column in part.table.columns:
+        condition = _condition(column)
+        if not condition or column.name == part.unit:
+            continue
+        known = " AND ".join(filter(None, (f"{part.unit} IS NOT NULL", part.fixed(column))))
+        number = f"MAX(CASE WHEN {condition} THEN 1 ELSE 0 END)"
+        rows = f"{part.unit} AS subject, {number} AS label, {number} AS held, {number} AS feature"
+        examples = _select(rows, part.table.name, known, part.unit)
+        for rest in ("give: scores", "give: evaluation\nbands: [100]"):
+            yield f"analysis: logistic-regression\nexamples: {examples}\nepochs: 1\n{rest}\n"
 
 
 def _is_amount(table: CatalogueTable, column: CatalogueColumn) -> bool:

@@ -19,6 +19,8 @@ OPERATION_WORDS = {
     "extreme": "open the least and greatest value, which is one customer's, of",
     "quantile": "open medians and other quantiles, which are one or two customers' values, of",
     "trace": "follow from account to account, for numbers and alerts told to the accounts' own members,",
+    "train": "let joint models, which stay on shares, learn from",
+    "evaluate": "open numbers by bands of the scores of models that learnt from",
     "variance": "open sums of squares (for variance and deviation) of",
 }
 ROW_WORDS = {

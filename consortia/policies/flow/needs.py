@@ -55,6 +55,7 @@ _SELECT: dict[Kind, tuple[str, ...]] = {
     "match": ("join",),
     "place": ("rank",),
     "traced": ("compare",),
+    "learned": ("evaluate",),
 }
 _ORDER: dict[Kind, tuple[str, ...]] = {
     "value": ("rank",),
@@ -66,6 +67,7 @@ _ORDER: dict[Kind, tuple[str, ...]] = {
     "match": ("join",),
     "place": ("rank",),
     "traced": ("compare", "rank"),
+    "learned": ("evaluate",),
 }
 _MEET: dict[Kind, tuple[str, ...]] = {
     "value": ("join",),
@@ -77,6 +79,7 @@ _MEET: dict[Kind, tuple[str, ...]] = {
     "match": ("join",),
     "place": ("rank",),
     "traced": ("compare", "join"),
+    "learned": ("evaluate",),
 }
 _AS_KEY: dict[Kind, tuple[str, ...]] = {
     "value": ("group",),
@@ -88,6 +91,7 @@ _AS_KEY: dict[Kind, tuple[str, ...]] = {
     "match": ("join",),
     "place": ("group", "rank"),
     "traced": ("trace",),
+    "learned": ("evaluate",),
 }
 _AS_NUMBER: dict[Kind, tuple[str, ...]] = {
     "sum": ("sum",),
@@ -111,8 +115,9 @@ _COMPARED: dict[Kind, tuple[str, ...]] = {
     "variance": ("compare", "variance"),
     "ranked": ("rank",),
     "traced": ("compare",),
+    "learned": ("train",),
 }
-NUMBERS = frozenset(_AS_NUMBER) | {"total", "tally", "least", "row-count", "member-count", "place", "traced"}
+NUMBERS = frozenset(_AS_NUMBER) | {"total", "tally", "least", "row-count", "member-count", "place", "traced", "learned"}
 """Kinds that make an alert a score: beside the key stands a number."""
 
 
@@ -142,10 +147,25 @@ def to_trace(source: ColumnSource, *, rows: bool) -> Needs:
     return (Need("trace", "" if rows else BY_TRACING),)
 
 
+def to_learn(source: ColumnSource, *, rows: bool) -> Needs:
+    """A joint model learns from it; its scores go to the owners of rows, or only numbers by bands of them are opened.
+
+    Where rows as such were counted, their number is learnt from: it is compared with that of others.
+    """
+    del rows
+    if source.kind == "member":
+        return _MEMBER
+    if source.kind in _SILENT:
+        return ()
+    return (Need("train"),) if source.column else (Need("compare"),)
+
+
 def to_open(source: ColumnSource, *, rows: bool) -> Needs:
     """It is opened: as a key, or as a number of a group."""
     if source.kind in ("selection", "gaps", "met"):
         return _inside(source, rows=rows)
+    if rows and source.kind == "learned":
+        return (Need("train" if source.column else "score"),)
     if rows and source.kind in NUMBERS and not source.mixed:
         return (Need("score"),)
     if rows and source.kind == "value":
@@ -177,6 +197,8 @@ def _looked_up(table: dict[Kind, tuple[str, ...]], source: ColumnSource, *, rows
         return _MEMBER
     if source.kind in _SILENT:
         return ()
+    if source.kind == "learned" and not source.column:
+        return (Need("compare"),)  # a number of rows taught the model
     if source.mixed and rows:
         return (Need(table[source.kind][0], BY_MIXING),)
     return tuple(Need(operation) for operation in table[source.kind])

@@ -16,12 +16,14 @@ from consortia.plans.model import (
     AggregateStep,
     Control,
     Filter,
+    Fit,
     Join,
     Limit,
     Plan,
     Project,
     Release,
     Scan,
+    Score,
     Share,
     Sort,
     SortKey,
@@ -164,7 +166,9 @@ def _hides(plan: Plan, release: Release) -> bool:
     return isinstance(before, Control) and before.complementary is not None
 
 
-def _step(plan: Plan, step: Step, inputs: Sequence[_Rows]) -> _Rows:
+def _step(  # noqa: C901 - one case for each kind of a closed set
+    plan: Plan, step: Step, inputs: Sequence[_Rows]
+) -> _Rows:
     match step:
         case Scan():
             owner = step.at.removeprefix("owner:")
@@ -187,6 +191,11 @@ def _step(plan: Plan, step: Step, inputs: Sequence[_Rows]) -> _Rows:
             return _joined(step, _settled(inputs[0]), _settled(inputs[1]))
         case Window():
             return _windowed(step, _settled(inputs[0]))
+        case Fit():
+            rows = _settled(inputs[0])
+            return _Rows(named("model", rows.identity, _said_of(step, rows)), {}, {})
+        case Score():
+            return _scored(step, _settled(inputs[0]), inputs[1])
         case Limit():
             return _limited(plan, step, _settled(inputs[0]))
     raise ValueError(f"the step kind `{step.kind}` is not known to the differencing guard")
@@ -325,6 +334,19 @@ def _windowed(step: Window, rows: _Rows) -> _Rows:
         for each in step.functions
     }
     return replace(rows, columns={**rows.columns, **made})
+
+
+def _said_of(step: Fit, rows: _Rows) -> str:
+    """What a model learns from which columns, and how."""
+    named_held = [text_of(rows.columns[step.held])] if step.held else []
+    read = [*(text_of(rows.columns[name]) for name in step.features), text_of(rows.columns[step.label]), *named_held]
+    return json.dumps([read, step.method.model_dump(mode="json")], sort_keys=True)
+
+
+def _scored(step: Score, rows: _Rows, model: _Rows) -> _Rows:
+    """The same rows, each with a score: it is made of other rows too, as a window's number is."""
+    read = _texts(rows.columns[name] for name in step.features)
+    return replace(rows, columns={**rows.columns, step.made: _column(model.source, read, repeated=True)})
 
 
 def _limited(plan: Plan, step: Limit, rows: _Rows) -> _Rows:

@@ -16,6 +16,7 @@ from consortia.plans.model import (
     Column,
     Control,
     Filter,
+    Fit,
     Join,
     Limit,
     Match,
@@ -26,6 +27,7 @@ from consortia.plans.model import (
     Quantiles,
     Release,
     Scan,
+    Score,
     Share,
     Sort,
     SortKey,
@@ -35,7 +37,7 @@ from consortia.plans.model import (
     WindowFunction,
 )
 from consortia.policies.flow.aggregation import HOLDS_VALUES, at_last, existence, marked, nested, rows_counted
-from consortia.policies.flow.needs import Needs, to_compare, to_meet, to_open, to_order, to_select, to_trace
+from consortia.policies.flow.needs import Needs, to_compare, to_learn, to_meet, to_open, to_order, to_select, to_trace
 from consortia.policies.flow.sources import OF_ROWS, ROWS, ColumnSource, Form, Kind, Sources, combined, uses_of
 from consortia.policies.flow.stacking import Relation, joined, stacked
 
@@ -149,6 +151,10 @@ class Reader:
                 return self._window(step, inputs[0])
             case Propagate() | Match():
                 return self._followed(step, *inputs)
+            case Fit():
+                return self._learnt(step, inputs[0])
+            case Score():
+                return self._scored(step, *inputs)
             case Limit():
                 self._limit(step)
                 return inputs[0]
@@ -304,12 +310,12 @@ class Reader:
         made = {each for source in read for each in nested(what, source, at_owner=False)}
         return frozenset(replace(source, form=combined("shape", source.form)) for source in made)
 
-    def _followed(self, step: Propagate | Match, accounts: Relation, payments: Relation) -> Relation:
+    def _followed(self, step: Propagate | Match, accounts: Relation, payments: Relation, *seeds: Relation) -> Relation:
         """Accounts with what payments bring about, which goes to the members that keep them alone."""
         numbers = payments.columns[step.amount]
         read = [payments.columns[step.source], payments.columns[step.target], accounts.columns[step.key]]
         if isinstance(step, Match):
-            read.append(payments.columns[step.time])
+            read += [payments.columns[step.time], *(seed.columns[step.seed] for seed in seeds)]
         elif step.score:
             numbers |= accounts.columns[step.score]
         for sources in (*read, numbers):
@@ -324,6 +330,29 @@ class Reader:
             for source in _told(numbers) or _told(payments.rows)
         )  # fmt: skip
         return accounts.with_columns({**accounts.columns, step.made: traced}, accounts.nulls)
+
+    def _learnt(self, step: Fit, rows: Relation) -> Relation:
+        """The model, which stays on shares, made of everything that it learns from."""
+        names = (*step.features, step.label, *filter(None, (step.held,)))
+        sources = frozenset().union(*(rows.columns[name] for name in names))
+        self._wish(step, sources, to_learn, "what a joint model learns from")
+        made = {column.name: _learned(sources, step.id) for column in step.columns}
+        return Relation(made, frozenset(), rows.tables)
+
+    def _scored(self, step: Score, rows: Relation, model: Relation) -> Relation:
+        """Rows with scores. What the model was told apart from features counts with the scores from there on.
+
+        So labels of the rows, by which a model is judged, and the mark of rows held back are no values any more.
+        """
+        fit = self.plan.step(step.inputs[1])
+        if not isinstance(fit, Fit) or fit.inputs[0] != step.inputs[0]:
+            raise ValueError("rows are scored by the model that they taught")
+        (of_model,) = model.columns.values()
+        of_features = frozenset().union(*(rows.columns[name] for name in step.features))
+        columns = {**rows.columns, step.made: of_model | _learned(of_features, step.id)}
+        for name in filter(None, (fit.label, fit.held)):
+            columns[name] = _learned(rows.columns[name], step.id)
+        return rows.with_columns(columns, rows.nulls)
 
     def _limit(self, step: Limit) -> None:
         below = self.plan.step(step.inputs[0])
@@ -363,6 +392,17 @@ class Reader:
 def _told(sources: Sources) -> Sources:
     """What an amount tells of a payment: values and counts, or that there is a row; a missing value tells no more."""
     return frozenset(source for source in sources if source.kind not in ("member", "gap", "match"))
+
+
+def _learned(sources: Sources, step_id: str) -> Sources:
+    """What a model makes of ``sources``."""
+    return frozenset(
+        replace(
+            source, column="" if source.kind in OF_ROWS | ROWS else source.column,
+            kind="learned", form="plain", trail=(*source.trail, step_id),
+        )
+        for source in _told(sources)
+    )  # fmt: skip
 
 
 def _mixed(source: ColumnSource) -> ColumnSource:

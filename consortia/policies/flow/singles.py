@@ -10,6 +10,7 @@ from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
+    Fit,
     Join,
     Match,
     Plan,
@@ -17,6 +18,7 @@ from consortia.plans.model import (
     Propagate,
     Quantiles,
     Scan,
+    Score,
     Step,
     Union,
     Window,
@@ -57,18 +59,20 @@ def _after(step: Step, inputs: list[Origins]) -> Origins:
         case Join():
             names = {column.name for column in step.columns}
             return {name: of for name, of in {**inputs[1], **inputs[0]}.items() if name in names}
-        case Window() | Propagate() | Match() | Quantiles():
+        case Fit():
+            return {}
+        case Window() | Propagate() | Match() | Score() | Quantiles():
             kept = {column.name for column in step.columns} - _new(step)
             return {name: of for name, of in inputs[0].items() if name in kept}
         case _:
             return inputs[0]
 
 
-def _new(step: Window | Propagate | Match | Quantiles) -> set[str]:
+def _new(step: Window | Propagate | Match | Score | Quantiles) -> set[str]:
     """Columns that a step makes of several rows."""
     if isinstance(step, Window):
         return {each.name for each in step.functions}
-    return {step.made} if isinstance(step, Propagate) else set()
+    return {step.made} if isinstance(step, Propagate | Score) else set()
 
 
 def _known(found: Mapping[str, str]) -> Origins:

@@ -26,6 +26,7 @@ Kind = Literal[
     "match",  # whether the row found a partner in a join that keeps rows without one
     "gap",  # is NULL in some rows
     "place",  # a window's number: the row's place in an order
+    "learned",  # a joint model's score, or what it learns from beside that; of a group too
     "traced",  # a number that payments between accounts brought about; of a group too
     # of a group that the last aggregation made
     "sum",

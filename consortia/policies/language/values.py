@@ -74,6 +74,8 @@ ColumnOperation = Literal[
     "quantile",
     "variance",
     "trace",
+    "train",
+    "evaluate",
 ]
 """What may be done with a column:
 
@@ -90,6 +92,8 @@ ColumnOperation = Literal[
 - quantile: its median and other quantiles in a group may be opened, which are one or two contributors' values
 - trace: it may be followed from account to account, so that payments decide numbers and alerts of the accounts that
   they reach, which go to the members that keep these accounts
+- train: a joint model may learn from it: the model stays on shares, and its scores go to the members of the rows
+- evaluate: with `train`, such a model may be judged: numbers of rows and of labels by bands of the scores may be opened
 - variance: its sum of squares in a group may be opened; variance and deviation open sum and count beside it
 """
 
@@ -97,11 +101,14 @@ TableOperation = Literal["count", "compare", "count-members", "compare-members",
 """What may be done with rows as such: their number in a group opened (count) or compared (compare), the number of
 members in a group opened or compared, and either of them opened beside an alert (score)."""
 
+LEARNING = frozenset(("train", "evaluate"))
 CLASS_OPERATIONS: dict[ColumnClass, frozenset[str]] = {
     "identifier": frozenset(("alert", "count", "compare", "join", "trace")),
-    "quasi": frozenset(("filter", "group", "count", "sum", "compare", "alert", "join", "rank", "quantile", "trace")),
-    "sensitive": frozenset(("filter", "count", "sum", "compare", "score", "rank", "quantile", "variance", "trace")),
-    "label": frozenset(("filter", "group", "count", "compare", "join")),
+    "quasi": LEARNING
+    | frozenset(("filter", "group", "count", "sum", "compare", "alert", "join", "rank", "quantile", "trace")),
+    "sensitive": LEARNING
+    | frozenset(("filter", "count", "sum", "compare", "score", "rank", "quantile", "variance", "trace")),
+    "label": LEARNING | frozenset(("filter", "group", "count", "compare", "join")),
     "free": frozenset(get_args(ColumnOperation)),
 }
 """The most that may be written for a column of each class: nobody groups by an identifier or by a sensitive value,

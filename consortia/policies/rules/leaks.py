@@ -27,6 +27,8 @@ NEEDED: dict[str, tuple[Switch, ...]] = {
     "propagate": (),
     # whether more paths are met than its bounds say: with rows of its own a member could ask about one account by it
     "match": ("match_count",),
+    "fit": (),
+    "score": (),
     "control": (),
     "bound": (),
     "noise": (),

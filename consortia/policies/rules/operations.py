@@ -21,6 +21,8 @@ WORDS = {
     "quantile": "open a quantile of",
     "variance": "open the sum of squares of",
     "trace": "follow from account to account",
+    "train": "let a joint model learn from",
+    "evaluate": "open numbers by bands of the scores of a model that learnt from",
     "count-members": "open the number of members with",
     "compare-members": "compare the number of members with",
     "member": "tell members apart in",

@@ -12,8 +12,8 @@ from tests.policies_world import CYCLES, GENEROUS, NOW, RISK, draft_of, loaded, 
 
 OWNERS = ("bank-a", "bank-b", "bank-c")
 KEY = "customer_key: {class: identifier, operations: [alert, count, compare, join, trace]}"
-TIME = "ts: {class: quasi, operations: [filter, group, count, compare, alert, join, rank, trace]}"
-NUMBER = "operations: [filter, count, sum, compare, score, rank, quantile, variance, trace]}"
+TIME = "ts: {class: quasi, operations: [filter, group, count, compare, alert, join, rank, trace, train, evaluate]}"
+NUMBER = "operations: [filter, count, sum, compare, score, rank, quantile, variance, trace, train, evaluate]}"
 """As the generous policy grants them: the first of each in `deposits`, the second in `accounts`."""
 
 

@@ -1,0 +1,71 @@
+"""Steps that learn a model from rows and give rows its scores, as calls of the operations on learning."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from consortia.errors import InternalError
+from consortia.execution.project import within_capacity
+from consortia.plans.learning import MILLION, SCORE_DIGITS, Learning, RegressionMethod, score_bounds
+from consortia.plans.model import Fit, Score
+from consortia.protocols.engine import Engine
+from consortia.protocols.learning import model
+from consortia.protocols.learning.model import SCORE_FRACTION, Method, Regression, Trees
+from consortia.protocols.learning.regression import Descent
+from consortia.protocols.learning.scaling import Column
+from consortia.protocols.learning.trees import Boosting
+from consortia.protocols.relational.table import SharedColumn, SharedTable
+from consortia.protocols.shares import Arithmetic
+
+
+def learnt(engine: Engine, step: Fit, rows: SharedTable) -> SharedTable:
+    """The parameters of the model that the rows teach; those that are not valid, or held back, count for nothing."""
+    counted = engine.narrow("valid").bit_to_arithmetic(rows.valid)
+    if step.held:
+        held = _number(rows, step.held)
+        counted = counted - engine.narrow("held").multiply(counted, held)
+    columns = _features(rows, step.features)
+    with within_capacity("the model"):
+        method = method_of(step.method)
+        found = model.fit(engine.narrow("fit"), columns, _number(rows, step.label), counted, method)
+    if found.length != step.rows:
+        raise InternalError("execution/shape", f"a model of {found.length} parameters, not {step.rows}", place=step.id)
+    every = engine.constant_boolean(np.ones((step.rows, 1), np.uint64), 1)
+    name = step.columns[0].name
+    return SharedTable(step.rows, {name: SharedColumn(found, 0, 0)}, every)
+
+
+def scored(engine: Engine, step: Score, rows: SharedTable, learned: SharedTable) -> SharedTable:
+    """The rows with their scores; zero where a row is not valid."""
+    (parameters,) = learned.columns.values()
+    if not isinstance(parameters.value, Arithmetic):
+        raise InternalError("execution/shape", "the parameters of a model are numbers", place=step.id)
+    valid = engine.narrow("valid").bit_to_arithmetic(rows.valid)
+    columns = _features(rows, step.features)
+    found = model.score(engine.narrow("score"), columns, valid, parameters.value, method_of(step.method))
+    value = engine.narrow("digits").truncate(found.carried.scaled(10**SCORE_DIGITS), SCORE_FRACTION, exact=True)
+    bounds = score_bounds()
+    column = SharedColumn(value, bounds.lo, bounds.hi)
+    return replace(rows, columns={**rows.columns, step.made: column})
+
+
+def method_of(method: Learning) -> Method:
+    """The method as the protocols know it."""
+    rate, weight = method.rate / MILLION, method.positive_weight
+    if isinstance(method, RegressionMethod):
+        return Regression(Descent(method.epochs, method.batch, rate, method.penalty / MILLION, weight))
+    boosting = Boosting(method.trees, method.depth, rate, method.penalty, method.minimum_weight, weight)
+    return Trees(boosting, method.thresholds())
+
+
+def _features(rows: SharedTable, names: Sequence[str]) -> list[Column]:
+    columns = [rows.column(name) for name in names]
+    return [Column(_number(rows, name), column.lo, column.hi) for name, column in zip(names, columns, strict=True)]
+
+
+def _number(rows: SharedTable, name: str) -> Arithmetic:
+    value = rows.column(name).value
+    if not isinstance(value, Arithmetic):
+        raise InternalError("execution/shape", f"`{name}` must be a number", place=name)
+    return value

@@ -1,0 +1,215 @@
+"""Joint models: learnt from examples of all members, kept on shares, and asked for scores, alerts or how good they are.
+
+    analysis: logistic-regression         boosted-trees
+    examples: SELECT customer_key AS subject, ... AS label, ... AS held, other columns FROM ... GROUP BY customer_key
+    epochs: 10
+    give: scores                          alerts, evaluation
+
+``subject`` says whose row it is, ``label`` (0 or 1) what is learnt, ``held`` (0 or 1, may be left out) which rows are
+kept back to judge the model by; all other columns but that of ``by`` are features. How the examples are split does not
+matter: rows of several members (UNION, one table) or columns of several (JOIN) are one relation.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from fractions import Fraction
+from itertools import pairwise
+
+from consortia.plans import meaning
+from consortia.plans.binding.rows import Bound
+from consortia.plans.catalogue import Catalogue
+from consortia.plans.expressions import Call, Const, Expr, Ref
+from consortia.plans.learning import MILLION, Learning, RegressionMethod, TreesMethod, score_type
+from consortia.plans.lowering.unique import is_grouped_by
+from consortia.plans.model import Named, SortKey, WindowFunction
+from consortia.plans.query import Computed, Filtered, Query, QueryAggregate, Scored, Windowed
+from consortia.plans.specs.fields import Field, Fields
+from consortia.plans.specs.scores import at_least
+from consortia.plans.specs.sides import NUMBERS, bound_query, check_kinds
+
+SUBJECT, LABEL, HELD = "subject", "label", "held"
+SCORED, PLACE = "scored", "place"
+"""Columns of rows: what a model gives, and the row's place in the order of that."""
+SCORE, BAND, ROWS, POSITIVES, EXPECTED = "score", "band", "rows", "positives", "expected"
+"""Columns of results."""
+TAKEN = (SCORED, PLACE, SCORE, BAND, ROWS, POSITIVES, EXPECTED)
+GIVEN = ("scores", "alerts", "evaluation")
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "logistic-regression": ("epochs", "batch", "rate", "l2", "positive-weight"),
+    "boosted-trees": ("trees", "depth", "rate", "l2", "minimum-weight", "positive-weight", "cuts"),
+}
+"""The fields of each method."""
+COMMON = ("examples", "give", "at-least", "bands", "by")
+MOST_FEATURES = 500
+MOST_BANDS = 200
+
+
+def bind_learning(fields: Fields, text: str, catalogue: Catalogue, as_of: datetime) -> Query:
+    """The query of a spec that learns."""
+    analysis = fields.required("analysis").text
+    fields.check_known(("analysis", *COMMON, *METHODS[analysis]))
+    method = _regression(fields) if analysis == "logistic-regression" else _trees(fields)
+    given = fields.required("examples")
+    examples = bound_query(given, catalogue, as_of)
+    grouped = fields.values.get("by")
+    scored = _scored(given, examples, grouped, method)
+    give = fields.required("give")
+    if give.text not in GIVEN:
+        raise give.refused(f"is `{give.text[:40]}`", f"write one of {', '.join(GIVEN)}")
+    if give.text == "evaluation":
+        return _evaluated(fields, text, scored)
+    return _told(fields, text, scored, alerts=give.text == "alerts")
+
+
+# --- the examples ---------------------------------------------------------------------------------------
+
+
+def _scored(given: Field, examples: Bound, grouped: Field | None, method: Learning) -> Scored:
+    """The examples with scores: every other column is a feature."""
+    for name in (SUBJECT, LABEL):
+        if name not in examples.types:
+            raise given.refused(f"has no column `{name}`", f"select {SUBJECT}, {LABEL} and features, named so by AS")
+    held = HELD if HELD in examples.types else ""
+    apart = {SUBJECT, LABEL, *([held] if held else []), *([grouped.text] if grouped else [])}
+    features = tuple(name for name in examples.types if name not in apart)
+    taken = next((name for name in examples.types if name in TAKEN), "")
+    if taken:
+        raise given.refused(f"has a column `{taken}`, which the result has", "name it otherwise by AS")
+    if grouped and grouped.text not in examples.types:
+        raise grouped.refused(f"is no column of the examples: `{grouped.text[:40]}`", "select it in `examples`")
+    if not 1 <= len(features) <= MOST_FEATURES:
+        raise given.refused(f"has {len(features)} features", f"select 1 to {MOST_FEATURES} columns to learn from")
+    ones: dict[str, tuple[str, ...]] = {LABEL: ("int",), **({HELD: ("int",)} if held else {})}
+    check_kinds(given, examples, {SUBJECT: ("key",), **ones, **dict.fromkeys(features, NUMBERS)})
+    if not is_grouped_by(examples.relation, frozenset({SUBJECT})):
+        raise given.refused("may name a subject twice", "group by the subject")
+    return Scored(source=examples.relation, features=features, label=LABEL, held=held, made=SCORED, method=method)
+
+
+# --- what is asked of the model -------------------------------------------------------------------------
+
+
+def _told(fields: Fields, text: str, scored: Scored, *, alerts: bool) -> Query:
+    """Each member's own rows with their scores, or those whose score is large enough without it."""
+    _refuse(fields, ("bands", "by"), "belongs to an evaluation")
+    made = QueryAggregate(name=SCORE, function="sum", argument=Ref(column=SCORED), type=score_type())
+    key = Named(name=SUBJECT, expression=Ref(column=SUBJECT))
+    having: Expr | None = None
+    outputs: tuple[Named, ...] = (key, Named(name=SCORE, expression=Ref(column=SCORE)))
+    if alerts:
+        having = at_least(fields.required("at-least"), made)
+        outputs = (key,)
+    else:
+        _refuse(fields, ("at-least",), "belongs to alerts")
+    return Query(
+        sql=text,
+        relation=scored,
+        keys=(key,),
+        aggregates=(made,),
+        having=having,
+        outputs=outputs,
+        order_by=(SortKey(column=SUBJECT),),
+    )
+
+
+def _evaluated(fields: Fields, text: str, scored: Scored) -> Query:
+    """Of the rows kept back, by bands of their places from the highest score on: rows, labels of 1, and scores in all.
+
+    Band 1 holds the rows up to the first number of ``bands``, and so on; the last one what comes behind.
+    """
+    _refuse(fields, ("at-least",), "belongs to alerts")
+    if not scored.held:
+        raise fields.required("examples").refused(
+            f"has no column `{HELD}`", "select a 0 or 1 that says which rows the model is judged by and not taught"
+        )
+    by = [fields.required("by").text] if "by" in fields.values else []
+    held = Call(op="eq", args=(Ref(column=HELD), Const(type=meaning.INT, integer=1)), type=meaning.BOOL)
+    placed = Windowed(
+        source=Filtered(source=scored, predicate=held),
+        partition=(),
+        order=(SortKey(column=SCORED, descending=True),),
+        functions=(WindowFunction(name=PLACE, function="row-number"),),
+        types=(meaning.INT,),
+    )
+    columns = [Named(name=name, expression=Ref(column=name)) for name in (SUBJECT, LABEL, SCORED, *by)]
+    banded = Computed(source=placed, expressions=(*columns, Named(name=BAND, expression=_band(_bands(fields)))))
+    keys = tuple(Named(name=name, expression=Ref(column=name)) for name in (BAND, *by))
+    made = (
+        QueryAggregate(name=ROWS, function="count-rows", type=meaning.INT),
+        QueryAggregate(name=POSITIVES, function="sum", argument=Ref(column=LABEL), type=meaning.INT),
+        QueryAggregate(name=EXPECTED, function="sum", argument=Ref(column=SCORED), type=score_type()),
+    )
+    return Query(
+        sql=text,
+        relation=banded,
+        keys=keys,
+        aggregates=made,
+        outputs=tuple(Named(name=name, expression=Ref(column=name)) for name in (BAND, *by, ROWS, POSITIVES, EXPECTED)),
+        order_by=tuple(SortKey(column=name) for name in (BAND, *by)),
+    )
+
+
+def _bands(fields: Fields) -> list[int]:
+    """The last place of each band but the last."""
+    given = fields.several("bands")
+    ends = [field.whole(1, 1 << 40) for field in given]
+    if len(ends) > MOST_BANDS or any(later <= sooner for sooner, later in pairwise(ends)):
+        raise given[0].refused("do not rise", f"write at most {MOST_BANDS} places, each after the one before")
+    return ends
+
+
+def _band(ends: list[int]) -> Expr:
+    args: list[Expr] = []
+    for number, end in enumerate(ends, start=1):
+        last = Const(type=meaning.INT, integer=end)
+        args.append(Call(op="le", args=(Ref(column=PLACE), last), type=meaning.BOOL))
+        args.append(Const(type=meaning.INT, integer=number))
+    args.append(Const(type=meaning.INT, integer=len(ends) + 1))
+    return Call(op="case", args=tuple(args), type=meaning.INT)
+
+
+def _refuse(fields: Fields, names: tuple[str, ...], why: str) -> None:
+    for name in names:
+        if name in fields.values or name in fields.lists:
+            raise fields.several(name)[0].refused(why, "leave it out")
+
+
+# --- methods --------------------------------------------------------------------------------------------
+
+
+def _regression(fields: Fields) -> RegressionMethod:
+    return RegressionMethod(
+        epochs=fields.required("epochs").whole(1, 1_000),
+        batch=fields.default("batch", "500").whole(1, 1_000_000),
+        rate=_rate(fields, "0.5"),
+        penalty=_millionths(fields.default("l2", "0")),
+        positive_weight=fields.default("positive-weight", "1").whole(1, 1_000),
+    )
+
+
+def _trees(fields: Fields) -> TreesMethod:
+    return TreesMethod(
+        trees=fields.required("trees").whole(1, 1_000),
+        depth=fields.required("depth").whole(1, 8),
+        rate=_rate(fields, "0.3"),
+        penalty=fields.default("l2", "1").whole(1, 1_000),
+        minimum_weight=fields.default("minimum-weight", "1").whole(0, 1_000_000),
+        positive_weight=fields.default("positive-weight", "1").whole(1, 1_000),
+        cuts=fields.default("cuts", "15").whole(1, 255),
+    )
+
+
+def _rate(fields: Fields, otherwise: str) -> int:
+    rate = fields.default("rate", otherwise)
+    found = _millionths(rate)
+    if not found:
+        raise rate.refused("is 0", f"write a number above 0, such as {otherwise}")
+    return found
+
+
+def _millionths(field: Field) -> int:
+    """A decimal from 0 to 1 of at most six places, in millionths."""
+    carried = Fraction(*field.ratio()) * MILLION
+    if carried.denominator != 1:
+        raise field.refused(f"is `{field.text}`", "write at most six decimal places")
+    return int(carried)
