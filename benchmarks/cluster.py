@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.arrays import Arrays
 from benchmarks.party import JOB_ANSWER, JOB_INPUTS, Job
-from benchmarks.workloads import Arrays
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT = 120.0

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks import machine
+from benchmarks.arrays import Arrays
 from benchmarks.cluster import Cluster, EngineFailure, Timing, summary
 from benchmarks.party import Job
 from benchmarks.peers import FOLDER, OURS, Engine, NotInstalled, interpreter
-from benchmarks.workloads import Arrays, Workload
+from benchmarks.workloads import Workload
 
 SEED = 5
 LONG = 10.0

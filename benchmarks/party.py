@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks.workloads import Arrays
+from benchmarks.arrays import Arrays
 
 Json = dict[str, Any]
 

@@ -46,13 +46,17 @@ SPU = Engine(
     "spu",
     "SPU 0.9.5, ABY3 over 64-bit words: passive security, one of three may be curious; C++",
     "benchmarks.engines.spu_aby3",
-    dict.fromkeys(
-        (
-            "multiply", "multiply-truncate", "less-than", "equality", "bits", "sort-64", "sort-16", "group-by-100",
-            "group-by-tenth", "join", "matmul", "logistic-poly", "logistic-sigmoid",
+    {
+        **dict.fromkeys(
+            (
+                "multiply", "multiply-truncate", "less-than", "equality", "bits", "sort-64", "sort-16", "group-by-100",
+                "group-by-tenth", "join", "matmul", "logistic-poly", "logistic-sigmoid", "logistic-30",
+            ),
+            MILLION,
         ),
-        MILLION,
-    ),
+        "boosted-trees": 10_000,
+        **dict.fromkeys(("payments-pagerank", "payments-risk"), 4_000),
+    },
     {
         "sort-64": ("sort QUICK",),
         "sort-16": ("sort QUICK", "sort RADIX"),
@@ -72,7 +76,7 @@ CRYPTEN = Engine(
         **dict.fromkeys(("multiply", "multiply-truncate", "less-than", "equality", "matmul"), MILLION),
         "group-by-100": 10_000,
         "logistic-poly": 10_000,
-        "logistic-sigmoid": 1_000,
+        **dict.fromkeys(("logistic-sigmoid", "logistic-30"), 1_000),
     },
     requirements=("torch==2.13.0", "numpy", "pyyaml", "omegaconf", "onnx"),
     alone=("crypten==0.4.1",),
@@ -86,6 +90,7 @@ MPYC = Engine(
         "multiply": MILLION,
         **dict.fromkeys(("multiply-truncate", "less-than", "equality", "matmul"), 10_000),
         **dict.fromkeys(("logistic-poly", "sort-64"), 100),
+        **dict.fromkeys(("payments-pagerank", "payments-risk"), 1_000),
     },
     requirements=("mpyc==0.11", "gmpy2", "uvloop", "numpy"),
 )

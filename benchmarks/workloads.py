@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.generic]
-Arrays = dict[str, Array]
+from benchmarks import boosting, payments
+from benchmarks.arrays import Array, Arrays
 
-FEATURES, BATCH, EPOCHS, RATE = 20, 128, 10, 0.5
+BATCH, EPOCHS, RATE = 128, 10, 0.5
 """Of the logistic regression."""
 GROUPS = 100
 
@@ -29,6 +28,8 @@ class Workload:
     own_sizes: tuple[int, ...]
     inputs: Callable[[int, np.random.Generator], Arrays]
     correct: Callable[[Arrays, Arrays], bool]
+    published: str = ""
+    """What others have published, which is not measured here."""
 
 
 def batches(rows: int) -> int:
@@ -116,10 +117,13 @@ def _matrices(n: int, rng: np.random.Generator) -> Arrays:
     return {"x": x, "y": y}
 
 
-def _regression(n: int, rng: np.random.Generator) -> Arrays:
-    x = rng.normal(size=(n, FEATURES))
-    probability = sigmoid(x @ (rng.normal(size=FEATURES) * 0.3))
-    return {"x": x, "y": (rng.random(n) < probability).astype(np.float64)}
+def _regression(features: int) -> Callable[[int, np.random.Generator], Arrays]:
+    def draw(n: int, rng: np.random.Generator) -> Arrays:
+        x = rng.normal(size=(n, features))
+        probability = sigmoid(x @ (rng.normal(size=features) * 0.3))
+        return {"x": x, "y": (rng.random(n) < probability).astype(np.float64)}
+
+    return draw
 
 
 # --- checks ---------------------------------------------------------------------------------------------
@@ -222,11 +226,45 @@ WORKLOADS = (
     ),
     Workload(
         "logistic-poly", "training, 20 features, batch 128, 10 epochs, cubic sigmoid; weights within 0.05", "row",
-        (10_000,), (100_000,), _regression, _close(lambda a: trained(a["x"], a["y"], cubic_sigmoid), WEIGHT_ERROR),
+        (10_000,), (100_000,), _regression(20), _close(lambda a: trained(a["x"], a["y"], cubic_sigmoid), WEIGHT_ERROR),
     ),
     Workload(
         "logistic-sigmoid", "the same with the true sigmoid", "row",
-        (10_000,), (), _regression, _close(lambda a: trained(a["x"], a["y"], sigmoid), WEIGHT_ERROR),
+        (10_000,), (), _regression(20), _close(lambda a: trained(a["x"], a["y"], sigmoid), WEIGHT_ERROR),
+    ),
+    Workload(
+        "logistic-30", "the same with the true sigmoid and 30 features", "row",
+        (10_000,), (100_000,), _regression(30), _close(lambda a: trained(a["x"], a["y"], sigmoid), WEIGHT_ERROR),
+    ),
+    Workload(
+        "boosted-trees",
+        f"training of {boosting.TREES} trees of depth {boosting.DEPTH} on {boosting.FEATURES} features of "
+        f"{boosting.CUTS_A_FEATURE} cuts each, every cut tried at every node; mean loss within "
+        f"{boosting.LOSS_ERROR} of that of the same trees in floating point",
+        "row", (1_000, 10_000), (100_000,), boosting.draw, boosting.model_is_right,
+    ),
+    Workload(
+        "payments-pagerank",
+        f"{payments.RANK_STEPS} iterations over n payments among n/6 accounts; ranks within a hundredth of the mean",
+        "payment", (1_000, 4_000), (120_000,), payments.draw, payments.ranks_are_right,
+    ),
+    Workload(
+        "payments-risk",
+        f"{payments.RISK_STEPS} iterations over n payments among n/6 accounts; scores (0 to 1) within 0.001",
+        "payment", (1_000, 4_000), (200_000,), payments.draw, payments.risk_is_right,
+        published=payments.PUBLISHED,
+    ),
+    Workload(
+        "payments-cycles",
+        f"accounts on rings of 2 to {payments.LONGEST} payments, each within {payments.WINDOW} of {payments.STEPS} "
+        "steps of time after the one before and of 0.9 to 1 times its amount; n payments among n/6 accounts",
+        "payment", (1_000, 10_000), (120_000,), payments.draw, payments.accounts_are(payments.on_cycles),
+    ),
+    Workload(
+        "payments-scatter-gather",
+        f"accounts of pairs with at least {payments.MIDDLES} accounts between them, and those between; payments and "
+        "conditions as for cycles",
+        "payment", (1_000, 10_000), (120_000,), payments.draw, payments.accounts_are(payments.on_scatter_gather),
     ),
 )  # fmt: skip
 

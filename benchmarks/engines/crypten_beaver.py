@@ -14,8 +14,9 @@ import numpy as np
 import torch
 import torch.onnx
 
+from benchmarks.arrays import Arrays
 from benchmarks.party import Job, Place, Run, clock, loopback_bytes, serve
-from benchmarks.workloads import BATCH, EPOCHS, FEATURES, RATE, Arrays, batches
+from benchmarks.workloads import BATCH, EPOCHS, RATE, batches
 
 try:
     import torch.onnx._internal.registration
@@ -85,7 +86,7 @@ class CryptenParty:
                 return {"out": out.astype(bool)}
             case "group-by-100":
                 return {"keys": np.arange(100), "sums": out.ravel().astype(np.int64)}
-            case "logistic-poly" | "logistic-sigmoid":
+            case "logistic-poly" | "logistic-sigmoid" | "logistic-30":
                 return {"out": out.ravel()}
             case "multiply-truncate":
                 return {"out": out}
@@ -104,7 +105,7 @@ def _fraction(values: np.ndarray) -> Any:
 def program(job: Job) -> Callable[[], Any]:
     """The workload over shares of its inputs."""
     given = job.inputs()
-    if job.workload in ("logistic-poly", "logistic-sigmoid"):
+    if job.workload in ("logistic-poly", "logistic-sigmoid", "logistic-30"):
         return _training(job, given)
     if job.workload == "group-by-100":
         return _by_equality(given)
@@ -143,10 +144,12 @@ def _training(job: Job, given: Arrays) -> Callable[[], Any]:
     xs = [_fraction(given["x"][rows]) for rows in at]
     ys = [_fraction(given["y"][rows].reshape(-1, 1)) for rows in at]
     turned = [x.t() for x in xs]
-    start = _fraction(np.zeros((FEATURES, 1)))
+    start = _fraction(np.zeros((given["x"].shape[1], 1)))
 
     def activation(u: Any) -> Any:
-        return u.sigmoid() if job.workload == "logistic-sigmoid" else (u * u * -0.004 + 0.197) * u + 0.5
+        if job.workload == "logistic-poly":
+            return (u * u * -0.004 + 0.197) * u + 0.5
+        return u.sigmoid()
 
     def run() -> Any:
         weights = start

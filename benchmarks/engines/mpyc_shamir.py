@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import payments
+from benchmarks.arrays import Arrays
 from benchmarks.party import Job, Place, Run, clock, serve
-from benchmarks.workloads import BATCH, EPOCHS, FEATURES, RATE, Arrays, batches
+from benchmarks.workloads import BATCH, EPOCHS, RATE, batches
+
+SMALL = 1 / 1024
+"""Amounts are scaled by it, so that a node's total and its reciprocal both have enough fraction bits."""
 
 
 class MpycParty:
@@ -22,6 +27,8 @@ class MpycParty:
 
         self._mpc = mpc
         self._integer, self._fraction = mpc.SecInt(64), mpc.SecFxp(64, 16)
+        # reciprocals of arrays come out as 0 with fewer than half of the bits as fraction
+        self._fine = mpc.SecFxp(64, 32)
         self._now(mpc.start())
         self._job: Job | None = None
         self._program: Callable[[], Awaitable[Any]] | None = None
@@ -73,8 +80,10 @@ class MpycParty:
                 return {"keys": np.arange(100), "sums": out.ravel().astype(np.int64)}
             case "less-than" | "equality":
                 return {"out": out.astype(bool)}
-            case "multiply-truncate" | "logistic-poly":
+            case "multiply-truncate" | "logistic-poly" | "payments-risk":
                 return {"out": out.astype(np.float64)}
+            case "payments-pagerank":
+                return {"out": out.astype(np.float64) / out.size}
             case _:
                 return {"out": out.astype(np.int64)}
 
@@ -90,6 +99,8 @@ class MpycParty:
             return await self._training(job, given)
         if job.workload == "group-by-100":
             return await self._by_equality(given)
+        if job.workload in ("payments-pagerank", "payments-risk"):
+            return await self._along_payments(job, given)
         kind = self._fraction if job.workload == "multiply-truncate" else self._integer
         x = await self._shared(kind, given["x"])
         if job.workload in ("sort-64", "sort-16"):
@@ -127,12 +138,42 @@ class MpycParty:
 
         return self._awaited(sums)
 
+    async def _along_payments(self, job: Job, given: Arrays) -> Callable[[], Awaitable[Any]]:
+        """Products with one-hot matrices; ranks times the number of accounts, which is public here."""
+        source, target = [await self._shared(self._fine, end.astype(int)) for end in payments.one_hot(given)]
+        amount = await self._shared(self._fine, given["amount"] * SMALL)
+        start = await self._shared(self._fine, given["scores"] / payments.SCORE_UNIT)
+
+        def weights(end: Any) -> Any:
+            total = amount @ end
+            return amount * (end @ (1 / (total + (total < SMALL / 2))))
+
+        def along(values: Any, parts: Any) -> Any:
+            return (parts * (source @ values)) @ target
+
+        async def risk() -> Any:
+            parts, scores = weights(target), start
+            for step in range(1, payments.RISK_STEPS + 1):
+                part = payments.damping(step)
+                scores = scores * (1 - part) + along(scores, parts) * part
+                await self._mpc.gather(scores)
+            return scores
+
+        async def ranks() -> Any:
+            parts, found = weights(source), self._fine.array(np.ones(given["scores"].size))
+            for _ in range(payments.RANK_STEPS):
+                found = along(found, parts) * payments.RANK_DAMPING + (1 - payments.RANK_DAMPING)
+                await self._mpc.gather(found)
+            return found
+
+        return risk if job.workload == "payments-risk" else ranks
+
     async def _training(self, job: Job, given: Arrays) -> Callable[[], Awaitable[Any]]:
         count = batches(job.n)
         at = [slice(i * BATCH, (i + 1) * BATCH) for i in range(count)]
         xs = [await self._shared(self._fraction, given["x"][rows]) for rows in at]
         ys = [await self._shared(self._fraction, given["y"][rows]) for rows in at]
-        start = self._fraction.array(np.zeros(FEATURES))
+        start = self._fraction.array(np.zeros(given["x"].shape[1]))
 
         async def run() -> Any:
             weights = start

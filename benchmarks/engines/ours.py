@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.arrays import Arrays
 from benchmarks.engines import ours_programs as programs
 from benchmarks.party import Job, Place, Run, barrier_file, clock, publish_file, serve
-from benchmarks.workloads import Arrays
 from consortia.parties.bench.trio import HOST, NAMES, barrier, context, linked
 from consortia.parties.memory import keep_memory
 from consortia.parties.transport.mesh import Listener

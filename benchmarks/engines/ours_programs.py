@@ -1,15 +1,17 @@
 """The workloads as programs of our engine: shares in, shares out."""
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.arrays import Arrays
+from benchmarks.engines.dealer import Dealer, Maker, Program, Shares
+from benchmarks.engines.ours_analyses import ANALYSES, ANSWERS
 from benchmarks.party import Job
-from benchmarks.workloads import BATCH, EPOCHS, FEATURES, GROUPS, Arrays, batches, side
+from benchmarks.workloads import BATCH, EPOCHS, GROUPS, batches, side
 from consortia.protocols.boolean.networks import Network
 from consortia.protocols.engine import Engine
-from consortia.protocols.kernels.planes import planes_from_words, words_from_planes
+from consortia.protocols.kernels.planes import words_from_planes
 from consortia.protocols.learning.cubic import Cubic
 from consortia.protocols.learning.logistic import Activation, Batch, Training, train
 from consortia.protocols.learning.waves import Waves
@@ -17,12 +19,8 @@ from consortia.protocols.relational.group import Grouping, Measure, group
 from consortia.protocols.relational.join import Join, join
 from consortia.protocols.relational.order import order_by
 from consortia.protocols.relational.table import SharedColumn, SharedTable
-from consortia.protocols.ring3 import Ring3Engine
-from consortia.protocols.shares import Rows, Vector
+from consortia.protocols.shares import Rows
 from consortia.protocols.sharing.ring3 import Ring3Arithmetic, Ring3Boolean
-
-Shares = dict[str, Vector]
-Program = Callable[[Ring3Engine], Shares]
 
 ARITHMETIC, BOOLEAN = "arithmetic shares", "boolean shares"
 SKLANSKY, BRENT_KUNG = "Sklansky adder", "Brent-Kung adder"
@@ -36,31 +34,6 @@ SETTINGS = {
     "bits": (SKLANSKY, BRENT_KUNG),
 }
 """Workloads that are measured in several ways; all others in one, whose name is empty."""
-
-
-class Dealer:
-    """Shares of clear values, dealt alike by all three processes; each keeps its own two components."""
-
-    def __init__(self, job: Job, rank: int) -> None:
-        self._job, self._rank = job, rank
-
-    def _component(self, name: str, index: int, shape: tuple[int, ...]) -> np.ndarray:
-        seed = hashlib.sha256(f"{self._job.workload} {self._job.n} {name} {index}".encode()).digest()
-        return np.random.default_rng(list(seed)).integers(0, 1 << 64, shape, np.uint64, endpoint=False)
-
-    def arithmetic(self, name: str, values: np.ndarray) -> Ring3Arithmetic:
-        """A sharing of 64-bit integers."""
-        clear = np.ascontiguousarray(values).view(np.uint64).reshape(-1)
-        a, b = (self._component(name, index, clear.shape) for index in range(2))
-        parts = (a, b, clear - a - b)
-        return Ring3Arithmetic(parts[self._rank], parts[(self._rank + 1) % 3])
-
-    def boolean(self, name: str, values: np.ndarray, bits: int) -> Ring3Boolean:
-        """A sharing of unsigned values of ``bits`` bits."""
-        planes = planes_from_words(np.ascontiguousarray(values).view(np.uint64), bits)
-        a, b = (self._component(name, index, planes.shape) for index in range(2))
-        parts = (a, b, planes ^ a ^ b)
-        return Ring3Boolean(parts[self._rank], parts[(self._rank + 1) % 3], values.size)
 
 
 def program(job: Job, rank: int) -> Program:
@@ -94,7 +67,7 @@ def _equality(deal: Dealer, given: Arrays, job: Job) -> Program:
     return lambda engine: {"out": engine.equal(x, y)}
 
 
-def _sort(bits: int) -> Callable[[Dealer, Arrays, Job], Program]:
+def _sort(bits: int) -> Maker:
     def make(deal: Dealer, given: Arrays, _: Job) -> Program:
         lowest = np.int64(-(1 << (bits - 1)))
         keys = deal.boolean("x", given["x"] - lowest, bits)
@@ -103,7 +76,7 @@ def _sort(bits: int) -> Callable[[Dealer, Arrays, Job], Program]:
     return make
 
 
-def _group_by(bits: int, groups: Callable[[int], int]) -> Callable[[Dealer, Arrays, Job], Program]:
+def _group_by(bits: int, groups: Callable[[int], int]) -> Maker:
     def make(deal: Dealer, given: Arrays, job: Job) -> Program:
         keys = deal.boolean("keys", given["keys"], bits)
         values = deal.arithmetic("values", given["values"])
@@ -165,16 +138,16 @@ TRUE = Waves()
 TRAINING = Training(EPOCHS, rate_bits=8, features=10, weights=30)
 
 
-def _training(activation: Activation) -> Callable[[Dealer, Arrays, Job], Program]:
+def _training(activation: Activation) -> Maker:
     def make(deal: Dealer, given: Arrays, job: Job) -> Program:
         x, y = _fixed(given["x"], TRAINING.features), given["y"].astype(np.int64)
-        made = []
+        made, count = [], x.shape[1]
         for i in range(batches(job.n)):
             rows = slice(i * BATCH, (i + 1) * BATCH)
             columns = np.ascontiguousarray(x[rows].T)
             parts = {"rows": x[rows], "columns": columns, "labels": y[rows]}
             made.append(Batch(*(deal.arithmetic(f"{name} {i}", values) for name, values in parts.items())))
-        return lambda engine: {"out": train(engine.ctx, made, FEATURES, activation, TRAINING)}
+        return lambda engine: {"out": train(engine.ctx, made, count, activation, TRAINING)}
 
     return make
 
@@ -184,13 +157,14 @@ def _matmul(deal: Dealer, given: Arrays, job: Job) -> Program:
     return lambda engine: {"out": engine.matrix_product(x, y, rows, rows, rows)}
 
 
-PROGRAMS: dict[str, Callable[[Dealer, Arrays, Job], Program]] = {
+PROGRAMS: dict[str, Maker] = {
     "multiply": _multiply,
     "multiply-truncate": _multiply_truncate,
     "bits": _bits,
     "join": _join,
     "logistic-poly": _training(CUBIC),
     "logistic-sigmoid": _training(TRUE),
+    "logistic-30": _training(TRUE),
     "less-than": _less_than,
     "equality": _equality,
     "sort-64": _sort(64),
@@ -198,6 +172,7 @@ PROGRAMS: dict[str, Callable[[Dealer, Arrays, Job], Program]] = {
     "group-by-100": _group_by(7, lambda _: GROUPS),
     "group-by-tenth": _group_by(64, lambda n: max(1, n // 10)),
     "matmul": _matmul,
+    **ANALYSES,
 }
 
 
@@ -231,14 +206,21 @@ def answer(job: Job, shares: Shares, parts: list[Arrays]) -> Arrays:
     if "valid" in clear:
         keep = clear.pop("valid").astype(bool)
         return {name: column[keep].view(np.int64) for name, column in clear.items()}
-    return {"out": SHAPED[job.workload](clear["out"], job)} if job.workload in SHAPED else clear
+    return SHAPED[job.workload](clear, job) if job.workload in SHAPED else clear
 
 
-SHAPED: dict[str, Callable[[np.ndarray, Job], np.ndarray]] = {
-    "sort-64": lambda out, _: (out ^ SIGN).view(np.int64),
-    "sort-16": lambda out, _: out.view(np.int64) - (1 << 15),
-    "multiply-truncate": lambda out, _: out / (1 << FRACTION),
-    "logistic-poly": lambda out, _: out / (1 << TRAINING.weights),
-    "logistic-sigmoid": lambda out, _: out / (1 << TRAINING.weights),
-    "matmul": lambda out, job: out.reshape(side(job.n), side(job.n)),
+def _out(shape: Callable[[np.ndarray], np.ndarray]) -> Callable[[Arrays, Job], Arrays]:
+    return lambda clear, _: {"out": shape(clear["out"])}
+
+
+_WEIGHTS = _out(lambda out: out / (1 << TRAINING.weights))
+SHAPED: dict[str, Callable[[Arrays, Job], Arrays]] = {
+    "sort-64": _out(lambda out: (out ^ SIGN).view(np.int64)),
+    "sort-16": _out(lambda out: out.view(np.int64) - (1 << 15)),
+    "multiply-truncate": _out(lambda out: out / (1 << FRACTION)),
+    "logistic-poly": _WEIGHTS,
+    "logistic-sigmoid": _WEIGHTS,
+    "logistic-30": _WEIGHTS,
+    "matmul": lambda clear, job: {"out": clear["out"].reshape(side(job.n), side(job.n))},
+    **ANSWERS,
 }

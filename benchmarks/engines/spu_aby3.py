@@ -18,8 +18,10 @@ import spu
 from spu import libspu
 from spu.utils import frontend
 
+from benchmarks.arrays import Arrays
+from benchmarks.engines import spu_analyses
 from benchmarks.party import Job, Place, Run, clock, loopback_bytes, serve
-from benchmarks.workloads import BATCH, EPOCHS, FEATURES, RATE, Arrays, batches
+from benchmarks.workloads import BATCH, EPOCHS, RATE, batches
 
 jax.config.update("jax_enable_x64", True)
 
@@ -155,10 +157,12 @@ def inputs(job: Job) -> list[np.ndarray]:
             return [given["keys"], given["values"]]
         case "join":
             return [given["left"], given["amount"], given["right"], given["score"]]
-        case "logistic-poly" | "logistic-sigmoid":
+        case "logistic-poly" | "logistic-sigmoid" | "logistic-30":
             rows = batches(job.n) * BATCH
-            x = given["x"][:rows].reshape(-1, BATCH, FEATURES).astype(np.float32)
+            x = given["x"][:rows].reshape(-1, BATCH, given["x"].shape[1]).astype(np.float32)
             return [x, given["y"][:rows].reshape(-1, BATCH).astype(np.float32)]
+        case name if name in spu_analyses.PROGRAMS:
+            return spu_analyses.inputs(name, given)
         case _:
             return [given["x"], given["y"]]
 
@@ -182,6 +186,8 @@ def program(job: Job) -> Program:
         "join": _joined,
         "logistic-poly": _training(lambda u: 0.5 + u * (0.197 - 0.004 * u * u), job.n),
         "logistic-sigmoid": _training(jax.nn.sigmoid, job.n),
+        "logistic-30": _training(jax.nn.sigmoid, job.n),
+        **spu_analyses.PROGRAMS,
     }[job.workload]
 
 
@@ -250,7 +256,7 @@ def _training(activation: Program, rows: int) -> Program:
             x, y = xs[i % per_epoch], ys[i % per_epoch]
             return weights - (RATE / BATCH) * (x.T @ (activation(x @ weights) - y))
 
-        return jax.lax.fori_loop(0, EPOCHS * per_epoch, step, jnp.zeros(FEATURES, jnp.float32))
+        return jax.lax.fori_loop(0, EPOCHS * per_epoch, step, jnp.zeros(xs.shape[-1], jnp.float32))
 
     return train
 
@@ -268,6 +274,8 @@ def revealed(job: Job, found: list[np.ndarray]) -> Arrays:
     if job.workload == "join":
         match = found[0].astype(bool)
         return {"keys": found[1][match] // 2, "amount": found[2][match], "score": found[3][match]}
+    if job.workload in spu_analyses.ANSWERS:
+        return spu_analyses.ANSWERS[job.workload](found)
     return {"out": found[0]}
 
 

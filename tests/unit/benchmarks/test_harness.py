@@ -14,7 +14,8 @@ from benchmarks.page import page
 from benchmarks.workloads import BY_NAME, WORKLOADS, selected
 
 ROOT = Path(__file__).parents[3]
-SMALL = [name for name in PROGRAMS if not name.startswith("logistic")]
+TRAINING = [name for name in PROGRAMS if name.startswith("logistic") or name == "boosted-trees"]
+SMALL = [name for name in PROGRAMS if name not in TRAINING]
 
 
 def row(engine: str, seconds: float, *, correct: bool = True, setting: str = "") -> Row:
@@ -23,18 +24,28 @@ def row(engine: str, seconds: float, *, correct: bool = True, setting: str = "")
     )
 
 
-def test_every_small_workload_of_ours_is_correct_and_counts_bytes_and_rounds(tmp_path):
-    out = tmp_path / "bench.json"
-    command = [sys.executable, "-m", "benchmarks", "--workloads", ",".join(SMALL), "--sizes", "64", "--peers", "none"]
+def measured(names, size, out):
+    command = [sys.executable, "-m", "benchmarks", "--workloads", ",".join(names), "--sizes", size, "--peers", "none"]
     run = subprocess.run([*command, "--json", str(out)], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
-    rows = json.loads(out.read_text())
+    return json.loads(out.read_text())
+
+
+def test_every_small_workload_of_ours_is_correct_and_counts_bytes_and_rounds(tmp_path):
+    rows = measured(SMALL, "64", tmp_path / "bench.json")
     found = {(entry["workload"], entry["setting"]) for entry in rows}
     assert found == {(name, setting) for name in SMALL for setting in SETTINGS.get(name, ("",))}
     assert all(entry["correct"] and entry["bytes_per_party"] > 0 and entry["rounds"] > 0 for entry in rows)
     assert all(entry["ratio"] is None for entry in rows)
     product = next(entry for entry in rows if entry["workload"] == "multiply")
     assert (product["bytes_per_party"], product["rounds"]) == (512, 1)
+
+
+@pytest.mark.slow
+def test_every_training_workload_of_ours_is_correct(tmp_path):
+    rows = measured(TRAINING, "256", tmp_path / "bench.json")
+    assert [entry["workload"] for entry in rows] == [work.name for work in WORKLOADS if work.name in TRAINING]
+    assert all(entry["correct"] for entry in rows)
 
 
 def test_a_wrong_answer_is_told_from_a_right_one():
@@ -108,3 +119,11 @@ def test_the_page_shows_wrong_results_and_what_is_missing():
     assert "**wrong**" in text
     assert "- join, n = 64, spu: it ran out of time" in text
     assert "our engine has no operator for it yet" in text
+
+
+def test_a_figure_that_others_published_stands_on_the_page_and_in_no_ratio():
+    name = "payments-risk"
+    ours = Row(name, 64, "ours", "", 0.1, 512.0, 1, True, seconds_least=0.1, seconds_most=0.1, runs=2)
+    text = page([ours], [], {}, [], "2026-11-25")
+    assert BY_NAME[name].published in text
+    assert "| 64 | **ours** |  | 0.1 | 8.0 | 1 |  |" in text
