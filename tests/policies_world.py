@@ -139,8 +139,8 @@ GENEROUS = (
     ("operations: [filter, sum, compare]}",
      "operations: [filter, count, sum, compare, score, rank, quantile, variance, trace, train, evaluate]}"),
     ("{class: free, operations: [filter, group]}",
-     "{class: free, operations: [filter, group, count, compare, alert, score, join, rank, extreme, trace, train,"
-     " evaluate]}"),
+     ("{class: free, operations: [filter, group, count, compare, alert, score, join, rank, extreme, trace, train,"
+      " evaluate]}")),
     ("country: {class: quasi, operations: [filter, group]}",
      "country: {class: quasi, operations: [filter, group, count, compare, alert, join, rank, trace, train, evaluate]}"),
     ("      operations: [count]\n", "      operations: [count, compare, count-members, compare-members, score]\n"),

@@ -15,6 +15,7 @@ from consortia.plans.catalogue import Catalogue, KeyDomain
 from consortia.plans.leakage import leakage_report
 from consortia.plans.learning import Learning, RegressionMethod, TreesMethod, parameters
 from consortia.plans.model import Fit
+from consortia.plans.obligations import Obligations
 from consortia.protocols.learning import model
 from tests.fixtures_catalogue import BANKS, CUSTOMER, INT, column, table
 from tests.pooled_relations import Pool, Row
@@ -28,10 +29,17 @@ ACCOUNTS = table(
     column("kept", INT, 0, 1),
     max_rows=24,
 )
+PAYMENTS = table(
+    "payments",
+    column("payer", CUSTOMER, max_distinct=40),
+    column("payee", CUSTOMER, max_distinct=40),
+    column("amount", INT, 1, 1000),
+    max_rows=24,
+)
 SPENDING = table("spending", column("who", CUSTOMER, max_distinct=40), column("spent", INT, 0, 10_000), max_rows=24)
 CATALOGUE = Catalogue(
     consortium="testers", version=1, previous="0" * 64, purposes=("aml-detection",), key_domains=(NUMBERS,),
-    tables=(ACCOUNTS, SPENDING),
+    tables=(ACCOUNTS, PAYMENTS, SPENDING),
 )  # fmt: skip
 EXAMPLES = """
 examples: |
@@ -149,6 +157,24 @@ def test_a_model_is_judged_by_bands_of_the_rows_kept_back_alone(tmp_path: Path) 
         assert abs(int(row["expected"]) / 10**6 - sum(score for score, _ in part)) < 2e-3 * len(part)
 
 
+def test_a_band_without_the_least_number_of_other_banks_customers_is_not_released(tmp_path: Path) -> None:
+    data = drawn(9)
+    expected = plain_regression(data, 3, 0.5, 0.01)
+    subjects, _, _, counted = pooled(data)
+    order = sorted((subject for subject, here in zip(subjects, counted, strict=True) if not here), key=expected.get)
+    parts = [order[::-1][start:stop] for start, stop in ((0, 2), (2, 6), (6, None))]
+    own = {str(row["id"]) for row in data["accounts"]["bank-a"]} | {
+        str(row["who"]) for row in data["spending"]["bank-a"]
+    }
+    shown = [band for band, part in enumerate(parts, start=1) if len(set(part) - own) >= 2]
+    assert 0 < len(shown) < 3
+    pool = Pool(tmp_path, data, CATALOGUE)
+    text = f"{REGRESSION}give: evaluation\nbands: [2, 6]\n"
+    rules = Obligations(entity="subject", minimum_entities=2)
+    (rows,) = pool.answers(pool.plan(text, rules), shared=False).values()
+    assert [row["band"] for row in rows] == shown
+
+
 def test_labels_of_rows_kept_back_change_no_score(tmp_path: Path) -> None:
     data = drawn(5)
     other: Data = {
@@ -164,6 +190,49 @@ def test_labels_of_rows_kept_back_change_no_score(tmp_path: Path) -> None:
         pool = Pool(tmp_path / name, each, CATALOGUE)
         answers.append(pool.answers(pool.plan(text), shared=False))
     assert answers[0] == answers[1]
+
+
+NETWORK = """
+analysis: logistic-regression
+accounts: SELECT id AS account, MAX(age) AS score FROM accounts GROUP BY id
+payments: SELECT payer AS source, payee AS target, SUM(amount) AS amount FROM payments GROUP BY payer, payee
+iterations: 1
+scale: 120
+examples: |
+  SELECT a.id AS subject, a.label, n.risk FROM (SELECT id, MAX(suspect) AS label FROM accounts GROUP BY id) AS a
+  JOIN network AS n ON a.id = n.account
+epochs: 3
+batch: 100
+give: scores
+"""
+
+
+def test_a_model_learns_from_what_payments_bring_about(tmp_path: Path) -> None:
+    draw, data = random.Random(7), drawn(7)
+    people = [(bank, row) for bank, rows in data["accounts"].items() for row in rows]
+    data["payments"] = defaultdict(list)
+    for _ in range(40):
+        (bank, payer), (_, payee) = draw.choice(people), draw.choice(people)
+        if len(data["payments"][bank]) < 24:
+            row: Row = {"payer": payer["id"], "payee": payee["id"], "amount": draw.randint(1, 1000)}
+            data["payments"][bank].append(row)
+    came, risk = defaultdict(float), defaultdict(float)
+    age = {row["id"]: float(row["age"] or 0) for _, row in people}
+    for rows in data["payments"].values():
+        for row in rows:
+            came[row["payee"]] += float(row["amount"] or 0)
+            risk[row["payee"]] += float(row["amount"] or 0) * age[row["payer"]]
+    features = np.array([[0.5 * age[key] + (0.5 * risk[key] / came[key] if came[key] else 0)] for key in age])
+    labels = np.array([row["suspect"] for _, row in people], float)
+    x = np.column_stack([standardised(features, np.ones(len(age))), np.ones(len(age))])
+    weights = np.zeros(2)
+    for _ in range(3):
+        weights = weights - 0.5 * x.T @ (1 / (1 + np.exp(-x @ weights)) - labels) / len(age)
+    expected = dict(zip(map(str, age), 1 / (1 + np.exp(-x @ weights)), strict=True))
+    told = asked(tmp_path, data, NETWORK)
+    apart = [abs(int(row["score"]) / 10**6 - expected[str(row["subject"])]) for rows in told.values() for row in rows]
+    assert len(apart) == len(expected)
+    assert max(apart) < 2e-3
 
 
 def test_the_report_names_no_opening_that_tells_of_the_data(tmp_path: Path) -> None:

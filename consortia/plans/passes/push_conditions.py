@@ -2,9 +2,9 @@
 
 A condition passes a projection, a union, the left side of every join, the right side of an inner one that is grouped by
 its keys, groups by its columns, and windows whose partitions are by its columns; never a limit, nor a propagation, a
-match or a model (money flows through accounts, and is learnt from rows, that a condition leaves out), nor the right side of a left join, whose rows without
-a match it would let through, nor a right side whose keys are checked when the query runs: the check would tell whether
-a key stands twice among the rows that the condition picks out.
+match or a model (money flows through accounts, and is learnt from rows, that a condition leaves out), nor the right
+side of a left join, whose rows without a match it would let through, nor a right side whose keys are checked when the
+query runs: the check would tell whether a key stands twice among the rows that the condition picks out.
 """
 
 from consortia.plans.catalogue import Catalogue

@@ -7,7 +7,9 @@
 
 ``subject`` says whose row it is, ``label`` (0 or 1) what is learnt, ``held`` (0 or 1, may be left out) which rows are
 kept back to judge the model by; all other columns but that of ``by`` are features. How the examples are split does not
-matter: rows of several members (UNION, one table) or columns of several (JOIN) are one relation.
+matter: rows of several members (UNION, one table) or columns of several (JOIN) are one relation. With ``accounts``,
+``payments`` and ``iterations`` (and ``scale``), as for risk and ranks, the examples may read ``network``: each account
+with its ``risk`` or ``rank``.
 """
 
 from collections.abc import Mapping
@@ -24,8 +26,8 @@ from consortia.plans.lowering.unique import is_grouped_by
 from consortia.plans.model import Named, SortKey, WindowFunction
 from consortia.plans.query import Computed, Filtered, Query, QueryAggregate, Scored, Windowed
 from consortia.plans.specs.fields import Field, Fields
-from consortia.plans.specs.scores import at_least
-from consortia.plans.specs.sides import NUMBERS, bound_query, check_kinds
+from consortia.plans.specs.scores import at_least, network
+from consortia.plans.specs.sides import NONE, NUMBERS, Wanted, bind_sides, bound_query, check_kinds
 
 SUBJECT, LABEL, HELD = "subject", "label", "held"
 SCORED, PLACE = "scored", "place"
@@ -40,6 +42,8 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 }
 """The fields of each method."""
 COMMON = ("examples", "give", "at-least", "bands", "by")
+NETWORK = ("accounts", "payments", "iterations", "scale")
+"""Fields of what is followed from account to account before the examples are read."""
 MOST_FEATURES = 500
 MOST_BANDS = 200
 
@@ -47,10 +51,11 @@ MOST_BANDS = 200
 def bind_learning(fields: Fields, text: str, catalogue: Catalogue, as_of: datetime) -> Query:
     """The query of a spec that learns."""
     analysis = fields.required("analysis").text
-    fields.check_known(("analysis", *COMMON, *METHODS[analysis]))
+    fields.check_known(("analysis", *COMMON, *NETWORK, *METHODS[analysis]))
     method = _regression(fields) if analysis == "logistic-regression" else _trees(fields)
     given = fields.required("examples")
-    examples = bound_query(given, catalogue, as_of)
+    named = {"network": _network(fields, text, catalogue, as_of)} if _is_followed(fields) else NONE
+    examples = bound_query(given, catalogue, as_of, named)
     grouped = fields.values.get("by")
     scored = _scored(given, examples, grouped, method)
     give = fields.required("give")
@@ -59,6 +64,16 @@ def bind_learning(fields: Fields, text: str, catalogue: Catalogue, as_of: dateti
     if give.text == "evaluation":
         return _evaluated(fields, text, scored)
     return _told(fields, text, scored, alerts=give.text == "alerts")
+
+
+def _is_followed(fields: Fields) -> bool:
+    return any(name in fields.values or name in fields.lists for name in NETWORK)
+
+
+def _network(fields: Fields, text: str, catalogue: Catalogue, as_of: datetime) -> Bound:
+    """What the examples may read of the flow of money."""
+    wanted = Wanted({"score": NUMBERS} if "scale" in fields.values else {})
+    return network(fields, bind_sides(fields, text, wanted, catalogue, as_of))
 
 
 # --- the examples ---------------------------------------------------------------------------------------

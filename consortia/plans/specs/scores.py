@@ -1,6 +1,8 @@
 """Scores: numbers that travel along payments from account to account, read at each account or made alerts of."""
 
+from consortia.errors import InternalError
 from consortia.plans import meaning
+from consortia.plans.binding.rows import Bound, computed
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.literals import number
 from consortia.plans.model import Named, SortKey
@@ -24,6 +26,17 @@ def risk(fields: Fields, sides: Sides) -> Query:
 def ranks(fields: Fields, sides: Sides) -> Query:
     """PageRank of the accounts."""
     return _propagated(fields, sides, RankMethod(iterations=_iterations(fields)), "", "rank")
+
+
+def network(fields: Fields, sides: Sides) -> Bound:
+    """The accounts with ``risk``, if their scores have a ``scale``, or else ``rank``: for another query to read."""
+    name = "risk" if "scale" in fields.values else "rank"
+    query = risk(fields, sides) if name == "risk" else ranks(fields, sides)
+    if query.relation is None:
+        raise InternalError("plans/relation", "a score of accounts is a relation")
+    made = query.aggregates[0]
+    columns = [Named(name=ACCOUNT, expression=Ref(column=ACCOUNT)), Named(name=name, expression=Ref(column=MADE))]
+    return computed(Bound(query.relation, sides.accounts.types | {MADE: made.type}), columns)
 
 
 def _iterations(fields: Fields) -> int:

@@ -18,6 +18,7 @@ NUMBERS = ("int", "decimal")
 PAYMENTS = {SOURCE: ("key",), TARGET: ("key",), AMOUNT: NUMBERS}
 """Columns of payments of every analysis, and the kinds each may have."""
 TIMES = ("timestamp", "date", "int")
+NONE: Mapping[str, Bound] = {}
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,13 @@ def bound_side(given: Field, wanted: Mapping[str, tuple[str, ...]], catalogue: C
     return bound
 
 
-def bound_query(given: Field, catalogue: Catalogue, as_of: datetime) -> Bound:
-    """The query in a field; what it refuses is said with the field and its line."""
+def bound_query(given: Field, catalogue: Catalogue, as_of: datetime, named: Mapping[str, Bound] = NONE) -> Bound:
+    """The query in a field, which may read the relations ``named``; what it refuses is said with the field's line."""
     try:
         node = parse(given.text)
         check_depth(node, given.text)
-        return bind_nested(node, Context(text=given.text, catalogue=catalogue, as_of=as_of, nested=bind_nested))
+        around = Context(text=given.text, catalogue=catalogue, as_of=as_of, nested=bind_nested, named=named)
+        return bind_nested(node, around)
     except RequestError as error:
         place = ", ".join(part for part in (f"`{given.name}` from line {given.line} on", error.place) if part)
         raise RequestError(error.code, error.message, place=place, remedy=error.remedy) from error
