@@ -30,7 +30,7 @@ def contributor_columns(draft: Draft) -> tuple[Aggregate, ...]:
     if draft.output_kind in ("alert", "score"):
         return tuple(
             Aggregate(name=names.fresh(f"{PRESENCE}_{owner}"), function="has-member", member=owner)
-            for owner in draft.owners
+            for owner in draft.receivers
         )
     if not has_rules(draft):
         return ()

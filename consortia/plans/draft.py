@@ -8,7 +8,7 @@ from consortia.errors import InternalError
 from consortia.plans.catalogue import Catalogue, CatalogueColumn, CatalogueTable
 from consortia.plans.lowering.entities import Units, units_of
 from consortia.plans.lowering.knowledge import Knowledge
-from consortia.plans.lowering.nodes import holding_tables, owners_of, tables_of, types_of, walk
+from consortia.plans.lowering.nodes import holding_tables, members_in_every_row, owners_of, tables_of, types_of, walk
 from consortia.plans.meaning import Types, type_of
 from consortia.plans.model import Column, Step
 from consortia.plans.names import NamePool
@@ -72,6 +72,16 @@ class Draft:
             found = {owner for rows in holding_tables(relation) for owner in owners_of(rows, self.catalogue)}
             return tuple(sorted(found))
         return (self.query.owner,) if self.query.owner else tuple(sorted(self.table.holders))
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Members that alerts and scores may go to: of one member's part, met with rows of others, that member alone.
+
+        Whoever holds a row that this part meets is told nothing: a list's holder would learn who has its customers.
+        """
+        relation = self.query.relation
+        own = members_in_every_row(relation) if relation is not None else frozenset()
+        return tuple(owner for owner in self.owners if owner in own) or self.owners
 
     @property
     def entity(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from consortia.plans.model import Limit, Step
+from consortia.policies.flow.told import told
 from consortia.policies.lineage import Output, RowKinds
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, permit
 
@@ -77,8 +78,33 @@ def _to_owners(case: Case, output: Output) -> Iterator[Finding]:
             "recipients", path, f"{listed(members)} would receive rows that are not its own",
             "each row goes to the members that contributed to it", step=release.id,
         )  # fmt: skip
+    elif unasked := _told_unasked(case, output):
+        member, table, unit = unasked
+        yield forbid(
+            "recipients", ("data", "tables", table, "columns", unit), f"`{member}` would be told which of its rows of"
+            f" `{table}` meet others' rows, and `alert` is not permitted on `{table}.{unit}`",
+            "ask over your own member's part of the other table, which tells your member alone",
+            step=release.id, column=f"{table}.{unit}",
+        )  # fmt: skip
     else:
         yield permit("recipients", path, "each row goes to the members that contributed to it, and to nobody else")
+
+
+def _told_unasked(case: Case, output: Output) -> tuple[str, str, str] | None:
+    """A recipient, a table of the owner's policy, and its unit without `alert`, if a row may be told through it."""
+    if output.groups is None:
+        return None  # rule `output-kind` forbids
+    closed = {
+        name: entry.privacy_unit
+        for name, entry in case.policy.data.tables.items()
+        if "alert" not in entry.columns[entry.privacy_unit].operations
+    }
+    for member in sorted({recipient.member for recipient in output.release.recipients}):
+        found = told(case.plan, member)[output.groups.id]
+        for table in sorted(found.some & closed.keys()):
+            if found.every <= closed.keys():
+                return member, table, closed[table]
+    return None
 
 
 def _to_person(case: Case, output: Output) -> Iterator[Finding]:

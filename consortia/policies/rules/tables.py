@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from consortia.errors import RequestError
+from consortia.ids import member_of
 from consortia.plans.expressions import Expr
 from consortia.plans.model import Filter, Plan, Scan, Union
 from consortia.plans.sql import bind_predicate
@@ -37,20 +38,37 @@ def table(case: Case) -> Iterator[Finding]:
 
 
 def _parts_of_members(case: Case) -> Iterator[Finding]:
-    """One member's part of a table is asked for alone, never met with rows of others: it would be read row by row."""
+    """One member's part of a table is asked for alone, never met with rows of others: it would be read row by row.
+
+    Only the part of the member that asks may meet them, in alerts which that member alone receives: it knows its own
+    book, and is told no key that it would not be told by the table of all members.
+    """
     if len(case.plan.owners()) == 1:
         return
+    own = _own_alerts(case)
     for step in case.plan.steps:
         if not isinstance(step, Union) or not step.owners:
             continue
         for name in sorted({scanned(case.plan, source).table for source in step.inputs}):
             known = case.catalogue_table(name)
-            if known is None or set(step.owners) != set(known.holders):
+            whole = known is not None and set(step.owners) == set(known.holders)
+            if not whole and set(step.owners) != own:
                 yield forbid(
                     "table", ("data", "tables", name), f"rows of `{name}` at {listed(step.owners)} alone would meet"
                     " rows of others, which picks out single members: their books would be read one by one",
                     "ask for the table of all members", step=step.id,
                 )  # fmt: skip
+
+
+def _own_alerts(case: Case) -> set[str]:
+    """The member that asks, if all that comes out are alerts to that member alone; nobody otherwise."""
+    asking = {str(member_of(case.plan.submitter))}
+    outputs = case.flow.outputs
+    alone = all(
+        output.kind == "alert" and {recipient.member for recipient in output.release.recipients} == asking
+        for output in outputs
+    )
+    return asking if outputs and alone else set()
 
 
 def scanned(plan: Plan, step_id: str) -> Scan:
