@@ -70,6 +70,9 @@ def main() -> None:
                 else:
                     measurement.missing.append(Missing(work.name, n, OURS, "it would not fit into free memory"))
     rows, missing = measurement.rows, measurement.missing
+    now = dt.datetime.now(dt.UTC)
+    for row in rows:
+        row.ended, row.load = f"{now:%Y-%m-%d %H:%M}", load
     gaps = chosen.json.with_name(f"{chosen.json.stem}-missing.json")
     if chosen.again and chosen.json.exists():
         measured = {(row.workload, row.n) for row in rows}
@@ -84,14 +87,12 @@ def main() -> None:
     whole = chosen.again or not (chosen.workloads or sizes or chosen.peers)
     target = chosen.page or (ROOT / "docs" / "benchmarks.md" if whole else None)
     if target is not None:
-        date = dt.datetime.now(dt.UTC).date().isoformat()
         shown = [OUR_ENGINE, *(PEERS if chosen.again else peers)]
         about = {
             **machine.described(),
             **versions(shown),
-            "other work": f"load average {load:.1f} before the measurement began",
         }
-        text = page(rows, missing, about, shown, date)
+        text = page(rows, missing, about, shown, now.date().isoformat())
         target.write_text(text, encoding="utf-8")
         print(f"page: {target}")
     print(f"rows: {chosen.json}")

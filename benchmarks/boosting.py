@@ -14,8 +14,12 @@ CUTS = FEATURES * CUTS_A_FEATURE
 TREES, DEPTH = 20, 4
 RATE, L2 = 0.5, 1
 NODES, LEAVES = (1 << DEPTH) - 1, 1 << DEPTH
-LOSS_ERROR = 0.005
-"""By which the mean loss over the rows may exceed that of the same trees in floating point."""
+LOSS_ERROR = 0.02
+"""By which the mean loss over the rows may exceed that of the same trees in floating point.
+
+Gains with an error of 0.01 move it by up to 0.01 at 1,000 rows, as SPU's do: where two cuts are nearly as good the
+other one is taken, and all later trees differ.
+"""
 
 
 def draw(n: int, rng: np.random.Generator) -> Arrays:

@@ -46,6 +46,10 @@ class Row:
     runs: int = 0
     bytes_counted: str = ""
     peak_bytes_of_all_parties: int = 0
+    ended: str = ""
+    """When the command ended that measured it (UTC, to the minute)."""
+    load: float = 0.0
+    """How many processes wanted to run before that command began: other work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def page(
         f"Made by `make bench` on {date}: don't edit, the command writes it.",
         "What bounds the slowest workloads: [benchmarks-notes.md](benchmarks-notes.md).",
         "## Machine and versions",
-        "\n".join(f"- {name}: {value}" for name, value in about.items()),
+        "\n".join([*(f"- {name}: {value}" for name, value in about.items()), *other_work(rows)]),
         f"- how quiet it was: over all rows the slowest run took {spread(rows):.2f} times the fastest (median)",
         "## How to reproduce",
         REPRODUCE,
@@ -85,6 +85,19 @@ def page(
         not_measured(missing, rows),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def other_work(rows: Sequence[Row]) -> list[str]:
+    """A line for each command that measured some of the rows: how busy the machine was before it."""
+    commands: dict[tuple[str, float], list[str]] = {}
+    for row in rows:
+        if row.ended:
+            commands.setdefault((row.ended, row.load), []).append(row.workload)
+    return [
+        f"- other work: load average {load:.1f} before the command that ended at {ended} UTC and measured "
+        f"{', '.join(dict.fromkeys(names))}"
+        for (ended, load), names in sorted(commands.items())
+    ]
 
 
 def section(workload: str, rows: Sequence[Row]) -> str:

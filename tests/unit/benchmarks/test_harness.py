@@ -127,3 +127,13 @@ def test_a_figure_that_others_published_stands_on_the_page_and_in_no_ratio():
     text = page([ours], [], {}, [], "2026-11-25")
     assert BY_NAME[name].published in text
     assert "| 64 | **ours** |  | 0.1 | 8.0 | 1 |  |" in text
+
+
+def test_the_page_tells_the_load_before_each_command_that_measured_its_rows():
+    quiet, busy = row("ours", 0.001), row("spu", 0.003)
+    quiet.ended, quiet.load = "2026-11-25 04:00", 0.9
+    busy.ended, busy.load, busy.workload = "2026-11-25 14:10", 8.25, "join"
+    text = page([quiet, busy, row("crypten", 0.004)], [], {"cores": "2"}, [], "2026-11-25")
+    assert "- other work: load average 0.9 before the command that ended at 2026-11-25 04:00 UTC and" in text
+    assert "ended at 2026-11-25 14:10 UTC and measured join\n" in text
+    assert text.count("- other work") == 2
