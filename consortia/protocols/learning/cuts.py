@@ -1,9 +1,9 @@
 """Bits of standardised features below public cuts: what trees split by.
 
 Functionality: for each feature and cut c shares of 1 where the standardised value is at most c, else 0. How: the sign
-of c - value, 21 bits, feature by feature, so that memory holds little beside the result, 16 bytes a bit.
+of c - value, 21 bits, feature by feature. Memory: 32 bytes a bit while the parts are put together, 16 then.
 Assumption and view: those of the engine's operations; nothing is opened.
-Rounds: 6 a feature and 2; bytes a bit and party: 8 and those of a comparison of 21 bits.
+Rounds: 8 a feature; bytes a bit and party: 8 and those of a comparison of 21 bits.
 Source: a comparison.
 """
 
@@ -16,7 +16,7 @@ from consortia.protocols.engine import Engine
 from consortia.protocols.fixed.numbers import Fixed, public, stacked
 from consortia.protocols.learning.scaling import CLIP, FRACTION
 from consortia.protocols.learning.trees import Features
-from consortia.protocols.shares import Boolean
+from consortia.protocols.shares import Arithmetic
 
 
 def check_cuts(cuts: Sequence[float]) -> None:
@@ -30,12 +30,18 @@ def features(engine: Engine, matrix: Fixed, rows: int, cuts: Sequence[float]) ->
     """Bits of a matrix of features x rows: feature by feature, then cut by cut."""
     check_cuts(cuts)
     count = matrix.length // rows
-    above: list[Boolean] = []
-    for feature in range(count):
-        value = Fixed(matrix.carried.rows(feature * rows, (feature + 1) * rows), FRACTION, matrix.limit)
-        margins = [public(engine, rows, math.floor(cut * 2**FRACTION), FRACTION) - value for cut in cuts]
-        bits = max(margin.bits for margin in margins)
-        step = engine.narrow(f"feature-{feature}")
-        above.append(step.negative(stacked([margin.carried for margin in margins]), bits))
-    below = engine.invert(above[0].concatenated(above[1:]))
-    return Features(engine.narrow("numbers").bit_to_arithmetic(below), count * len(cuts), rows)
+    below = [
+        _below(engine.narrow(f"feature-{feature}"), matrix, slice(feature * rows, (feature + 1) * rows), cuts)
+        for feature in range(count)
+    ]
+    return Features(stacked(below), count * len(cuts), rows)
+
+
+def _below(engine: Engine, matrix: Fixed, at: slice, cuts: Sequence[float]) -> Arithmetic:
+    """0 or 1 for one feature, cut by cut."""
+    value = Fixed(matrix.carried.rows(at.start, at.stop), FRACTION, matrix.limit)
+    ends = [public(engine, value.length, math.floor(cut * 2**FRACTION), FRACTION) for cut in cuts]
+    margins = [end - value for end in ends]
+    bits = max(margin.bits for margin in margins)
+    above = engine.narrow("sign").negative(stacked([margin.carried for margin in margins]), bits)
+    return engine.narrow("number").bit_to_arithmetic(engine.invert(above))

@@ -46,6 +46,8 @@ SCORE_FRACTION: Final = 20
 _TRAINED_FRACTION: Final = 16
 """Fraction bits of scores and probabilities within the training, and of gradients."""
 _MOST_SIZE_BITS: Final = 40
+_LEAST_SIZE: Final = 1 << 6
+"""The least size of a step, carried: if all rows count, it is right to 2^-6 of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,10 @@ class Limits:
 
 
 def limits(spec: Descent, features: int, rows: int) -> Limits:
-    """What is proven of so many rows. Raises InternalError ``learning/range`` where a number could reach 2^62."""
+    """What is proven of so many rows.
+
+    Raises InternalError ``learning/range`` where a number could reach 2^62, or a step's size has too few bits.
+    """
     batches = spec.batches(rows)
     # an epoch's gradients add up to 8 W and a unit a step, and each step is rounded by a unit of weights
     moved = spec.rate * batches * (CLIP + batches * 2.0**-_TRAINED_FRACTION) + batches * 2.0 ** (1 - WEIGHT_FRACTION)
@@ -85,7 +90,9 @@ def limits(spec: Descent, features: int, rows: int) -> Limits:
     score = (CLIP * features + 1) * weight << FRACTION
     gradient = CLIP * -(-rows // batches) * spec.positive_weight << FRACTION + _TRAINED_FRACTION
     bits = min(_MOST_SIZE_BITS, 61 - _TRAINED_FRACTION - (weight >> WEIGHT_FRACTION).bit_length())
-    if max(score, gradient) >= CAPACITY or bits < 2 * 10 or rows * spec.positive_weight >= 1 << 40:
+    total = rows * spec.positive_weight
+    least = math.floor(spec.rate * batches * 2.0**bits) // total
+    if max(score, gradient) >= CAPACITY or total >= 1 << 40 or least < _LEAST_SIZE:
         raise InternalError(
             "learning/range",
             f"weights of {features} features over {rows} rows can't be trained within 62 bits by {spec}",

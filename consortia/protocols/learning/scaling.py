@@ -12,10 +12,13 @@ of the range, and of fine ones, where it is used only if the coarse variance is 
 itself, and before that it is never divided). The deviation is a root, its reciprocal an exact division. A value is
 clipped to eight deviations from the mean, which bounds its product with the reciprocal by 8 whatever both are.
 
-Precision, for at most 2^20 rows: mean to one fine unit; deviation to 2^-11 of itself and 2^-5 of a fine unit, so a
-feature needs a deviation of about 2^-32 of its range to be standardised to a hundredth, and below 2^-41 of its range it
-counts as constant. Standardised values: 2^-16, one fine unit over the deviation, and what the deviation is off.
-Over more rows units are larger: 16 times at 2^24.
+Precision, for fewer than 2^19 rows: the mean is rounded down by at most a fine unit, which is 2^-37 of the range (or
+less: an integer, where that is 1), a value by half a one; the deviation is within 2^-11 of itself and 2^-4 of a fine
+unit. So a standardised value x is off by 2^-15, two fine units over the deviation, and 2^-11 of x: a feature whose
+deviation is 2^-29 of its range or more is right to a hundredth, and one of less than 2^-41 counts as constant. Where a
+wide range's deviation is 16 coarse units or more, that of values rounded to coarse units is used: then x is off by a
+factor, the same in all rows, of up to half a coarse unit over the deviation, 2^-5 at most.
+Over more rows units are larger: 4 times at 2^20, 64 times at 2^24.
 Assumption and view: those of the engine's operations; nothing is opened.
 Rounds: about 300 for the moments of all features and 2 more a feature; 17 to standardise ``AT_ONCE`` numbers. Bytes a
 number and party: 8 for the moments and about 55 to standardise, 50 more for each rounding of a wide one

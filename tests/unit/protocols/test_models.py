@@ -1,15 +1,37 @@
 """Joint models: one flat vector from columns, labels and counted rows; probabilities from it; on every engine."""
 
+import csv
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from consortia.errors import InternalError
+from consortia.protocols.clear.engine import ClearEngine
+from consortia.protocols.counting import CountedArithmetic, CountingEngine
 from consortia.protocols.learning import model
+from consortia.protocols.learning.cuts import features as bits_below
 from consortia.protocols.learning.model import SCORE_FRACTION, Regression, Trees
 from consortia.protocols.learning.regression import Descent
-from consortia.protocols.learning.scaling import Column
+from consortia.protocols.learning.scaling import Column, learned, standardised
 from consortia.protocols.learning.trees import Boosting
 from consortia.protocols.relational.table import SharedColumn, SharedTable
-from tests.relations_world import Col, Given, check_declared, declared, on_clear, on_ring3
+from consortia.protocols.shamir.counting import ShamirCountingEngine
+from tests.learning_world import (
+    average_precision,
+    best_regression,
+    bits_plainly,
+    columns_of,
+    numbers,
+    real_values,
+    regression_plainly,
+    signed_values,
+    standardised_plainly,
+    trees_plainly,
+)
+from tests.relations_world import Col, Given, check_declared, declared, on_clear, on_ring3, on_shamir, trace
+from tests.shamir_world import ShamirWorld
 from tests.world import World
 
 BOUNDS = ((0, 100), (0, 1), (-(10**12), 10**12))
@@ -57,6 +79,29 @@ def probabilities(rows):
     return np.array([row["score"] for row in rows]) / 2**SCORE_FRACTION
 
 
+def in_clear(method, features, bounds, labels, counted, valid):
+    """Probabilities on the clear engine, which raises where a number leaves its bounds."""
+    engine = ClearEngine()
+    columns = columns_of(engine, features, bounds)
+    found = model.fit(engine.narrow("fit"), columns, numbers(engine, labels), numbers(engine, counted), method)
+    score = model.score(engine.narrow("score"), columns, numbers(engine, valid), found, method)
+    return real_values(score, len(labels))[0], signed_values(found)
+
+
+def plainly(method, features, labels, counted):
+    """Probabilities of the same method in floating point."""
+    matrix = np.stack([standardised_plainly(x, counted)[0] for x in features])
+    if isinstance(method, Regression):
+        weights = regression_plainly(matrix, labels, counted, method.descent)
+        odds = weights[:-1] @ matrix + weights[-1]
+    else:
+        odds = trees_plainly(bits_plainly(matrix, method.cuts), labels, counted, method.boosting)[1]
+    return 1 / (1 + np.exp(-odds))
+
+
+# --- engines --------------------------------------------------------------------------------------------
+
+
 @METHODS
 def test_every_engine_gives_the_same_probabilities_and_sends_what_is_declared(method):
     program, given = fitted_and_scored(method), given_rows(drawn_rows(1, 24))
@@ -64,3 +109,191 @@ def test_every_engine_gives_the_same_probabilities_and_sends_what_is_declared(me
     world = World(1)
     assert np.abs(probabilities(on_ring3(program, given, world=world)) - clear).max() < 2e-3
     check_declared(world, declared(program, given))
+
+
+@METHODS
+def test_the_threshold_engine_gives_the_same_probabilities_too(method):
+    program, given = fitted_and_scored(method), given_rows(drawn_rows(2, 8))
+    group = ShamirWorld()
+    secret = probabilities(on_shamir(program, given, world=group))
+    assert np.abs(secret - probabilities(on_clear(program, given))).max() < 2e-3
+    check_declared(group, declared(program, given, engine=ShamirCountingEngine(group.group)))
+
+
+@METHODS
+def test_traffic_is_the_same_whatever_the_rows_are(method):
+    table = drawn_rows(3, 12)
+    program = fitted_and_scored(method)
+    nothing = trace(program, given_rows(table * 0))
+    assert len(nothing) >= 3
+    assert trace(program, given_rows(table)) == nothing
+
+
+# --- what comes out -------------------------------------------------------------------------------------
+
+
+@METHODS
+def test_probabilities_are_those_of_the_same_method_in_floating_point(method):
+    table = drawn_rows(4, 300)
+    got, _ = in_clear(method, table[:, :3].T, BOUNDS, *table[:, 3:].T)
+    want = plainly(method, table[:, :3].T, table[:, 3], table[:, 4])
+    assert np.abs(got - want * table[:, 5]).max() < 0.01
+    assert not got[table[:, 5] == 0].any()
+
+
+@METHODS
+def test_the_label_and_the_features_of_a_row_that_does_not_count_change_no_other_row(method):
+    table = drawn_rows(5, 60)
+    other = table.copy()
+    out = (table[:, 4] == 0) & (table[:, 5] == 1)
+    assert 5 < out.sum() < 40
+    other[out, 3] = 1 - other[out, 3]
+    other[out, 0] = 100 - other[out, 0]
+    (one, _), (two, _) = (in_clear(method, x[:, :3].T, BOUNDS, *x[:, 3:].T) for x in (table, other))
+    assert np.abs(one - two)[~out].max() < 1e-4
+    # its score follows from its own features, so it is scored as any row
+    assert np.abs(one - two)[out].max() > 0.01
+
+
+@METHODS
+@pytest.mark.parametrize("rows", [1, 5])
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("counted", [0, 1])
+def test_one_row_labels_all_alike_and_no_row_that_counts_give_probabilities(method, rows, label, counted):
+    draw = np.random.default_rng(6)
+    features = [draw.integers(0, 101, rows), draw.integers(0, 2, rows), draw.integers(-(10**12), 10**12, rows)]
+    got, _ = in_clear(method, features, BOUNDS, [label] * rows, [counted] * rows, [1] * rows)
+    if counted:
+        assert ((got > 0.5) == label).all()
+    else:
+        assert np.abs(got - 0.5).max() < 1e-3
+
+
+@METHODS
+def test_many_padded_rows_leave_the_probabilities_as_they_were(method):
+    table = drawn_rows(7, 64, padding=0)
+    method = Regression(Descent(epochs=2, batch=64, rate=0.5, l2=0)) if isinstance(method, Regression) else method
+    padded = np.concatenate([table, np.zeros((192, 6), int)])
+    wide = Regression(Descent(epochs=2, batch=256, rate=0.5, l2=0)) if isinstance(method, Regression) else method
+    one, _ = in_clear(method, table[:, :3].T, BOUNDS, *table[:, 3:].T)
+    two, _ = in_clear(wide, padded[:, :3].T, BOUNDS, *padded[:, 3:].T)
+    assert np.abs(one - two[:64]).max() < 5e-3
+
+
+def test_cuts_are_at_or_below_feature_by_feature():
+    engine = ClearEngine()
+    values = [[-3, -1, 0, 1, 3], [0, 10, 10, 10, 10]]
+    columns = columns_of(engine, values, [(-10, 10), (0, 100)])
+    scaling = learned(engine.narrow("learn"), columns, numbers(engine, [1] * 5))
+    matrix = standardised(engine.narrow("use"), columns, scaling)
+    cuts = (-1.0, 0.0, 0.49, 1.0)
+    found = bits_below(engine.narrow("cuts"), matrix, 5, cuts)
+    assert (found.cuts, found.rows) == (8, 5)
+    got = signed_values(found.below).reshape(8, 5)
+    assert (bits_plainly(real_values(matrix, 5), cuts) == got.T).all()
+    assert got[0].tolist() == [1, 0, 0, 0, 0]
+
+
+# --- what can't be asked --------------------------------------------------------------------------------
+
+
+def test_planning_can_ask_beforehand_what_a_fit_would_refuse():
+    model.check(Regression(Descent(epochs=10, batch=1024, rate=0.5, l2=0.01)), 500, 1 << 20)
+    model.check(TREES, 500, 1 << 20)
+    heavy = Trees(Boosting(trees=1, depth=1, rate=0.5, positive_weight=8), (0.0,))
+    for method, features, rows in (
+        (REGRESSION, 0, 10),
+        (REGRESSION, 500, 1 << 20),
+        (REGRESSION, 3, 0),
+        (REGRESSION, 3, (1 << 25) + 1),
+        (TREES, 3, 1 << 22),
+        (heavy, 3, 1 << 20),
+    ):
+        with pytest.raises(InternalError, match="learning/range"):
+            model.check(method, features, rows)
+
+
+@pytest.mark.parametrize("cuts", [(), (1.0, 0.0), (0.0, 0.0), (-9.0,), (8.5,), (float("nan"),)])
+def test_cuts_that_do_not_ascend_within_the_scale_are_refused(cuts):
+    with pytest.raises(InternalError, match="learning/range"):
+        Trees(Boosting(1, 1, 0.5), cuts)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        Regression(Descent(epochs=1, batch=1 << 17, rate=1, l2=0, positive_weight=50)),
+        Trees(Boosting(trees=40, depth=2, rate=1, positive_weight=8), (0.0, 1.0)),
+    ],
+    ids=["regression", "trees"],
+)
+def test_many_rows_and_trees_stay_within_62_bits(method):
+    """Every fixed-point number checks its own limit, also on shapes alone."""
+    engine, rows = CountingEngine(World.computers), (1 << 18) - 1
+    model.check(method, 1, rows)
+    column = Column(CountedArithmetic(rows), -(2**61), 2**61)
+    found = model.fit(engine, [column], CountedArithmetic(rows), CountedArithmetic(rows), method)
+    assert model.score(engine.narrow("score"), [column], CountedArithmetic(rows), found, method).limit == 1 << 20
+
+
+def test_a_model_of_another_shape_is_refused():
+    engine = ClearEngine()
+    columns = columns_of(engine, [[1], [0], [5]], BOUNDS)
+    with pytest.raises(InternalError, match="protocol/shape"):
+        model.score(engine, columns, numbers(engine, [1]), numbers(engine, [0] * 12), REGRESSION)
+
+
+# --- public data ----------------------------------------------------------------------------------------
+
+RATES = Regression(Descent(epochs=20, batch=256, rate=0.5, l2=0.0001))
+
+
+def credit_card_frauds():
+    """Features in thousandths, labels: all frauds and 1,230 other payments of the ULB set."""
+    folder = os.environ.get("CONSORTIA_TEST_DATA")
+    file = Path(folder or "", "ulb-creditcard-sample", "creditcard_sample.csv")
+    if not folder or not file.exists():
+        pytest.skip("CONSORTIA_TEST_DATA names no folder with ulb-creditcard-sample/creditcard_sample.csv")
+    with file.open(encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    names = [name for name in rows[0] if name not in {"", "Class"}]
+    features = np.array([[round(float(row[name]) * 1000) for row in rows] for name in names])
+    return features, np.array([int(row["Class"]) for row in rows])
+
+
+def generated():
+    draw = np.random.default_rng(8)
+    features = np.rint(draw.normal(size=(8, 2000)) * 10_000).astype(int)
+    odds = np.linspace(-1, 1, 8) @ features / 10_000 - 1.5
+    return features, (odds + draw.logistic(size=2000) > 0).astype(int)
+
+
+@pytest.fixture(params=[generated, credit_card_frauds], ids=["generated", "frauds"], scope="module")
+def held_out(request):
+    """Standardised features (in floating point), labels, rows that count, and our probabilities of all rows."""
+    features, labels = request.param()
+    counted = (np.random.default_rng(9).random(labels.size) < 0.7).astype(int)
+    bounds = [(-(10**9), 10**9)] * len(features)
+    got, _ = in_clear(RATES, features, bounds, labels, counted, np.ones_like(counted))
+    return np.stack([standardised_plainly(x, counted)[0] for x in features]), labels, counted == 1, got
+
+
+def check_precision(held_out, theirs):
+    _, labels, kept, got = held_out
+    want = average_precision(labels[~kept], theirs[~kept])
+    assert want > 0.5
+    assert abs(average_precision(labels[~kept], got[~kept]) - want) < 0.005
+
+
+def test_average_precision_on_rows_that_were_not_trained_on_is_that_of_the_optimum(held_out):
+    matrix, labels, kept, _ = held_out
+    weights = best_regression(matrix[:, kept], labels[kept], RATES.descent.l2)
+    check_precision(held_out, weights[:-1] @ matrix + weights[-1])
+
+
+def test_average_precision_on_rows_that_were_not_trained_on_is_that_of_scikit_learn(held_out):
+    linear = pytest.importorskip("sklearn.linear_model", reason="scikit-learn is not installed")
+    matrix, labels, kept, _ = held_out
+    theirs = linear.LogisticRegression(C=1 / (RATES.descent.l2 * kept.sum()), max_iter=1000)
+    theirs.fit(matrix.T[kept], labels[kept])
+    check_precision(held_out, theirs.predict_proba(matrix.T)[:, 1])

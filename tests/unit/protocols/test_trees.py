@@ -11,6 +11,7 @@ from consortia.protocols.fixed.numbers import Fixed
 from consortia.protocols.learning.choice import best
 from consortia.protocols.learning.trees import FRACTION, Boosting, Features, scores_of, sum_bits, train
 from consortia.protocols.relational.table import SharedColumn, SharedTable
+from tests.learning_world import leaf_of, trees_plainly
 from tests.relations_world import Col, Given, check_declared, declared, on_clear, on_ring3, trace
 from tests.world import World
 
@@ -26,40 +27,6 @@ def drawn_rows(seed, rows, features=3, cuts=4):
     below = (values[:, :, None] <= edges.T[None]).reshape(rows, features * cuts)
     odds = 2 * values[:, 0] * (values[:, 1] > 0) - values[:, 1] + 0.3 * draw.normal(size=rows)
     return below.astype(int), (odds > 0).astype(int), draw.random(rows) > 0.15
-
-
-# --- plain ----------------------------------------------------------------------------------------------
-
-
-def plain_tree(below, gradient, slope, members, spec):
-    """Choices and leaf values; ties go to the first cut."""
-    nodes, choices = [members.astype(float)], []
-    for _ in range(spec.depth):
-        chosen, children = [], []
-        for node in nodes:
-            g, h = node * gradient, node * slope
-            gl, hl = below.T @ g, below.T @ h
-            gr, hr = g.sum() - gl, h.sum() - hl
-            gain = gl**2 / (hl + spec.l2) + gr**2 / (hr + spec.l2)
-            gain = np.where((hl >= spec.minimum_weight) & (hr >= spec.minimum_weight), gain, 0)
-            cut = int(np.argmax(gain))
-            chosen.append(cut)
-            children += [node * below[:, cut], node * (1 - below[:, cut])]
-        choices.append(chosen)
-        nodes = children
-    leaves = [-spec.rate * (n * gradient).sum() / ((n * slope).sum() + spec.l2) for n in nodes]
-    return choices, leaves, sum(leaf * node for leaf, node in zip(leaves, nodes, strict=True))
-
-
-def plain(below, labels, valid, spec):
-    scores, trees = np.zeros(len(labels)), []
-    weight = valid * (1 + (spec.positive_weight - 1) * labels)
-    for _ in range(spec.trees):
-        p = 1 / (1 + np.exp(-scores))
-        choices, leaves, added = plain_tree(below, weight * (p - labels), weight * p * (1 - p), valid, spec)
-        trees.append((choices, leaves))
-        scores = scores + added
-    return trees, scores
 
 
 # --- on shares ------------------------------------------------------------------------------------------
@@ -94,23 +61,15 @@ def scored(spec):
 def test_scores_are_those_of_the_same_trees_in_floating_point_on_every_engine(spec):
     below, labels, valid = drawn_rows(1, 120)
     given = given_rows(below, labels, valid)
-    expected = plain(below, labels, valid, spec)[0]
+    expected = trees_plainly(below, labels, valid, spec)[0]
     world = World(1)
     secret = on_ring3(scored(spec), given, world=world)
     check_declared(world, declared(scored(spec), given))
     for rows in (secret, on_clear(scored(spec), given)):
         got = np.array([row["score"] / UNIT for row in rows])
         # rows left out of the training are scored too
-        total = sum(np.array([leaves[walk(choices, bits)] for bits in below]) for choices, leaves in expected)
+        total = sum(np.array([leaves[leaf_of(choices, bits)] for bits in below]) for choices, leaves in expected)
         assert np.abs(got - total).max() < 0.01
-
-
-def walk(choices, bits):
-    """The leaf of a row."""
-    node = 0
-    for level in choices:
-        node = 2 * node + (0 if bits[level[node]] else 1)
-    return node
 
 
 @pytest.mark.parametrize("minimum", [1, 1000, 10**6])
@@ -122,7 +81,7 @@ def test_a_minimum_that_no_side_reaches_leaves_no_cut_better_than_another(minimu
         engine.constant_arithmetic(np.asarray(rows, dtype=np.uint64).reshape(-1)) for rows in (below.T, labels, valid)
     )
     (tree,) = train(engine, Features(bits, below.shape[1], 10), y, kept, spec)
-    expected, _ = plain(below, labels, valid, spec)
+    expected, _ = trees_plainly(below, labels, valid, spec)
     assert [list(level.values) for level in tree.choices] == [
         [int(cut == chosen) for cut in range(below.shape[1])] for (chosen,) in expected[0][0]
     ]
@@ -185,6 +144,6 @@ def test_a_training_without_sense_is_refused(wrong):
 
 def test_the_plain_twin_is_newton_boosting():
     below, labels, valid = np.array([[1], [1], [0], [0]]), np.array([1, 1, 0, 0]), np.ones(4, bool)
-    ((choices, leaves),), _ = plain(below, labels, valid, Boosting(1, 1, 1.0, minimum_weight=0))
+    ((choices, leaves),), _ = trees_plainly(below, labels, valid, Boosting(1, 1, 1.0, minimum_weight=0))
     assert choices == [[0]]
     assert math.isclose(leaves[0], 1 / 1.5)
