@@ -1,6 +1,7 @@
 """``consortia session``: what became of a run, and what waits for an officer."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,9 +14,11 @@ from consortia.cli.options import ProfileOption
 from consortia.cli.output import JsonOption, emit, examples, note, table
 from consortia.cli.queries import OutOption
 from consortia.client.consortium import connect
+from consortia.client.evaluation import Evaluation, ends_of, evaluated
 from consortia.client.explain import explanation_dict, explanation_text
 from consortia.client.reviewing import Held
 from consortia.control.messages import HeldRun, SessionStatus
+from consortia.plans.wording import listed
 from consortia.trust.keys import short
 
 app = typer.Typer(
@@ -76,6 +79,41 @@ def results(
     with following(None) as on_event:
         consortium.follow(session, on_event)
     print_results(session, consortium.results(session), {}, out, json=json, plan=consortium.plan(session))
+
+
+@app.command(epilog=examples("consortia session evaluation 3f9a", "consortia session evaluation 3f9a --json"))
+def evaluation(session: SessionArgument, profile: ProfileOption = None, json: JsonOption = False) -> None:
+    """Print how good a joint model is: recall, precision and calibration by bands, average precision, alert rates.
+
+    The session is one of a spec with `give: evaluation` (docs/reference/learning.md).
+    """
+    consortium = connect(profile)
+    ends = ends_of(consortium.plan(session))
+    (frame,) = consortium.results(session).values()
+    found = evaluated(frame, ends)
+    emit(asdict(found), _bands(found), json=json)
+    if found.average_precision is not None:
+        note(f"average precision {_share(found.average_precision)}")
+    for group, rates in found.alert_rates.items():
+        note(f"alerted of {group}, by bands: {', '.join(_share(rate) for rate in rates)}")
+    if found.missing:
+        named = listed(tuple("the rest" if end is None else f"up to {end}" for end in found.missing))
+        note(f"bands without enough contributors, or without rows: {named}; recall needs all of them")
+
+
+def _bands(found: Evaluation) -> Table:
+    cells = (
+        (
+            "rest" if band.up_to is None else str(band.up_to), str(band.rows), str(band.positives),
+            f"{band.expected:.2f}", _share(band.recall), _share(band.precision),
+        )
+        for band in found.bands
+    )  # fmt: skip
+    return table(("up to", "rows", "positives", "expected", "recall", "precision"), cells)
+
+
+def _share(number: float | None) -> str:
+    return "" if number is None else f"{number:.4f}"
 
 
 @app.command(epilog=examples("consortia session cancel 3f9a"))

@@ -150,7 +150,7 @@ def test_a_model_is_judged_by_bands_of_the_rows_kept_back_alone(tmp_path: Path) 
     kept.sort(reverse=True)
     (rows,) = asked(tmp_path, data, f"{REGRESSION}give: evaluation\nbands: [3, 6]\n").values()
     parts = [kept[:3], kept[3:6], kept[6:]]
-    assert [row["band"] for row in rows] == [1, 2, 3]
+    assert [row["up_to"] for row in rows] == [3, 6, None]
     assert [row["rows"] for row in rows] == [len(part) for part in parts]
     assert [row["positives"] for row in rows] == [sum(label for _, label in part) for part in parts]
     for row, part in zip(rows, parts, strict=True):
@@ -166,13 +166,13 @@ def test_a_band_without_the_least_number_of_other_banks_customers_is_not_release
     own = {str(row["id"]) for row in data["accounts"]["bank-a"]} | {
         str(row["who"]) for row in data["spending"]["bank-a"]
     }
-    shown = [band for band, part in enumerate(parts, start=1) if len(set(part) - own) >= 2]
+    shown = [end for end, part in zip((2, 6, None), parts, strict=True) if len(set(part) - own) >= 2]
     assert 0 < len(shown) < 3
     pool = Pool(tmp_path, data, CATALOGUE)
     text = f"{REGRESSION}give: evaluation\nbands: [2, 6]\n"
     rules = Obligations(entity="subject", minimum_entities=2)
     (rows,) = pool.answers(pool.plan(text, rules), shared=False).values()
-    assert [row["band"] for row in rows] == shown
+    assert [row["up_to"] for row in rows] == shown
 
 
 def test_labels_of_rows_kept_back_change_no_score(tmp_path: Path) -> None:

@@ -32,9 +32,9 @@ from consortia.plans.specs.sides import NONE, NUMBERS, Wanted, bind_sides, bound
 SUBJECT, LABEL, HELD = "subject", "label", "held"
 SCORED, PLACE = "scored", "place"
 """Columns of rows: what a model gives, and the row's place in the order of that."""
-SCORE, BAND, ROWS, POSITIVES, EXPECTED = "score", "band", "rows", "positives", "expected"
+SCORE, UP_TO, ROWS, POSITIVES, EXPECTED = "score", "up_to", "rows", "positives", "expected"
 """Columns of results."""
-TAKEN = (SCORED, PLACE, SCORE, BAND, ROWS, POSITIVES, EXPECTED)
+TAKEN = (SCORED, PLACE, SCORE, UP_TO, ROWS, POSITIVES, EXPECTED)
 GIVEN = ("scores", "alerts", "evaluation")
 METHODS: Mapping[str, tuple[str, ...]] = {
     "logistic-regression": ("epochs", "batch", "rate", "l2", "positive-weight"),
@@ -45,7 +45,7 @@ COMMON = ("examples", "give", "at-least", "bands", "by")
 NETWORK = ("accounts", "payments", "iterations", "scale")
 """Fields of what is followed from account to account before the examples are read."""
 MOST_FEATURES = 500
-MOST_BANDS = 200
+MOST_UP_TOS = 200
 
 
 def bind_learning(fields: Fields, text: str, catalogue: Catalogue, as_of: datetime) -> Query:
@@ -130,7 +130,7 @@ def _told(fields: Fields, text: str, scored: Scored, *, alerts: bool) -> Query:
 def _evaluated(fields: Fields, text: str, scored: Scored) -> Query:
     """Of the rows kept back, by bands of their places from the highest score on: rows, labels of 1, and scores in all.
 
-    Band 1 holds the rows up to the first number of ``bands``, and so on; the last one what comes behind.
+    A band is called by its last place (``up_to``); the one of NULL holds what comes behind all ``bands``.
     """
     _refuse(fields, ("at-least",), "belongs to alerts")
     if not scored.held:
@@ -147,8 +147,8 @@ def _evaluated(fields: Fields, text: str, scored: Scored) -> Query:
         types=(meaning.INT,),
     )
     columns = [Named(name=name, expression=Ref(column=name)) for name in (SUBJECT, LABEL, SCORED, *by)]
-    banded = Computed(source=placed, expressions=(*columns, Named(name=BAND, expression=_band(_bands(fields)))))
-    keys = tuple(Named(name=name, expression=Ref(column=name)) for name in (BAND, *by))
+    banded = Computed(source=placed, expressions=(*columns, Named(name=UP_TO, expression=_band(_bands(fields)))))
+    keys = tuple(Named(name=name, expression=Ref(column=name)) for name in (UP_TO, *by))
     made = (
         QueryAggregate(name=ROWS, function="count-rows", type=meaning.INT),
         QueryAggregate(name=POSITIVES, function="sum", argument=Ref(column=LABEL), type=meaning.INT),
@@ -159,8 +159,10 @@ def _evaluated(fields: Fields, text: str, scored: Scored) -> Query:
         relation=banded,
         keys=keys,
         aggregates=made,
-        outputs=tuple(Named(name=name, expression=Ref(column=name)) for name in (BAND, *by, ROWS, POSITIVES, EXPECTED)),
-        order_by=tuple(SortKey(column=name) for name in (BAND, *by)),
+        outputs=tuple(
+            Named(name=name, expression=Ref(column=name)) for name in (UP_TO, *by, ROWS, POSITIVES, EXPECTED)
+        ),
+        order_by=tuple(SortKey(column=name) for name in (UP_TO, *by)),
     )
 
 
@@ -168,18 +170,18 @@ def _bands(fields: Fields) -> list[int]:
     """The last place of each band but the last."""
     given = fields.several("bands")
     ends = [field.whole(1, 1 << 40) for field in given]
-    if len(ends) > MOST_BANDS or any(later <= sooner for sooner, later in pairwise(ends)):
-        raise given[0].refused("do not rise", f"write at most {MOST_BANDS} places, each after the one before")
+    if len(ends) > MOST_UP_TOS or any(later <= sooner for sooner, later in pairwise(ends)):
+        raise given[0].refused("do not rise", f"write at most {MOST_UP_TOS} places, each after the one before")
     return ends
 
 
 def _band(ends: list[int]) -> Expr:
+    """The last place of the band in which a row stands; NULL behind the last one."""
     args: list[Expr] = []
-    for number, end in enumerate(ends, start=1):
+    for end in ends:
         last = Const(type=meaning.INT, integer=end)
-        args.append(Call(op="le", args=(Ref(column=PLACE), last), type=meaning.BOOL))
-        args.append(Const(type=meaning.INT, integer=number))
-    args.append(Const(type=meaning.INT, integer=len(ends) + 1))
+        args += [Call(op="le", args=(Ref(column=PLACE), last), type=meaning.BOOL), last]
+    args.append(Const(type=meaning.INT))
     return Call(op="case", args=tuple(args), type=meaning.INT)
 
 
