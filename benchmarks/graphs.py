@@ -13,6 +13,7 @@ from consortia.protocols.graph.network import Edges, Network, Nodes
 from consortia.protocols.graph.patterns import Cycles, Following, ScatterGather, accounts_on, cycles, scatter_gather
 from consortia.protocols.graph.propagate import ranks, risk
 from consortia.protocols.graph.read import read_at_or_below
+from consortia.protocols.graph.taint import SEED, Taint, tainted
 from consortia.protocols.graph.weights import FRACTION, shares_of
 from consortia.protocols.relational.table import SharedColumn, SharedTable
 from consortia.protocols.shares import Arithmetic, Boolean, Rows
@@ -48,6 +49,7 @@ def graph_operations() -> Iterator[Operation]:
     yield op("expanded", "n paths by n edges to n paths", _expanded)
     yield op("cycles", "up to 3 payments, n open paths of 2, n closed ones", _cycles)
     yield op("scatter_gather", "n paths of 2 payments", _scatter_gather)
+    yield op("tainted", "3 hops, n/4 seeds, keys of 40 bits and times of 20", _tainted)
     yield op("accounts_on", "n/4 accounts, n cycles of 2", _accounts_on)
     yield op("ranks", "one iteration, weights included", _ranks)
 
@@ -81,6 +83,13 @@ def _cycles(engine: Engine, n: int) -> object:
 
 def _scatter_gather(engine: Engine, n: int) -> object:
     return scatter_gather(engine, _edges(engine, n), ScatterGather(3, FOLLOWS, n))
+
+
+def _tainted(engine: Engine, n: int) -> object:
+    edges = _edges(engine, n)
+    ring = _edges(engine, nodes_of(n))
+    seeds = SharedTable(ring.length, {SEED: ring.column("source")}, ring.valid)
+    return tainted(engine, edges, seeds, Taint(3, WINDOW, (9, 10), min(1 << 60, n * MOST)))
 
 
 def _accounts_on(engine: Engine, n: int) -> object:

@@ -142,10 +142,7 @@ def step_text(step: Step) -> str:  # noqa: C901, PLR0912 - one case for each kin
         case Fit() | Score():
             return _model_text(step)
         case Match():
-            along = f"{step.amount} from {step.source} to {step.target} at {step.time}"
-            if isinstance(step.method, TaintMethod):
-                return f"keep where money of {step.seed} reaches {step.key} in {step.method.hops} hops of {along}"
-            return f"keep where {step.key} is on a {step.method.method} of {along}"
+            return _match_text(step)
         case Limit():
             return f"the first {step.count} rows"
         case Sort():
@@ -171,6 +168,13 @@ def _model_text(step: Fit | Score) -> str:
         return f"score as {step.made}: {learnt}"
     held = f", without rows where {step.held} is 1" if step.held else ""
     return f"learn {step.label} by {learnt}{held}"
+
+
+def _match_text(step: Match) -> str:
+    along = f"{step.amount} from {step.source} to {step.target} at {step.time}"
+    if isinstance(step.method, TaintMethod):
+        return f"keep where money of the seeds reaches {step.key} within {step.method.hops} hops of {along}"
+    return f"keep where {step.key} is on a {step.method.method} of {along}"
 
 
 def _noise_text(step: Bound | Noise | Quantiles) -> str:

@@ -5,7 +5,7 @@ are compared with, and what a bank can find alone, with the same rules over its 
 """
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,7 +101,16 @@ def scores(connection: duckdb.DuckDBPyConnection, spec: Spec) -> dict[str, float
 
 def accounts(connection: duckdb.DuckDBPyConnection, spec: Spec) -> list[str]:
     """The accounts that a spec without scores lists."""
-    return [account for (account,) in connection.execute(spec.fields["accounts"]).fetchall()]
+    return _listed(connection, spec, "accounts")
+
+
+def seeds(connection: duckdb.DuckDBPyConnection, spec: Spec) -> list[str]:
+    """The accounts whose money a spec follows."""
+    return _listed(connection, spec, "seeds")
+
+
+def _listed(connection: duckdb.DuckDBPyConnection, spec: Spec, field: str) -> list[str]:
+    return [account for (account,) in connection.execute(spec.fields[field]).fetchall()]
 
 
 def risk(given: Mapping[str, float], paid: Sequence[Payment], iterations: int) -> dict[str, float]:
@@ -195,3 +204,39 @@ def scatter_gather(paid: Sequence[Payment], spec: Spec) -> set[str]:
                     between[payment.source, later.target].add(payment.target)
     many = {ends: middles for ends, middles in between.items() if len(middles) >= int(spec.fields["middles"])}
     return {account for (source, target), middles in many.items() for account in (source, target, *middles)}
+
+
+def taint(paid: Sequence[Payment], begun: Iterable[str], spec: Spec) -> set[str]:
+    """Accounts that money of the accounts ``begun`` reaches over at most ``hops`` payments to others."""
+    moved, first = [payment for payment in paid if payment.source != payment.target], set(begun)
+    arriving = _Arriving(moved, spec.window())
+    carried = [0] * len(moved)
+    for _ in range(int(spec.fields["hops"])):
+        carried = [
+            payment.amount if payment.source in first else _passed(payment, arriving.before(payment, carried), spec)
+            for payment in moved
+        ]
+    return {payment.target for payment, part in zip(moved, carried, strict=True) if part}
+
+
+def _passed(payment: Payment, came: int, spec: Spec) -> int:
+    """How much of what came a payment carries: at most its amount, and nothing if that is too small a part of it."""
+    most = min(came, payment.amount)
+    return most if most >= spec.part() * payment.amount else 0
+
+
+class _Arriving:
+    """What came to the payer of a payment within the window before it, by the time at which it came."""
+
+    def __init__(self, paid: Sequence[Payment], window: timedelta) -> None:
+        self._window = window
+        self._places: dict[str, list[int]] = defaultdict(list)
+        for place in sorted(range(len(paid)), key=lambda each: _time(paid[each])):
+            self._places[paid[place].target].append(place)
+        self._times = {target: [_time(paid[place]) for place in own] for target, own in self._places.items()}
+
+    def before(self, payment: Payment, carried: Sequence[int]) -> int:
+        """The sum of ``carried`` over payments with 0 < gap <= window."""
+        times, time = self._times.get(payment.source, []), _time(payment)
+        first, last = bisect_left(times, time - self._window), bisect_left(times, time)
+        return sum(carried[place] for place in self._places[payment.source][first:last]) if times else 0

@@ -16,6 +16,18 @@ TIME = "ts: {class: quasi, operations: [filter, group, count, compare, alert, jo
 NUMBER = "operations: [filter, count, sum, compare, score, rank, quantile, variance, trace, train, evaluate]}"
 """As the generous policy grants them: the first of each in `deposits`, the second in `accounts`."""
 
+TAINT = """
+analysis: taint
+accounts: SELECT customer_key AS account FROM deposits GROUP BY customer_key
+seeds: SELECT customer_key AS account FROM accounts WHERE risk_score >= 90
+payments: |
+  SELECT customer_key AS source, customer_key AS target, ts AS time, amount_minor AS amount FROM deposits
+  WHERE currency = 'EUR'
+hops: 2
+window: 2 days
+part: 0.5
+"""
+
 
 def without(grant: str, line: str, place: int = 0) -> tuple[tuple[str, str], ...]:
     """Edits that take ``grant`` from a line, or from the second one that reads the same."""
@@ -34,7 +46,7 @@ def decided(text: str, *edits: tuple[str, str], query: Query | None = None) -> D
     return decide(plan, world, NOW)
 
 
-@pytest.mark.parametrize("text", [RISK, CYCLES], ids=["risk", "cycles"])
+@pytest.mark.parametrize("text", [RISK, CYCLES, TAINT], ids=["risk", "cycles", "taint"])
 def test_a_spec_is_permitted_where_everything_that_it_follows_may_be_traced(text: str) -> None:
     decision = decided(text)
     assert decision.permitted, decision.denials()
@@ -51,6 +63,10 @@ def test_a_spec_is_permitted_where_everything_that_it_follows_may_be_traced(text
         (CYCLES, without("trace", KEY, 1)),
         (CYCLES, without("trace", TIME)),
         (CYCLES, without("trace", NUMBER)),
+        (TAINT, without("trace", KEY)),
+        (TAINT, without("trace", KEY, 1)),
+        (TAINT, without("trace", TIME)),
+        (TAINT, without("trace", NUMBER)),
     ],
 )
 def test_each_column_that_is_followed_must_permit_it(text: str, edits: tuple[tuple[str, str], ...]) -> None:
@@ -65,6 +81,13 @@ def test_patterns_need_the_switch_for_the_bit_that_their_bounds_open() -> None:
     decision = decided(CYCLES, closed)
     assert {reason.rule for _, reason in decision.denials()} == {"leaks"}
     assert decided(RISK, closed).permitted
+    assert decided(TAINT, closed).permitted
+
+
+def test_seeds_are_picked_only_by_columns_that_may_filter() -> None:
+    decision = decided(TAINT, (NUMBER, "~first~"), (NUMBER, NUMBER.replace("filter, ", "")), ("~first~", NUMBER))
+    assert {reason.rule for _, reason in decision.denials()} == {"operations"}
+    assert all("risk_score" in reason.column for _, reason in decision.denials())
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["amounts", "scores"])
