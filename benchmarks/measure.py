@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks import machine
 from benchmarks.arrays import Arrays
 from benchmarks.cluster import Cluster, EngineFailure, Timing, summary
 from benchmarks.party import Job
@@ -271,13 +270,21 @@ def compare(rows: Sequence[Row]) -> None:
             row.ratio = row.ratios[row.ratio_to]
 
 
-def enough_memory(work: Workload, n: int, rows: Sequence[Row]) -> bool:
-    """Whether our three parties fit into free memory at this size, judged by the next smaller one."""
-    before = [row for row in rows if row.workload == work.name and row.engine == OURS and row.n < n]
+def enough_memory(work: Workload, n: int, rows: Sequence[Row], free: int) -> bool:
+    """Whether our three parties fit into ``free`` bytes at this size, as memory grew between smaller ones.
+
+    What the smallest size takes is interpreter and kernels for the most part, which does not grow.
+    """
+    before = {
+        row.n: row.peak_bytes_of_all_parties
+        for row in rows
+        if row.workload == work.name and row.engine == OURS and row.n < n
+    }
     if not before:
         return True
-    last = max(before, key=lambda row: row.n)
-    return last.peak_bytes_of_all_parties * n / last.n < 0.8 * machine.free_bytes()
+    small, large = ([0, *sorted(before)])[-2:]
+    step = (before[large] - before.get(small, 0)) / (large - small)
+    return before[large] + step * (n - large) < 0.8 * free
 
 
 def growth(rows: Sequence[Row]) -> dict[tuple[str, str], dict[int, float]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.engines.ours_programs import PROGRAMS, SETTINGS
-from benchmarks.measure import Missing, Row, compare
+from benchmarks.measure import Missing, Row, compare, enough_memory
 from benchmarks.page import page
 from benchmarks.workloads import BY_NAME, WORKLOADS, selected
 
@@ -137,3 +137,15 @@ def test_the_page_tells_the_load_before_each_command_that_measured_its_rows():
     assert "- other work: load average 0.9 before the command that ended at 2026-11-25 04:00 UTC and" in text
     assert "ended at 2026-11-25 14:10 UTC and measured join\n" in text
     assert text.count("- other work") == 2
+
+
+def test_memory_is_judged_by_its_growth_between_smaller_sizes():
+    rows = [row("ours", 1.0), row("ours", 1.0)]
+    rows[0].n, rows[0].peak_bytes_of_all_parties = 1_000, 600
+    rows[1].n, rows[1].peak_bytes_of_all_parties = 2_000, 700
+    work = BY_NAME["multiply"]
+    assert enough_memory(work, 10_000, rows, 1_900)  # 700 and eight times 100, of which 0.8 are taken
+    assert not enough_memory(work, 10_000, rows, 1_800)
+    assert enough_memory(work, 10_000, rows[:1], 7_600)
+    assert not enough_memory(work, 10_000, rows[:1], 7_400)
+    assert enough_memory(work, 10_000, [], 0)
