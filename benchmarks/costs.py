@@ -8,6 +8,7 @@ byte.
 from dataclasses import dataclass
 
 from benchmarks.graphs import EDGES_A_NODE, graph_operations
+from benchmarks.models import model_operations
 from benchmarks.operations import GROUP, Operation, engine_operations, function_operations, order_operations
 from benchmarks.relations import relation_operations
 from benchmarks.trees import tree_operations
@@ -25,6 +26,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *function_operations(),
     *graph_operations(),
     *tree_operations(),
+    *model_operations(),
 )
 
 
@@ -47,10 +49,10 @@ HEAD = f"""\
 # What every operation costs
 
 Made by `python docs/generate.py`: each line is a program of n rows (`benchmarks/operations.py`, `relations.py`,
-`graphs.py` and `trees.py` there) on the counting engine, and a test compares the same programs with what three
-computers of `ring3` send, to the byte. Bytes are payload, before frame header and tag, over all three computers; rounds
-are messages that wait for each other. Examples are of n = {ROWS:,} rows; a sort's batches, and row numbers below keys,
-grow with n, all else is proportional to it. How each operation works and why it is safe stands in
+`graphs.py`, `trees.py` and `models.py` there) on the counting engine, and a test compares the same programs with what
+three computers of `ring3` send, to the byte. Bytes are payload, before frame header and tag, over all three computers;
+rounds are messages that wait for each other. Examples are of n = {ROWS:,} rows; a sort's batches, and row numbers below
+keys, grow with n, all else is proportional to it. How each operation works and why it is safe stands in
 [protocols](protocols.md).
 
 A plan is made of circuits of few rounds or of few bytes (`explain --link`); where these differ, both are listed. Rows

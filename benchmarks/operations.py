@@ -207,5 +207,6 @@ def function_operations() -> Iterator[Operation]:
     yield op("less", "41 bits", lambda e, n: choose.less(e, fixed(e, n, 40), fixed(e, n, 40)))
     yield op("select", "", lambda e, n: choose.select(e, planes(e, n, 1), fixed(e, n, 40), fixed(e, n, 40)))
     yield op("absolute", "41 bits", lambda e, n: choose.absolute(e, fixed(e, n, 40)))
+    yield op("clipped", "41 bits", lambda e, n: choose.clipped(e, fixed(e, n, 40), fixed(e, n, 40)))
     yield op("floor", "20 bits off", lambda e, n: choose.floor(e, fixed(e, n, 40), 0))
     yield op("rounded", "20 bits off", lambda e, n: choose.rounded(e, fixed(e, n, 40), 0))

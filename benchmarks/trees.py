@@ -29,7 +29,7 @@ def _scored(engine: Engine, n: int) -> object:
 
 
 def _features(engine: Engine, n: int) -> Features:
-    return Features(number(engine, n * CUTS, 1), CUTS, n)
+    return Features((number(engine, n * CUTS, 1),), CUTS)
 
 
 def _best(engine: Engine, n: int) -> object:

@@ -110,7 +110,7 @@ BOOSTING = Boosting(boosting.TREES, boosting.DEPTH, boosting.RATE, l2=boosting.L
 def _trees(deal: Dealer, given: Arrays, job: Job) -> Program:
     below = deal.arithmetic("below", given["below"].astype(np.int64))
     labels, valid = deal.arithmetic("labels", given["labels"]), deal.arithmetic("valid", np.ones(job.n, np.int64))
-    features = Features(below, boosting.CUTS, job.n)
+    features = Features((below,), boosting.CUTS)
 
     def run(engine: Engine) -> Shares:
         trees = train(engine, features, labels, valid, BOOSTING)

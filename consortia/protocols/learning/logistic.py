@@ -7,6 +7,8 @@ its prepared truncation gives the new weights locally. Everything prepared is dr
 Precision is a matter of the numbers' sizes: features have ``features`` fraction bits and weights ``weights``, and
 |X w| and the gradient of a batch, in units of their fractions, must stay below 2^62; scores must stay in the domain of
 g. Neither can be proven without knowing the data; outside of it weights are wrong, and nothing is told.
+Joint models (``learning.model``) take ``learning.regression`` instead: it runs on every engine and proves its limits.
+This one has a tenth of its rounds and is what benchmarks compare with other engines.
 Assumption and view: those of ``learning.opening`` and of the preparations.
 Rounds: 2 a step, and those of two preparations for every ``PREPARED`` rows; bytes: ``learning.costs``.
 """

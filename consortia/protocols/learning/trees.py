@@ -17,6 +17,8 @@ Source: second-order boosting as in Chen and Guestrin, KDD 2016; histograms by m
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
 from consortia.protocols.fixed.choose import clipped
@@ -54,11 +56,23 @@ class Boosting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """One bit as 0 or 1 a cut and row, cut by cut: the row's feature is at or below the cut."""
+    """One bit as 0 or 1 a cut and row: the row's feature is at or below the cut.
 
-    below: Arithmetic
+    Rows stand in blocks, each cut by cut: a block is made, and multiplied, without a copy of the others.
+    """
+
+    blocks: tuple[Arithmetic, ...]
     cuts: int
-    rows: int
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Rows of each block."""
+        return tuple(block.length // self.cuts for block in self.blocks)
+
+    @property
+    def rows(self) -> int:
+        """Rows of all blocks."""
+        return sum(self.lengths)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,9 +186,12 @@ def _of_nodes(engine: Engine, gradient: Fixed, slope: Fixed, members: Arithmetic
 
 def _below_cuts(engine: Engine, features: Features, of_nodes: Arithmetic, nodes: int, most: int) -> _Sums:
     """Sums over the rows at or below each cut: cut by cut, node by node."""
-    total = engine.narrow("sum").matrix_product(
-        features.below, of_nodes.transposed(features.rows), features.cuts, features.rows, 2 * nodes
-    )
+    by_row, start = of_nodes.transposed(features.rows), 0
+    total = engine.constant_arithmetic(np.zeros(features.cuts * 2 * nodes, np.uint64))
+    for number, (block, rows) in enumerate(zip(features.blocks, features.lengths, strict=True)):
+        part = by_row.rows(start * 2 * nodes, (start + rows) * 2 * nodes)
+        total = total + engine.narrow(f"sum-{number}").matrix_product(block, part, features.cuts, rows, 2 * nodes)
+        start += rows
     sums = _sums_of(engine, total.transposed(2 * nodes), most * features.rows)
     return _Sums(
         *(Fixed(x.carried.transposed(features.cuts), x.fraction, x.limit) for x in (sums.gradient, sums.slope))
@@ -241,7 +258,11 @@ def _quotients(engine: Engine, gradient: Fixed, slope: Fixed, spec: Boosting) ->
 def _parted(engine: Engine, features: Features, choices: Arithmetic, members: Arithmetic, nodes: int) -> Arithmetic:
     """The rows of each node's left and right child, from those of the nodes."""
     count = features.rows
-    side = engine.narrow("side").matrix_product(choices, features.below, nodes, features.cuts, count)
+    sides = [
+        engine.narrow(f"side-{number}").matrix_product(choices, block, nodes, features.cuts, rows).transposed(rows)
+        for number, (block, rows) in enumerate(zip(features.blocks, features.lengths, strict=True))
+    ]
+    side = stacked(sides).transposed(nodes)
     left = engine.narrow("left").multiply(members, side)
     right = members - left
     children = []

@@ -102,3 +102,10 @@ def test_the_reference_lists_what_is_done_with_trees():
     listed = {operation.name for operation in OPERATIONS if operation.room == "Trees"}
     for module in ("choice", "trees"):
         assert public_functions(learning, module) <= listed, module
+
+
+def test_the_reference_lists_what_joint_models_are_made_of():
+    listed = {operation.name for operation in OPERATIONS if operation.room == "Joint models"}
+    assert public_functions(learning, "scaling") <= listed
+    for module in ("regression", "cuts"):
+        assert {f"{module}.{name}" for name in public_functions(learning, module)} <= listed

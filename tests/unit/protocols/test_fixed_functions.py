@@ -268,6 +268,15 @@ def test_comparison_choice_and_magnitude_are_exact():
     assert plain == result[0][:CLEAR_ROWS]
 
 
+def test_clipping_is_exact_on_both_sides():
+    draw = np.random.default_rng(6)
+    x, end = draw.integers(-(1 << 40), 1 << 40, ROWS), draw.integers(0, 1 << 39, ROWS)
+    x[:4], end[:4] = (5, -5, 0, -(1 << 40)), (5, 5, 0, 0)
+    result, plain, _ = computed(choose.clipped, (x, 20, 1 << 40), (end, 20, 1 << 39))
+    assert result[0] == np.clip(x, -end, end).tolist()
+    assert plain == result[0][:CLEAR_ROWS]
+
+
 def test_rounding_takes_halves_away_from_zero_and_floors_go_down():
     x = [
         v

@@ -10,8 +10,7 @@ import pytest
 from consortia.errors import InternalError
 from consortia.protocols.clear.engine import ClearEngine
 from consortia.protocols.counting import CountedArithmetic, CountingEngine
-from consortia.protocols.learning import model
-from consortia.protocols.learning.cuts import features as bits_below
+from consortia.protocols.learning import cuts, model
 from consortia.protocols.learning.model import SCORE_FRACTION, Regression, Trees
 from consortia.protocols.learning.regression import Descent
 from consortia.protocols.learning.scaling import Column, learned, standardised
@@ -180,17 +179,21 @@ def test_many_padded_rows_leave_the_probabilities_as_they_were(method):
     assert np.abs(one - two[:64]).max() < 5e-3
 
 
-def test_cuts_are_at_or_below_feature_by_feature():
+@pytest.mark.parametrize("at_once", [1 << 22, 16, 1])
+def test_cuts_are_at_or_below_feature_by_feature_whatever_the_blocks(monkeypatch, at_once):
+    monkeypatch.setattr(cuts, "AT_ONCE", at_once)
     engine = ClearEngine()
     values = [[-3, -1, 0, 1, 3], [0, 10, 10, 10, 10]]
     columns = columns_of(engine, values, [(-10, 10), (0, 100)])
     scaling = learned(engine.narrow("learn"), columns, numbers(engine, [1] * 5))
     matrix = standardised(engine.narrow("use"), columns, scaling)
-    cuts = (-1.0, 0.0, 0.49, 1.0)
-    found = bits_below(engine.narrow("cuts"), matrix, 5, cuts)
+    edges = (-1.0, 0.0, 0.49, 1.0)
+    found = cuts.features(engine.narrow("cuts"), matrix, 5, edges)
     assert (found.cuts, found.rows) == (8, 5)
-    got = signed_values(found.below).reshape(8, 5)
-    assert (bits_plainly(real_values(matrix, 5), cuts) == got.T).all()
+    assert max(found.lengths) == {1 << 22: 5, 16: 2, 1: 1}[at_once]
+    got = np.concatenate([signed_values(block).reshape(8, -1) for block in found.blocks], axis=1)
+    want = bits_plainly(real_values(matrix, 5), edges)
+    assert (want == got.T).all()
     assert got[0].tolist() == [1, 0, 0, 0, 0]
 
 
@@ -213,10 +216,10 @@ def test_planning_can_ask_beforehand_what_a_fit_would_refuse():
             model.check(method, features, rows)
 
 
-@pytest.mark.parametrize("cuts", [(), (1.0, 0.0), (0.0, 0.0), (-9.0,), (8.5,), (float("nan"),)])
-def test_cuts_that_do_not_ascend_within_the_scale_are_refused(cuts):
+@pytest.mark.parametrize("edges", [(), (1.0, 0.0), (0.0, 0.0), (-9.0,), (8.5,), (float("nan"),)])
+def test_cuts_that_do_not_ascend_within_the_scale_are_refused(edges):
     with pytest.raises(InternalError, match="learning/range"):
-        Trees(Boosting(1, 1, 0.5), cuts)
+        Trees(Boosting(1, 1, 0.5), edges)
 
 
 @pytest.mark.parametrize(

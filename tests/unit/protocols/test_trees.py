@@ -42,9 +42,17 @@ def given_rows(below, labels, valid):
     return Given(tuple(columns), rows)
 
 
+def blocks_of(columns):
+    """Rows in two blocks of unequal length."""
+    middle, end = columns[0].length // 3, columns[0].length
+    spans = [(0, middle), (middle, end)] if middle else [(0, end)]
+    parts = [[column.rows(start, stop) for column in columns] for start, stop in spans]
+    return tuple(part[0].concatenated(part[1:]) for part in parts)
+
+
 def features_of(table):
     columns = [table.column(name).value for name in table.columns if name.startswith("c")]
-    return Features(columns[0].concatenated(columns[1:]), len(columns), table.length)
+    return Features(blocks_of(columns), len(columns))
 
 
 def scored(spec):
@@ -80,7 +88,7 @@ def test_a_minimum_that_no_side_reaches_leaves_no_cut_better_than_another(minimu
     bits, y, kept = (
         engine.constant_arithmetic(np.asarray(rows, dtype=np.uint64).reshape(-1)) for rows in (below.T, labels, valid)
     )
-    (tree,) = train(engine, Features(bits, below.shape[1], 10), y, kept, spec)
+    (tree,) = train(engine, Features((bits,), below.shape[1]), y, kept, spec)
     expected, _ = trees_plainly(below, labels, valid, spec)
     assert [list(level.values) for level in tree.choices] == [
         [int(cut == chosen) for cut in range(below.shape[1])] for (chosen,) in expected[0][0]
