@@ -19,10 +19,11 @@ from typing import Any
 
 from benchmarks.machine import described, load
 from consortia.trust.home import Home
-from examples.aml import cases, oracle, plain, public
+from examples.aml import attempts_report, cases, oracle, plain, public
 from examples.aml.asked import ANALYSES, STRUCTURING, Asked, ask
 from examples.aml.consortium import BANKS, PURPOSE, register_data, set_up, sign_policies
 from examples.aml.demo import say, title
+from examples.aml.findings import CYCLES, PATTERNS, RISK, SCATTER, difference, found_alone, unsuspected
 from examples.aml.gains_html import html_page
 from examples.aml.gains_page import Report, markdown_page
 from examples.aml.generate import generate
@@ -43,9 +44,8 @@ from examples.aml.recall import (
 )
 
 PAGE = Path(__file__).parents[2] / "docs" / "gains.md"
-RISK, RANK, CYCLES, SCATTER = (plain.Spec.read(name) for name in ("risk", "pagerank", "cycles", "scatter_gather"))
-SPECS = {"risk-propagation": RISK, "pagerank": RANK, "cycles": CYCLES, "scatter-gather": SCATTER}
-PATTERNS = ("cycles", "scatter-gather")
+RANK = plain.Spec.read("pagerank")
+SPECS = {"risk-propagation": RISK, "pagerank": RANK, **PATTERNS}
 LARGEST_DIFFERENCE = 1e-4
 SQL = ANALYSES[STRUCTURING][0].read_text()
 
@@ -79,29 +79,10 @@ def plain_answers(data: Path) -> Plain:
     )
 
 
-def found_alone(data: Path, bank: str) -> Findings:
-    """What one bank finds by the same rules over its own rows, with the scores of its own accounts."""
-    own = plain.held(data, bank)
-    scores = plain.scores(own, RISK)
-    return Findings(
-        {
-            "cycles": frozenset(plain.cycles(plain.payments(own, CYCLES), CYCLES)),
-            "scatter-gather": frozenset(plain.scatter_gather(plain.payments(own, SCATTER), SCATTER)),
-        },
-        plain.risk(scores, plain.payments(own, RISK), int(RISK.fields["iterations"])),
-    )
-
-
 def found_together(asked: Mapping[str, Asked], bank: str) -> Findings:
     """What the consortium told the bank about its own accounts."""
     risk = {account: score or 0.0 for account, score in asked["risk-propagation"].rows[bank].items()}
     return Findings({name: frozenset(asked[name].rows[bank]) for name in PATTERNS}, risk)
-
-
-def unsuspected(data: Path, bank: str) -> set[str]:
-    """The bank's accounts that it has not reported yet."""
-    found = plain.held(data, bank).execute("SELECT account_id FROM accounts WHERE NOT sar_flag").fetchall()
-    return {account for (account,) in found}
 
 
 def banks_of(data: Path, truth: Truth, joint: Mapping[str, Findings], share: float) -> dict[str, Bank]:
@@ -143,21 +124,6 @@ def structuring_gain(
     return Gain(alone, joint), together(list(lowered.values()))
 
 
-def difference(asked: Asked, expected: Mapping[str, Mapping[str, float | None]]) -> float:
-    """Alerts: how many are too many or too few. Scores: the largest difference, infinite if an account lacks one."""
-    largest = 0.0
-    for bank, rows in asked.rows.items():
-        wanted = expected[bank]
-        if any(score is None for score in (*rows.values(), *wanted.values())):
-            largest += len(rows.keys() ^ wanted.keys())
-        elif rows.keys() != wanted.keys():
-            return float("inf")
-        else:
-            apart = (abs((score or 0) - (wanted[name] or 0)) for name, score in rows.items())
-            largest = max(largest, max(apart, default=0.0))
-    return largest
-
-
 def conformance(data: Path, found: Plain, asked: Mapping[str, Asked]) -> dict[str, float]:
     """The largest difference of every analysis to plain Python on the pooled files."""
     own = {bank: set(plain.scores(plain.held(data, bank), RISK)) for bank in BANKS}
@@ -167,7 +133,7 @@ def conformance(data: Path, found: Plain, asked: Mapping[str, Asked]) -> dict[st
         for name, rows in found.answers.items()
     }
     expected[STRUCTURING] = {bank: dict.fromkeys(alerts.get(bank, [])) for bank in BANKS}
-    return {f"generated: {name}": difference(asked[name], expected[name]) for name in ANALYSES}
+    return {f"generated: {name}": difference(asked[name].rows, expected[name]) for name in ANALYSES}
 
 
 def case_files(
@@ -248,6 +214,7 @@ def run(root: Path, out: Path, parameters: Parameters, share: float) -> Report:
     title("3. Compared with plain Python on the pooled files, and each bank alone with the consortium")
     differences = conformance(data, found, asked)
     named, why = public.conformance()
+    attempts = attempts_report.run(consortium, root, share)
     joint = {bank: found_together(asked, bank) for bank in BANKS}
     banks = banks_of(data, truth, joint, share)
     budgets = {name: bank.budget for name, bank in banks.items()}
@@ -267,8 +234,9 @@ def run(root: Path, out: Path, parameters: Parameters, share: float) -> Report:
         seen_whole=seen_whole(data, truth),
         largest_sums=largest_sums,
         timings={name: each.timing for name, each in asked.items()},
-        conformance={**differences, **named},
+        conformance={**differences, **named, **attempts.conformance},
         public=why,
+        attempts=attempts,
         cases=case_files(root, data, out / "gains", asked, banks),
         memory=memory,
     )

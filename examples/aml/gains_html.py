@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from examples.aml.gains_page import Report, markdown_page, shown
+from examples.aml.gains_page import Report, markdown_page
+from examples.aml.markdown import shown
 from examples.aml.recall import together
 
 STYLE = """

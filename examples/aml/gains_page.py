@@ -1,11 +1,13 @@
 """The report of a run, as numbers and as a page in Markdown; every number in it comes from the run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from examples.aml.asked import Timing
+from examples.aml.attempts_report import Attempts
 from examples.aml.generator.parameters import Parameters
+from examples.aml.markdown import listed, shown, table
 from examples.aml.recall import Counted, Gain, together
 
 ALL_RINGS = "all rings"
@@ -89,6 +91,7 @@ class Report:
     timings: Mapping[str, Timing]
     conformance: Mapping[str, float]
     public: str
+    attempts: Attempts
     cases: Mapping[str, int]
     memory: int
 
@@ -99,6 +102,7 @@ class Report:
             "timings": {name: asdict(timing) for name, timing in self.timings.items()},
             "conformance": dict(self.conformance),
             "conformance_of_public_networks": self.public,
+            "amlworld": self.attempts.numbers(),
             "all_rings": self.overall.row(),
             "all_rings_by_risk_alone": self.risk_alone.row(),
             "average_precision": {name: dict(row) for name, row in self.precision.items()},
@@ -133,6 +137,7 @@ def markdown_page(report: Report) -> str:
             [(bank, shown(row["alone"]), shown(row["consortium"])) for bank, row in report.precision.items()],
         ),
         "",
+        *report.attempts.section(),
         "## What it cost",
         "",
         *cost_table(report),
@@ -231,22 +236,3 @@ def _where_not(report: Report) -> list[str]:
 
 def _change(gain: Gain) -> int:
     return together(list(gain.joint.values())).found - together(list(gain.alone.values())).found
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table whose first column is text and the others numbers."""
-    return [
-        f"| {' | '.join(head)} |",
-        f"|---|{'---:|' * (len(head) - 1)}",
-        *(f"| {' | '.join(row)} |" for row in rows),
-    ]
-
-
-def shown(value: float | None) -> str:
-    """A part as two decimal places; a dash where there is none."""
-    return "-" if value is None else f"{value:.2f}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names with commas and an `and`."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from examples.aml.asked import ANALYSES
+from examples.aml.attempts_report import MISSING
 from examples.aml.generator.parameters import TYPOLOGIES
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,8 @@ def test_the_gains_are_computed_compared_and_written(tmp_path: Path) -> None:
     assert max(numbers["conformance"].values()) < 1e-4
     assert "without public networks" in numbers["conformance_of_public_networks"]
     assert numbers["conformance_of_public_networks"] in page.read_text()
+    assert numbers["amlworld"]["said"] == MISSING
+    assert MISSING in page.read_text()
     html = (tmp_path / "gains.html").read_text()
     assert html.count("<svg") == 2
     assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
