@@ -128,9 +128,24 @@ def _converted(columns: Sequence[BoundColumn], raw: RawTable) -> dict[str, list[
     for column in sorted(columns, key=lambda column: isinstance(column.source.exponent, dict)):
         converted = convert(column, raw.columns[column.source.source], values.get(column.type.unit), raw.file)
         values[column.name] = converted.values
-        faults += converted.faults
+        faults += converted.faults or _repeated(column, converted.values)
     raise_first(faults, raw.file, raw.place)
     return values
+
+
+def _repeated(column: BoundColumn, values: list[Carried]) -> list[Fault]:
+    """The fault of a column declared ``unique`` in which a value stands again."""
+    if column.source.unique == "no":
+        return []
+    seen: set[Carried] = set()
+    again = []
+    for row, value in enumerate(values):
+        if value is not None and value in seen:
+            again.append(row)
+        seen.add(value)
+    remedy = "take the repeated rows out of the export, or `unique` out of the schema: each row counts by itself then"
+    message = "the value stands in an earlier row already, and the schema says `unique`"
+    return [Fault(again[0], column.name, "data/duplicate", message, remedy, len(again))] if again else []
 
 
 def _check_distinct(columns: Sequence[BoundColumn], values: dict[str, list[Carried]], raw: RawTable) -> None:

@@ -77,6 +77,8 @@ class SourceColumn(Frozen):
     """The zone of local times. Without it every time must be an instant."""
     trim: Literal["no", "yes"] = "no"
     """Whether white space around texts and keys is taken away."""
+    unique: Literal["no", "yes"] = "no"
+    """Whether a value that stands in two rows is refused; NULL may stand in any number of them."""
 
 
 class Schema(Frozen):
