@@ -90,6 +90,8 @@ def score(engine: Engine, columns: Sequence[Column], valid: Arithmetic, model: A
     features, rows = len(columns), valid.length
     if model.length != parameters(method, features):
         raise InternalError("protocol/shape", f"a model of {features} features is no vector of {model.length} numbers")
+    if not rows:
+        return Fixed(valid, SCORE_FRACTION, 1 << SCORE_FRACTION)
     start = scaling.flat_length(features)
     learned, own = scaling.from_flat(model.rows(0, start)), model.rows(start, model.length)
     matrix = scaling.standardised(engine.narrow("standardised"), columns, learned)

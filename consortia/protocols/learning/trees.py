@@ -31,8 +31,10 @@ from consortia.protocols.shares import Arithmetic
 
 FRACTION: Final = 20
 """Fraction bits of scores, probabilities and gradients."""
-MOST_SUM_BITS: Final = 12
+MOST_SUM_BITS: Final = 16
 FEWEST_SUM_BITS: Final = 6
+LARGEST_TERM: Final = 1 << 20
+"""The largest penalty and minimum weight: with them sums still divide."""
 LARGEST_LEAF: Final = 16
 """What leaves are clipped to: twice what takes a probability to 0 or 1."""
 
@@ -50,7 +52,8 @@ class Boosting:
 
     def __post_init__(self) -> None:
         fits = self.trees >= 1 and self.depth >= 1 and 0 < self.rate <= 1 and self.l2 >= 1
-        if not fits or self.minimum_weight < 0 or self.positive_weight < 1:
+        carries = max(self.l2, self.minimum_weight) <= LARGEST_TERM and self.depth <= 16 and self.trees <= 1 << 16
+        if not fits or not carries or self.minimum_weight < 0 or self.positive_weight < 1:
             raise InternalError("learning/range", f"trees can't be grown so: {self}")
 
 

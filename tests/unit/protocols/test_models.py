@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from consortia.errors import InternalError
 from consortia.protocols.clear.engine import ClearEngine
@@ -103,20 +105,20 @@ def plainly(method, features, labels, counted):
 
 @METHODS
 def test_every_engine_gives_the_same_probabilities_and_sends_what_is_declared(method):
-    program, given = fitted_and_scored(method), given_rows(drawn_rows(1, 24))
-    clear = probabilities(on_clear(program, given))
+    program, rows = fitted_and_scored(method), given_rows(drawn_rows(1, 24))
+    clear = probabilities(on_clear(program, rows))
     world = World(1)
-    assert np.abs(probabilities(on_ring3(program, given, world=world)) - clear).max() < 2e-3
-    check_declared(world, declared(program, given))
+    assert np.abs(probabilities(on_ring3(program, rows, world=world)) - clear).max() < 2e-3
+    check_declared(world, declared(program, rows))
 
 
 @METHODS
 def test_the_threshold_engine_gives_the_same_probabilities_too(method):
-    program, given = fitted_and_scored(method), given_rows(drawn_rows(2, 8))
+    program, rows = fitted_and_scored(method), given_rows(drawn_rows(2, 8))
     group = ShamirWorld()
-    secret = probabilities(on_shamir(program, given, world=group))
-    assert np.abs(secret - probabilities(on_clear(program, given))).max() < 2e-3
-    check_declared(group, declared(program, given, engine=ShamirCountingEngine(group.group)))
+    secret = probabilities(on_shamir(program, rows, world=group))
+    assert np.abs(secret - probabilities(on_clear(program, rows))).max() < 2e-3
+    check_declared(group, declared(program, rows, engine=ShamirCountingEngine(group.group)))
 
 
 @METHODS
@@ -197,6 +199,40 @@ def test_cuts_are_at_or_below_feature_by_feature_whatever_the_blocks(monkeypatch
     assert got[0].tolist() == [1, 0, 0, 0, 0]
 
 
+EDGES = ((7, 7), (0, 0), (-(2**61), 2**61), (10**9, 10**9 + 1), (-(2**37), 2**37 + 1), (0, 1))
+
+
+@st.composite
+def edge_rows(draw):
+    """Columns at the ends of their bounds, or 0 in a row that is not valid."""
+    rows = draw(st.integers(1, 5))
+    flags = st.lists(st.integers(0, 1), min_size=rows, max_size=rows)
+    bounds = draw(st.lists(st.sampled_from(EDGES), min_size=1, max_size=3))
+    valid, labels = draw(flags), draw(flags)
+    counted = [a * b for a, b in zip(valid, draw(flags), strict=True)]
+    features = [[draw(st.sampled_from([lo, hi, (lo + hi) // 2])) if keep else 0 for keep in valid] for lo, hi in bounds]
+    return features, bounds, labels, counted, valid
+
+
+@METHODS
+@settings(max_examples=25, deadline=None)
+@given(edge_rows())
+def test_edge_values_stay_within_the_limits_of_every_number(method, case):
+    # the clear engine raises where a number reaches a bound that was declared
+    got, _ = in_clear(method, *case)
+    assert (got >= 0).all()
+    assert (got <= np.array(case[-1])).all()
+
+
+@METHODS
+def test_no_row_to_score_gives_no_probability_and_sends_nothing(method):
+    engine = CountingEngine(World.computers)
+    columns = [Column(CountedArithmetic(0), *bounds) for bounds in BOUNDS]
+    found = CountedArithmetic(model.parameters(method, 3))
+    assert model.score(engine, columns, CountedArithmetic(0), found, method).length == 0
+    assert not engine.counts.sent
+
+
 # --- what can't be asked --------------------------------------------------------------------------------
 
 
@@ -249,6 +285,7 @@ def test_a_model_of_another_shape_is_refused():
 # --- public data ----------------------------------------------------------------------------------------
 
 RATES = Regression(Descent(epochs=20, batch=256, rate=0.5, l2=0.0001))
+FOREST = Trees(Boosting(trees=20, depth=3, rate=0.3), tuple(np.linspace(-2, 2, 9)))
 
 
 def credit_card_frauds():
@@ -271,32 +308,39 @@ def generated():
     return features, (odds + draw.logistic(size=2000) > 0).astype(int)
 
 
-@pytest.fixture(params=[generated, credit_card_frauds], ids=["generated", "frauds"], scope="module")
+@pytest.fixture(
+    params=[generated, pytest.param(credit_card_frauds, marks=pytest.mark.slow)], ids=["generated", "frauds"]
+)
 def held_out(request):
-    """Standardised features (in floating point), labels, rows that count, and our probabilities of all rows."""
+    """Features, the same standardised in floating point, labels, and the rows that count."""
     features, labels = request.param()
-    counted = (np.random.default_rng(9).random(labels.size) < 0.7).astype(int)
+    kept = np.random.default_rng(9).random(labels.size) < 0.7
+    return features, np.stack([standardised_plainly(x, kept)[0] for x in features]), labels, kept
+
+
+def check_precision(held_out, method, theirs):
+    features, _, labels, kept = held_out
     bounds = [(-(10**9), 10**9)] * len(features)
-    got, _ = in_clear(RATES, features, bounds, labels, counted, np.ones_like(counted))
-    return np.stack([standardised_plainly(x, counted)[0] for x in features]), labels, counted == 1, got
-
-
-def check_precision(held_out, theirs):
-    _, labels, kept, got = held_out
+    got, _ = in_clear(method, features, bounds, labels, kept, np.ones_like(labels))
     want = average_precision(labels[~kept], theirs[~kept])
     assert want > 0.5
     assert abs(average_precision(labels[~kept], got[~kept]) - want) < 0.005
 
 
-def test_average_precision_on_rows_that_were_not_trained_on_is_that_of_the_optimum(held_out):
-    matrix, labels, kept, _ = held_out
+def test_average_precision_of_a_regression_on_other_rows_is_that_of_the_optimum(held_out):
+    _, matrix, labels, kept = held_out
     weights = best_regression(matrix[:, kept], labels[kept], RATES.descent.l2)
-    check_precision(held_out, weights[:-1] @ matrix + weights[-1])
+    check_precision(held_out, RATES, weights[:-1] @ matrix + weights[-1])
 
 
-def test_average_precision_on_rows_that_were_not_trained_on_is_that_of_scikit_learn(held_out):
+def test_average_precision_of_a_regression_on_other_rows_is_that_of_scikit_learn(held_out):
     linear = pytest.importorskip("sklearn.linear_model", reason="scikit-learn is not installed")
-    matrix, labels, kept, _ = held_out
+    _, matrix, labels, kept = held_out
     theirs = linear.LogisticRegression(C=1 / (RATES.descent.l2 * kept.sum()), max_iter=1000)
     theirs.fit(matrix.T[kept], labels[kept])
-    check_precision(held_out, theirs.predict_proba(matrix.T)[:, 1])
+    check_precision(held_out, RATES, theirs.predict_proba(matrix.T)[:, 1])
+
+
+def test_average_precision_of_trees_on_other_rows_is_that_of_the_same_in_floating_point(held_out):
+    features, _, labels, kept = held_out
+    check_precision(held_out, FOREST, plainly(FOREST, features, labels, kept.astype(int)))

@@ -7,6 +7,7 @@ import pytest
 
 from consortia.errors import InternalError
 from consortia.protocols.clear.engine import ClearEngine
+from consortia.protocols.counting import CountedArithmetic, CountingEngine
 from consortia.protocols.fixed.numbers import Fixed
 from consortia.protocols.learning.choice import best
 from consortia.protocols.learning.trees import FRACTION, Boosting, Features, scores_of, sum_bits, train
@@ -138,16 +139,31 @@ def test_the_choice_is_the_first_greatest_of_each_column(candidates):
 
 
 def test_sums_keep_fewer_fraction_bits_the_more_rows_there_are_and_too_many_rows_are_refused():
-    assert sum_bits(1000) == 12
+    assert sum_bits(1000) == 16
     assert [sum_bits(2**power) for power in (18, 20, 21)] == [9, 7, 6]
     with pytest.raises(InternalError, match="learning/range"):
         sum_bits(2**23)
 
 
-@pytest.mark.parametrize("wrong", [{"trees": 0}, {"depth": 0}, {"rate": 0}, {"rate": 1.5}, {"l2": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"trees": 0}, {"depth": 0}, {"rate": 0}, {"rate": 1.5}, {"l2": 0}, {"positive_weight": 0},
+        {"trees": 1 << 20}, {"depth": 17}, {"l2": 1 << 21}, {"minimum_weight": 1 << 21}, {"minimum_weight": -1},
+    ],
+)  # fmt: skip
 def test_a_training_without_sense_is_refused(wrong):
     with pytest.raises(InternalError, match="learning/range"):
         Boosting(**{"trees": 1, "depth": 1, "rate": 0.5} | wrong)
+
+
+@pytest.mark.parametrize("rows", [1, 1000, (1 << 21) - 1])
+def test_the_largest_penalty_and_minimum_stay_within_62_bits(rows):
+    """Every fixed-point number checks its own limit, also on shapes alone."""
+    spec = Boosting(trees=1, depth=2, rate=1, l2=1 << 20, minimum_weight=1 << 20)
+    bits, row = CountedArithmetic(rows), CountedArithmetic(rows)
+    (tree,) = train(CountingEngine(World.computers), Features((bits,), 1), row, row, spec)
+    assert tree.leaves.limit == 16 << FRACTION
 
 
 def test_the_plain_twin_is_newton_boosting():
