@@ -7,10 +7,11 @@ import numpy as np
 
 from consortia.errors import InternalError
 from consortia.execution.project import within_capacity
+from consortia.plans import bounded as steps
 from consortia.plans.learning import MILLION, SCORE_DIGITS, Learning, RegressionMethod, score_bounds
 from consortia.plans.model import Fit, Score
 from consortia.protocols.engine import Engine
-from consortia.protocols.learning import model
+from consortia.protocols.learning import bounded, model
 from consortia.protocols.learning.model import SCORE_FRACTION, Method, Regression, Trees
 from consortia.protocols.learning.regression import Descent
 from consortia.protocols.learning.scaling import Column
@@ -57,6 +58,14 @@ def method_of(method: Learning) -> Method:
         return Regression(Descent(method.epochs, method.batch, rate, method.penalty / MILLION, weight))
     boosting = Boosting(method.trees, method.depth, rate, method.penalty, method.minimum_weight, weight)
     return Trees(boosting, method.thresholds())
+
+
+def steps_of(schedule: steps.Schedule) -> bounded.Schedule:
+    """The public steps as the protocols know them."""
+    return bounded.Schedule(
+        schedule.epochs, schedule.batches, schedule.size, schedule.pull, schedule.shift, schedule.positive_weight,
+        steps.FEATURE_BITS, steps.WEIGHT_BITS, steps.LARGEST, steps.DIGITS,
+    )  # fmt: skip
 
 
 def _features(rows: SharedTable, names: Sequence[str]) -> list[Column]:

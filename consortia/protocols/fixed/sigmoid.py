@@ -4,7 +4,14 @@
 polynomial of degree 5 on [-2, 2), a polynomial of degree 5 on [2, 8) and its mirror image. The pieces meet, rise
 everywhere and stay within 0.0004 and 0.9997. ``sigmoid_polynomial``: one odd polynomial of degree 7 for |x| <= 8,
 without comparisons, for training where the scale of scores is known.
+
+``sigmoid`` with ``continuous`` keeps the value of its pieces at -8 and 8 beyond these. Up to ``CONTINUOUS_UNITS`` units
+of 28 fraction bits it is then a function that rises everywhere, by at most ``SLOPE``, and never jumps: a step of
+gradient descent by it brings two vectors of weights no further apart (Hardt, Recht and Singer, ICML 2016).
 """
+
+from fractions import Fraction
+from typing import Final
 
 from consortia.errors import InternalError
 from consortia.protocols.engine import Engine
@@ -23,13 +30,18 @@ OUTER = (
 WHOLE = (0.5, 1.7644515867957946, 0.0, -4.38039041530716, 0.0, 5.713720144130572, 0.0, -2.617009556772137)
 """sigmoid(8 z) on |z| <= 1: error 0.0189."""
 COEFFICIENT_BITS = 28
+SLOPE: Final = Fraction(1, 4)
+"""By how much ``sigmoid`` rises at most; its steepest place is 0, at 0.2492. Tests bound both pieces exactly."""
+CONTINUOUS_UNITS: Final = 3
+"""Evaluation (2 units), the pieces meeting at -2 and 2 (a quarter), the rounded ends (a half): added up, rounded up."""
 
 
-def sigmoid(engine: Engine, x: Fixed) -> Fixed:
+def sigmoid(engine: Engine, x: Fixed, *, continuous: bool = False) -> Fixed:
     """1 / (1 + e^-x) with the fraction of x (8 to 28 bits), for any x.
 
     Maximum error 3.5e-4 and 8 units; 0 for x < -8 and 1 for x >= 8 exactly; between -8 and 8 within (0, 1) and rising
-    but for the rounding of 8 units. 1 + ceil(log2(bits of x)) rounds and 12.
+    but for the rounding of 8 units. ``continuous``: 0.0003 below and 0.9997 from 8 on, without a jump there.
+    1 + ceil(log2(bits of x)) rounds and 12.
     """
     if not 8 <= x.fraction <= 28:
         raise InternalError("fixed/range", f"sigmoid takes 8 to 28 fraction bits, not {x.fraction}")
@@ -51,7 +63,9 @@ def sigmoid(engine: Engine, x: Fixed) -> Fixed:
     total = unstacked(terms, 5)
     value = (
         inner.scaled(_carried(0.5)) + high.scaled(_carried(OUTER[0])) + low.scaled(_carried(1) - _carried(OUTER[0]))
-    ) + (one - below[3]).scaled(_carried(1))
+    ) + (one - below[3]).scaled(last_value() if continuous else _carried(1))
+    if continuous:
+        value = value + below[0].scaled(_carried(1) - last_value())
     carried = value.scaled(1 << w.fraction)
     for term in total:
         carried = carried + term
@@ -74,6 +88,13 @@ def sigmoid_polynomial(engine: Engine, x: Fixed) -> Fixed:
     value = polynomial(engine.narrow("polynomial"), z, WHOLE)
     carried = engine.narrow("fraction").truncate(value.carried, 3)
     return Fixed(carried, x.fraction, (value.limit >> 3) + 1)
+
+
+def last_value() -> int:
+    """What the outer piece has at 8, with ``COEFFICIENT_BITS`` fraction bits, rounded to the nearest."""
+    parts = 4 ** (len(OUTER) - 1)  # 8 lies 3/4 of the piece's unit from its centre
+    whole = sum(_carried(factor) * 3**j * (parts // 4**j) for j, factor in enumerate(OUTER))
+    return int(whole + parts // 2) // int(parts)
 
 
 def _below_cuts(engine: Engine, x: Fixed) -> list[Arithmetic]:
