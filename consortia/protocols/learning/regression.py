@@ -153,12 +153,15 @@ def _batches(engine: Engine, matrix: Fixed, weights: Arithmetic, labels: Arithme
     rows = weights.length
     count = spec.batches(rows)
     each = -(-rows // count)
-    none = engine.constant_arithmetic(np.zeros(each * count - rows, np.uint64))
+    gap = each * count - rows
+    none = engine.constant_arithmetic(np.zeros(gap, np.uint64))
     one = public(engine, each, 1 << FRACTION, FRACTION).carried
 
+    def filled(values: Arithmetic) -> Arithmetic:
+        return stacked([x.concatenated([none]) for x in unstacked(values, values.length // rows)]) if gap else values
+
     def laid_out(values: Arithmetic) -> list[Arithmetic]:
-        lines = [x.concatenated([none]) for x in unstacked(values, values.length // rows)]
-        return unstacked(stacked(lines).transposed(count), count)
+        return unstacked(filled(values).transposed(count), count)
 
     parts = zip(laid_out(matrix.carried), laid_out(weights), laid_out(labels), strict=True)
     return [_Batch(x.concatenated([one]), weight, label) for x, weight, label in parts]

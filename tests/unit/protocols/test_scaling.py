@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from consortia.errors import InternalError
 from consortia.protocols.clear.engine import ClearEngine
+from consortia.protocols.learning import scaling
 from consortia.protocols.learning.scaling import (
     CLIP,
     COARSE,
@@ -32,9 +33,9 @@ def found(features, bounds, counted):
     """Standardised features on the clear engine, which raises where a number leaves its bounds."""
     engine = ClearEngine()
     columns = columns_of(engine, features, bounds)
-    scaling = learned(engine.narrow("learn"), columns, numbers(engine, counted))
-    again = from_flat(scaling.flat())
-    assert scaling.flat().length == flat_length(len(features))
+    flat = learned(engine.narrow("learn"), columns, numbers(engine, counted)).flat()
+    assert flat.length == flat_length(len(features))
+    again = from_flat(flat)
     return real_values(standardised(engine.narrow("use"), columns, again), len(counted))
 
 
@@ -73,6 +74,34 @@ def test_features_are_those_of_exact_mean_and_deviation(rows):
     bounds = [(0, 100), (0, 1), (0, 10**12), (-LARGEST, LARGEST), (0, 2 * 10**12), (-LARGEST, LARGEST), (0, 1)]
     check(features, bounds, draw.random(rows) < 0.7)
     check(features, bounds, np.ones(rows, bool))
+
+
+@pytest.mark.parametrize("at_once", [1, 80, 1 << 19])
+def test_features_are_the_same_however_many_are_worked_on_at_a_time(monkeypatch, at_once):
+    draw = np.random.default_rng(3)
+    features = draw.integers(-(2**30), 2**30, (5, 40))
+    bounds, counted = [(-(2**30), 2**30)] * 5, draw.random(40) < 0.7
+    monkeypatch.setattr(scaling, "AT_ONCE", at_once)
+    check(features, bounds, counted)
+
+
+def test_the_larger_units_of_more_rows_give_the_same_features_less_precisely(monkeypatch):
+    units = units_of(1 << 24)
+    assert (units.coarse, units.fine) == (17, 30)
+    draw = np.random.default_rng(4)
+    features = [
+        draw.integers(0, 101, 200),
+        (draw.normal(size=200) * 10**6).astype(int) + 10**9,
+        (draw.normal(size=200) * 2**40).astype(int),
+    ]
+    bounds, counted = [(0, 100), (0, 2 * 10**9), (-LARGEST, LARGEST)], draw.random(200) < 0.7
+    monkeypatch.setattr(scaling, "COARSE", units.coarse)
+    monkeypatch.setattr(scaling, "STEP", units.step)
+    got = found(features, bounds, counted)
+    for x, (lo, hi), line in zip(features, bounds, got, strict=True):
+        want, deviation = standardised_plainly(x, counted)
+        unit = 2.0 ** (Column(numbers(ClearEngine(), x), lo, hi).half - units.fine) / deviation
+        assert np.abs(line - want).max() < 1e-4 + 2 * unit + 8 * 2.0**-10
 
 
 EDGES = st.sampled_from([-LARGEST, -LARGEST + 1, -(2**37) - 1, -(2**36), -1, 0, 1, 2, 2**36, 2**37 + 1, LARGEST])
@@ -145,8 +174,8 @@ BOUNDS = ((0, 100), (-(10**15), 10**15))
 
 def program(engine, table):
     columns = [Column(table.column(name).value, lo, hi) for name, (lo, hi) in zip("ab", BOUNDS, strict=True)]
-    scaling = learned(engine.narrow("learn"), columns, table.column("counted").value)
-    matrix = standardised(engine.narrow("use"), columns, scaling)
+    moments = learned(engine.narrow("learn"), columns, table.column("counted").value)
+    matrix = standardised(engine.narrow("use"), columns, moments)
     lines = {name: matrix.carried.rows(i * table.length, (i + 1) * table.length) for i, name in enumerate("ab")}
     return SharedTable(
         table.length,
