@@ -52,6 +52,8 @@ PEOPLE: Mapping[str, tuple[Role, ...]] = {
 }
 OFFICERS = ("petra", "otto")
 HOST = "127.0.0.1"
+TABLES = ("accounts", "transactions", "watchlist")
+"""What each bank registers."""
 
 Tell = Callable[[str], None]
 """Takes one line: a command, or what it did."""
@@ -181,7 +183,7 @@ def sign_policies(consortium: Consortium, tell: Tell, purpose: str = PURPOSE) ->
 
 
 def register_data(consortium: Consortium, data: Path, tell: Tell) -> dict[str, int]:
-    """Every bank registers its two files, the banks at the same time; rows by ``bank.table``."""
+    """Every bank registers its three files, the banks at the same time; rows by ``bank.table``."""
     for bank in BANKS:
         ending = "csv" if bank == "bank-b" else "parquet"
         tell(
@@ -202,7 +204,7 @@ def register_bank(bank: str, root: Path, data: Path) -> dict[str, int]:
     catalogue = Catalogue.parse(home.trust.catalogue().payload_bytes())
     store = SnapshotStore(home.path / "snapshots")
     rows = {}
-    for table in ("accounts", "transactions"):
+    for table in TABLES:
         file = data / bank / f"{table}.{'csv' if bank == 'bank-b' else 'parquet'}"
         schema = HERE / "schemas" / bank / f"{table}.yaml"
         stored, _ = register(store, schema, file, catalogue, home.domain_key, datetime.now(UTC))

@@ -49,5 +49,15 @@ def exported_transactions(frame: pl.DataFrame, banks: Sequence[str]) -> pl.DataF
     )
 
 
+def exported_watchlist(frame: pl.DataFrame) -> pl.DataFrame:
+    """The watchlist in the export's columns."""
+    return frame.select(
+        pl.col("customer_key").alias("CUST_NO"),
+        pl.col("reason_code").str.to_uppercase().alias("REASON"),
+        pl.col("added").dt.strftime("%d.%m.%Y").alias("FROM_DAY"),
+        pl.col("expires").dt.strftime("%d.%m.%Y").alias("TO_DAY"),
+    )
+
+
 def _letters(banks: Sequence[str]) -> dict[str, str]:
     return {bank: chr(ord("A") + place) for place, bank in enumerate(banks)}

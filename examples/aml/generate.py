@@ -2,10 +2,10 @@
 
     python -m examples.aml.generate --out build/aml
 
-Every bank gets ``accounts`` and ``transactions`` as it would hold them: both banks hold an interbank row. Parquet
-files have the catalogue's words, the same rows as CSV those of a core banking system (``export``). A quarter of the
-customers have a second bank. Amounts are heavy-tailed integers in minor units; wages, bills and transfers between own
-accounts have their rhythms (``generator.background``).
+Every bank gets ``accounts``, ``transactions`` and a ``watchlist`` as it would hold them: both banks hold an interbank
+row. Parquet files have the catalogue's words, the same rows as CSV those of a core banking system (``export``). A
+quarter of the customers have a second bank. Amounts are heavy-tailed integers in minor units; wages, bills and
+transfers between own accounts have their rhythms (``generator.background``).
 
 Planted, and written to ``truth.json``: rings of launderers of nine typologies, each over two banks or more
 (``rings``, see ``generator.rings``); accounts of theirs that their own bank knows already (``suspects``: a high risk
@@ -23,17 +23,18 @@ from pathlib import Path
 
 import numpy as np
 
-from examples.aml.export import exported_accounts, exported_transactions
+from examples.aml.export import exported_accounts, exported_transactions, exported_watchlist
 from examples.aml.generator.books import book_of
 from examples.aml.generator.customers import make_accounts, make_customers
 from examples.aml.generator.parameters import Parameters
 from examples.aml.generator.planted import Truth, plant
 from examples.aml.generator.suspects import known, with_suspects
 from examples.aml.generator.transactions import make_transactions
+from examples.aml.generator.watchlists import watchlists
 
 
 def generate(parameters: Parameters, out: Path) -> Truth:
-    """Write ``out/BANK/{accounts,transactions}.{parquet,csv}`` and ``out/truth.json``; returns the truth."""
+    """Write ``out/BANK/{accounts,transactions,watchlist}.{parquet,csv}`` and ``out/truth.json``; returns the truth."""
     random = np.random.default_rng(parameters.seed)
     customers = make_customers(parameters, random)
     truth, planted = plant(parameters, customers)
@@ -41,14 +42,17 @@ def generate(parameters: Parameters, out: Path) -> Truth:
     books = [book_of(bank, accounts[bank], parameters, random) for bank in parameters.banks]
     transactions, truth.rings = make_transactions(parameters, books, planted, random)
     truth.suspects = known(parameters, truth.rings)
+    lists = watchlists(parameters, accounts)
     for bank in parameters.banks:
         accounts[bank] = with_suspects(parameters, accounts[bank], truth.suspects)
         folder = out / bank
         folder.mkdir(parents=True, exist_ok=True)
         accounts[bank].write_parquet(folder / "accounts.parquet")
         transactions[bank].write_parquet(folder / "transactions.parquet")
+        lists[bank].write_parquet(folder / "watchlist.parquet")
         exported_accounts(accounts[bank], parameters.banks).write_csv(folder / "accounts.csv")
         exported_transactions(transactions[bank], parameters.banks).write_csv(folder / "transactions.csv")
+        exported_watchlist(lists[bank]).write_csv(folder / "watchlist.csv")
     (out / "truth.json").write_text(json.dumps(asdict(truth), indent=1) + "\n")
     return truth
 

@@ -17,9 +17,9 @@ HEAD = """\
 
 Made by `python -m examples.aml.statistics`: don't edit, the command writes it.
 
-`python -m examples.aml.generate --out build/aml` writes each bank's accounts and transactions (Parquet, and CSV as a
-core banking system exports them) and, apart from them, `truth.json`. Everything follows from the seed. Who pays whom,
-what is planted and why nothing but the pattern gives a laundered payment away stands in the modules of
+`python -m examples.aml.generate --out build/aml` writes each bank's accounts, transactions and watchlist (Parquet, and
+CSV as a core banking system exports them) and, apart from them, `truth.json`. Everything follows from the seed. Who
+pays whom, what is planted and why nothing but the pattern gives a laundered payment away stands in the modules of
 `examples/aml/generator`: one idea a module. The numbers below are of the defaults.
 """
 
@@ -29,11 +29,16 @@ def page() -> str:
     parameters = Parameters()
     with tempfile.TemporaryDirectory() as folder:
         truth = generate(parameters, Path(folder))
-        books = {bank: pl.read_parquet(Path(folder) / bank / "transactions.parquet") for bank in parameters.banks}
+        books = _read(Path(folder), parameters, "transactions")
+        lists = _read(Path(folder), parameters, "watchlist")
+        held = _read(Path(folder), parameters, "accounts")
     rows = pl.concat(list(books.values())).unique("tx_id")
-    return (
-        "\n".join((HEAD, *_parameters(parameters), *_rows(rows, books), *_rings(truth, rows, parameters.banks))) + "\n"
-    )
+    parts = (HEAD, *_parameters(parameters), *_rows(rows, books), *_rings(truth, rows, parameters.banks))
+    return "\n".join((*parts, *_lists(lists, held))) + "\n"
+
+
+def _read(folder: Path, parameters: Parameters, table: str) -> dict[str, pl.DataFrame]:
+    return {bank: pl.read_parquet(folder / bank / f"{table}.parquet") for bank in parameters.banks}
 
 
 def _parameters(parameters: Parameters) -> list[str]:
@@ -103,6 +108,23 @@ def _rings(truth: Truth, rows: pl.DataFrame, banks: tuple[str, ...]) -> list[str
         f"Laundered payments: {laundered} of {rows.height:,} ({laundered / rows.height:.2%}). Beside them are planted",
         f"{split} customers who structure their cash over two or three banks, {alone} who reach the threshold at one",
         f"bank, and {below} who stay one unit below it over two.",
+    ]
+
+
+def _lists(lists: dict[str, pl.DataFrame], held: dict[str, pl.DataFrame]) -> list[str]:
+    """How many entries, and how many people are customers of one bank and in another's list."""
+    people = {bank: set(frame["customer_key"]) for bank, frame in lists.items()}
+    customers = {bank: set(frame["customer_key"]) for bank, frame in held.items()}
+    met = {bank: set().union(*(people[other] for other in lists if other != bank)) & customers[bank] for bank in lists}
+    return [
+        "",
+        "## Watchlists",
+        "",
+        "| what | number |",
+        "|---|---:|",
+        f"| entries of each bank | {', '.join(f'{frame.height:,}' for frame in lists.values())} |",
+        f"| different people | {len(set().union(*people.values())):,} |",
+        f"| of each bank's customers in another bank's list | {', '.join(f'{len(each):,}' for each in met.values())} |",
     ]
 
 

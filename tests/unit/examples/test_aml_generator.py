@@ -205,7 +205,7 @@ def test_any_number_of_banks_gets_its_books(tmp_path: Path) -> None:
         assert len(truth.rings) >= 2 * len(TYPOLOGIES)
 
 
-@pytest.mark.parametrize("table", ["accounts", "transactions"])
+@pytest.mark.parametrize("table", ["accounts", "transactions", "watchlist"])
 def test_the_export_of_a_core_banking_system_registers_to_the_very_rows_of_the_parquet_file(
     made: Made, catalogue: Catalogue, table: str
 ) -> None:
@@ -218,12 +218,29 @@ def test_the_export_of_a_core_banking_system_registers_to_the_very_rows_of_the_p
 
 
 @pytest.mark.parametrize("bank", ["bank-a", "bank-c"])
-@pytest.mark.parametrize("table", ["accounts", "transactions"])
+@pytest.mark.parametrize("table", ["accounts", "transactions", "watchlist"])
 def test_every_bank_s_file_fits_its_schema(made: Made, catalogue: Catalogue, bank: str, table: str) -> None:
     schema = HERE / "schemas" / bank / f"{table}.yaml"
     prepared = prepare(schema, made[0] / bank / f"{table}.parquet", catalogue, lambda *_: bytes(32))
     assert prepared.table.name == table
     assert prepared.frame.height == pl.read_parquet(made[0] / bank / f"{table}.parquet").height
+
+
+def test_lists_hold_customers_of_every_bank_and_strangers_some_of_them_twice_or_expired(made: Made) -> None:
+    folder, _ = made
+    lists = {bank: pl.read_parquet(folder / bank / "watchlist.parquet") for bank in BANKS}
+    customers = {bank: set(pl.read_parquet(folder / bank / "accounts.parquet")["customer_key"]) for bank in BANKS}
+    for bank, frame in lists.items():
+        others = set().union(*(people for other, people in customers.items() if other != bank))
+        listed = set(frame["customer_key"])
+        assert len(listed) < frame.height <= 128
+        assert listed & customers[bank]
+        assert listed & (others - customers[bank])
+        assert listed - others - customers[bank]
+        assert 0 < frame.filter(pl.col("expires") < pl.date(2026, 11, 1)).height < frame.height
+        assert (frame["expires"] > frame["added"]).all()
+    shared = set.intersection(*(set(frame["customer_key"]) for frame in lists.values()))
+    assert shared
 
 
 def test_the_page_of_statistics_is_what_the_generator_makes() -> None:

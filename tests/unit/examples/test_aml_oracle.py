@@ -103,4 +103,4 @@ def test_the_oracle_imports_nothing_of_the_product() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
     }
-    assert imported == {"argparse", "re", "decimal", "fractions", "pathlib", "duckdb"}
+    assert imported == {"argparse", "math", "re", "decimal", "fractions", "pathlib", "duckdb"}

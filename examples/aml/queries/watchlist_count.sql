@@ -1,0 +1,11 @@
+SELECT COUNT(*) AS customers
+FROM (
+  SELECT a.customer_key
+  FROM accounts AS a
+  JOIN (
+    SELECT customer_key FROM watchlist
+    WHERE expires >= DATE '2026-11-01' GROUP BY customer_key
+  ) AS w ON w.customer_key = a.customer_key
+  GROUP BY a.customer_key
+  HAVING COUNT(DISTINCT member()) >= 2
+) AS met
