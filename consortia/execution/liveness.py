@@ -89,7 +89,8 @@ def _reads(  # noqa: C901, PLR0912 - one case for each kind of a closed set
         case Match() if place == 0:
             return live | {step.key}
         case Propagate():
-            return {step.source, step.target, step.amount}
+            paid = step.periods[place - 1]
+            return {paid.source, paid.target, paid.amount}
         case Match() if place == 1:
             return {step.source, step.target, step.amount, step.time}
         case Match():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from consortia.errors import InternalError
-from consortia.plans.model import Match, Propagate
+from consortia.plans.model import Match, Paid, Propagate
 from consortia.plans.networks import (
     LARGEST_SUM,
     SCORE_BITS,
@@ -30,28 +30,56 @@ from consortia.protocols.shares import Arithmetic, Boolean, Rows
 UNIT = 1 << FRACTION
 
 
-def propagated(engine: Engine, step: Propagate, accounts: SharedTable, payments: SharedTable) -> SharedTable:
+def propagated(
+    engine: Engine, step: Propagate, accounts: SharedTable, payments: SharedTable, *later: SharedTable
+) -> SharedTable:
     """The accounts with their new number; zero where a row is no account."""
-    paid = _known(engine.narrow("payments"), payments, (step.source, step.target))
     listed = _known(engine.narrow("accounts"), accounts, (step.key,))
-    ends = Edges(key_planes(payments, step.source), key_planes(payments, step.target), paid)
-    network = graph.prepared(engine.narrow("network"), Nodes(key_planes(accounts, step.key), listed), ends)
-    by_target = isinstance(step.method, RiskMethod)
-    end = network.target if by_target else network.source
-    weights = shares_of(engine.narrow("weights"), network, end, _number(payments, step.amount), step.total)
+    nodes = Nodes(key_planes(accounts, step.key), listed)
     if isinstance(step.method, RiskMethod):
-        start = _scores(engine.narrow("start"), network, _number(accounts, step.score), step.method)
-        found = risk(engine.narrow("risk"), network, start, weights, step.method.iterations)
+        found = _scores(engine.narrow("start"), _number(accounts, step.score), step.method)
+        for place, (paid, table) in enumerate(zip(step.periods, (payments, *later), strict=True)):
+            found = _risk(engine.narrow(f"period-{place}"), step, nodes, paid, table, found, step.method.iterations)
     else:
-        in_order = engine.narrow("listed").permuted(network.node_order, Rows((), (listed,))).boolean[0]
-        found = ranks(engine.narrow("ranks"), network, in_order, weights, step.method.iterations)
+        found = _ranks(engine, step, nodes, payments, step.method.iterations)
     whole = made_bounds(step.method).hi // 2  # what the number 1 stands for, in units of the column
-    given = graph.as_given(engine.narrow("given"), network, found.carried)
-    value = engine.narrow("scale").truncate(given.scaled(whole), FRACTION)
+    value = engine.narrow("scale").truncate(found.carried.scaled(whole), FRACTION)
     bit = engine.narrow("bit").bit_to_arithmetic(accounts.valid)
     kept = engine.narrow("kept").multiply(bit, value)
     column = SharedColumn(kept, 0, 2 * whole)
     return replace(accounts, columns={**accounts.columns, step.made: column})
+
+
+def _risk(
+    engine: Engine,
+    step: Propagate,
+    nodes: Nodes,
+    paid: Paid,
+    payments: SharedTable,
+    scores: Fixed,
+    steps: int,
+) -> Fixed:
+    """Scores after the payments of one period; before and after in the order of the accounts given."""
+    network = _network(engine, nodes, paid, payments)
+    weights = shares_of(engine.narrow("weights"), network, network.target, _number(payments, paid.amount), step.total)
+    start = Fixed(graph.by_key(engine.narrow("by-key"), network, scores.carried), FRACTION, scores.limit)
+    found = risk(engine.narrow("risk"), network, start, weights, steps)
+    return Fixed(graph.as_given(engine.narrow("given"), network, found.carried), FRACTION, found.limit)
+
+
+def _ranks(engine: Engine, step: Propagate, nodes: Nodes, payments: SharedTable, steps: int) -> Fixed:
+    """Ranks in the order of the accounts given."""
+    network = _network(engine, nodes, step.periods[0], payments)
+    weights = shares_of(engine.narrow("weights"), network, network.source, _number(payments, step.amount), step.total)
+    in_order = engine.narrow("listed").permuted(network.node_order, Rows((), (nodes.valid,))).boolean[0]
+    found = ranks(engine.narrow("ranks"), network, in_order, weights, steps)
+    return Fixed(graph.as_given(engine.narrow("given"), network, found.carried), FRACTION, found.limit)
+
+
+def _network(engine: Engine, nodes: Nodes, paid: Paid, payments: SharedTable) -> Network:
+    known = _known(engine.narrow("payments"), payments, (paid.source, paid.target))
+    edges = Edges(key_planes(payments, paid.source), key_planes(payments, paid.target), known)
+    return graph.prepared(engine.narrow("network"), nodes, edges)
 
 
 def matched(
@@ -98,11 +126,11 @@ def _known(engine: Engine, table: SharedTable, keys: Sequence[str]) -> Boolean:
     return valid
 
 
-def _scores(engine: Engine, network: Network, values: Arithmetic, method: RiskMethod) -> Fixed:
-    """Scores as numbers from 0 to 1, by key; off by less than two units, since a score is at most 2^SCORE_BITS."""
+def _scores(engine: Engine, values: Arithmetic, method: RiskMethod) -> Fixed:
+    """Scores as numbers from 0 to 1; off by less than two units, since a score is at most 2^SCORE_BITS."""
     one = (UNIT << SCORE_BITS) // (method.scale * 10**method.places)
     numbers = engine.narrow("unit").truncate(values.scaled(one), SCORE_BITS)
-    return Fixed(graph.by_key(engine, network, numbers), FRACTION, UNIT)
+    return Fixed(numbers, FRACTION, UNIT)
 
 
 def _follows(follows: Following) -> patterns.Following:

@@ -227,12 +227,21 @@ class Window(_Step):
     functions: tuple[WindowFunction, ...]
 
 
+class Paid(Frozen):
+    """Columns of payments: keys of both ends, and the amount."""
+
+    source: str
+    target: str
+    amount: str
+
+
 class Propagate(_Step):
     """The accounts (first input), each with a number made of what reaches it along payments (second); at ``shared``.
 
     ``key`` names the accounts' column, ``source`` and ``target`` the payments', all keys of one domain; ``score`` is
     the number that risk starts from ("" for ranks), ``made`` the new column. No account stands in two rows. Payments
-    with an account that none of the rows names count for nothing. ``total`` bounds the sum of all amounts.
+    with an account that none of the rows names count for nothing. ``total`` bounds the sum of all amounts of a period.
+    ``later`` are the payments of further periods (third input, ...): each begins with the scores of the one before.
     """
 
     kind: Literal["propagate"] = "propagate"
@@ -241,9 +250,15 @@ class Propagate(_Step):
     source: str
     target: str
     amount: str
+    later: tuple[Paid, ...] = ()
     made: str
     total: Integer
     method: Carrying
+
+    @property
+    def periods(self) -> tuple[Paid, ...]:
+        """The columns of the second input, and of those after it."""
+        return (Paid(source=self.source, target=self.target, amount=self.amount), *self.later)
 
 
 class Match(_Step):

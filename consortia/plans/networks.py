@@ -9,6 +9,8 @@ from consortia.trust.documents import Frozen, Integer
 
 LARGEST_SUM = 1 << 60
 """What the sum of all amounts stays below, so that parts of it can be told."""
+FRACTION_BITS = 30
+"""Fraction bits in which scores travel. In a step rounding adds at most 4 units for each payment and 34 to a score."""
 LARGEST_SCALE = 2_000
 """Of risk scores. As the last step a score r below 2 (``made_bounds``), carried as 2^30 r, is multiplied by what the
 largest score stands for in units of the column, scale * 10^6, and shares can divide only what is below 2^62.

@@ -121,11 +121,15 @@ class Limited(Frozen):
 
 
 class Propagated(Frozen):
-    """The rows of ``accounts`` and a number ``made`` of what reaches each along ``payments``: ``model.Propagate``."""
+    """The rows of ``accounts`` and a number ``made`` of what reaches each along ``payments``: ``model.Propagate``.
+
+    ``later`` are the payments of further periods, with columns of the same names.
+    """
 
     node: Literal["propagated"] = "propagated"
     accounts: Relation
     payments: Relation
+    later: tuple[Relation, ...] = ()
     key: str
     score: str = ""
     source: str

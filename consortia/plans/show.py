@@ -136,9 +136,9 @@ def step_text(step: Step) -> str:  # noqa: C901, PLR0912 - one case for each kin
         case Propagate():
             start = f"{step.score} of " if step.score else ""
             along = f"{step.amount} from {step.source} to {step.target}"
-            return (
-                f"{step.method.method} as {step.made}: {start}{step.key} along {along}, {step.method.iterations} steps"
-            )
+            periods = f" in each of {len(step.later) + 1} periods" if step.later else ""
+            steps = f"{step.method.iterations} steps{periods}"
+            return f"{step.method.method} as {step.made}: {start}{step.key} along {along}, {steps}"
         case Fit() | Score():
             return _model_text(step)
         case Match():

@@ -58,6 +58,61 @@ def test_each_bank_is_told_the_propagated_risk_of_its_own_accounts_alone(tmp_pat
             assert abs(risk / 10**6 - 100 * expected[key]) < 1e-4
 
 
+def in_periods(*conditions: str) -> str:
+    """Risk over several periods, each the payments of one condition."""
+    head, rest = RISK.split("payments: |\n")
+    query, tail = rest.split("iterations")
+    parts = "".join("- |\n" + query.replace("  GROUP BY", f"  WHERE {condition} GROUP BY") for condition in conditions)
+    return f"{head}payments:\n{parts}iterations{tail}"
+
+
+def of_days(data: dict[str, dict[str, list[Row]]], first: int, last: int, scores: dict[str, float]) -> dict[str, float]:
+    """Plain risk over the payments of some days, from scores of 0 to 1."""
+    listed = {
+        bank: [{**row, "score": 100 * scores[str(row["id"])]} for row in rows]
+        for bank, rows in data["accounts"].items()
+    }
+    paid = {bank: [row for row in rows if first <= row["day"] < last] for bank, rows in data["payments"].items()}
+    return plain_risk({"accounts": listed, "payments": paid}, 2)
+
+
+def test_scores_of_one_period_go_into_the_next_in_the_order_of_the_queries(tmp_path: Path) -> None:
+    data = drawn(1)
+    start = {str(row["id"]): row["score"] / 100 for rows in data["accounts"].values() for row in rows}
+    days = [(0, 15), (15, 16), (16, 99)]
+    expected = start
+    for first, last in days:
+        expected = of_days(data, first, last, expected)
+    backwards = start
+    for first, last in reversed(days):
+        backwards = of_days(data, first, last, backwards)
+    told = asked(tmp_path, data, in_periods(*(f"day >= {first} AND day < {last}" for first, last in days)))
+    found = {str(row["account"]): row["risk"] / 10**8 for rows in told.values() for row in rows}
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert max(abs(backwards[key] - expected[key]) for key in expected) > 1e-2
+
+
+def test_one_query_in_a_list_is_that_query(tmp_path: Path) -> None:
+    pool = Pool(tmp_path, drawn(1), CATALOGUE)
+    alone = pool.plan(RISK.replace("  GROUP BY", "  WHERE day >= 0 GROUP BY"))
+    listed = pool.plan(in_periods("day >= 0"))
+    assert listed.steps == alone.steps
+
+
+def test_a_period_may_read_another_table_and_have_no_payment(tmp_path: Path) -> None:
+    old = table("old_payments", *PAYMENTS.columns, max_rows=4, holders=("bank-b",))
+    data = drawn(1)
+    data["old_payments"] = {"bank-b": [{"payer": "821", "payee": "137", "day": 1, "amount": 7}]}
+    pool = Pool(tmp_path, data, CATALOGUE.model_copy(update={"tables": (ACCOUNTS, old, PAYMENTS)}))
+    text = in_periods("day < 0", "day >= 0").replace("FROM payments", "FROM old_payments", 1)
+    start = {str(row["id"]): row["score"] / 100 for rows in data["accounts"].values() for row in rows}
+    expected = of_days(data, 0, 99, of_days(data, 0, 0, start))
+    for shared in (True, False):
+        told = pool.answers(pool.plan(text), shared=shared)
+        found = {str(row["account"]): row["risk"] / 10**8 for rows in told.values() for row in rows}
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
 def test_an_alert_by_propagated_risk_tells_the_account_and_not_the_number(tmp_path: Path) -> None:
     data = drawn(1)
     limit = 20.0
@@ -202,6 +257,33 @@ def test_numbers_that_can_not_be_carried_are_refused(tmp_path: Path, change: tup
     assert change[0] in RISK
     with pytest.raises(RequestError, match=said):
         Pool(tmp_path, {}, CATALOGUE).plan(RISK.replace(*change))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (in_periods("day < 9", "days < 9"), r"plans/unknown-column.*`payments` from line 8"),
+        (in_periods(*["day < 9"] * 37), r"plans/spec.*`payments` has 37 periods.*at most 36"),
+        (RANK.replace("payments: SELECT", "payments:\n- SELECT"), r"plans/spec.*`payments` is a list"),
+        (in_periods("day < 9", "day > 9").replace("9 GROUP", "9 AND payee IS NOT NULL GROUP").replace(
+            "SUM(amount) AS", "MIN(CASE WHEN day > 3 THEN amount END) AS"), r"plans/unsupported.*may be NULL"),
+    ],
+    ids=["unknown column in the second", "too many", "ranks have one", "an amount may be NULL"],
+)  # fmt: skip
+def test_every_period_is_checked_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        Pool(tmp_path, {}, CATALOGUE).plan(text)
+
+
+def test_steps_in_which_rounding_could_reach_the_largest_score_are_refused(tmp_path: Path) -> None:
+    many = table("payments", *PAYMENTS.columns, max_rows=100_000)
+    pool = Pool(tmp_path, {}, CATALOGUE.model_copy(update={"tables": (ACCOUNTS, many)}))
+    paid = "- SELECT payer AS source, payee AS target, amount FROM payments\n"
+    head = RISK[: RISK.index("payments:")]
+    text = f"{head}payments:\n{{}}iterations: 100\nscale: 100\n"
+    assert pool.plan(text.format(paid * 8)).steps  # 8 * 100 * (4 * 300,000 + 34) < 2^30
+    with pytest.raises(RequestError, match=r"plans/capacity.*100 iterations over each of 9 periods.*300000 payments"):
+        pool.plan(text.format(paid * 9))
 
 
 def test_a_score_of_the_largest_scale_is_right_on_shares_and_on_values(tmp_path: Path) -> None:

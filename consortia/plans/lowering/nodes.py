@@ -35,8 +35,10 @@ def children(node: Relation) -> tuple[Relation, ...]:
             return left, right
         case Matched(accounts=accounts, payments=payments, seeds=seeds) if seeds is not None:
             return accounts, payments, seeds
-        case Propagated(accounts=accounts, payments=payments) | Matched(accounts=accounts, payments=payments):
+        case Matched(accounts=accounts, payments=payments):
             return accounts, payments
+        case Propagated(accounts=accounts, payments=payments, later=later):
+            return accounts, payments, *later
         case Stacked(sources=sources):
             return sources
         case Filtered() | Computed() | Grouped() | Windowed() | Limited() | Scored():
@@ -52,7 +54,9 @@ def with_children(node: Relation, new: tuple[Relation, ...]) -> Relation:
             return node
         case Joined():
             return node.model_copy(update={"left": new[0], "right": new[1]})
-        case Propagated() | Matched():
+        case Propagated():
+            return node.model_copy(update={"accounts": new[0], "payments": new[1], "later": new[2:]})
+        case Matched():
             seeds = {"seeds": new[2]} if len(new) > 2 else {}
             return node.model_copy(update={"accounts": new[0], "payments": new[1], **seeds})
         case Stacked():

@@ -50,7 +50,9 @@ def columns_read(node: Relation, read: frozenset[str]) -> Reads:  # noqa: C901 -
             return columns_read(node.source, (read - {node.made}) | learnt)
         case Propagated():
             own = (read - {node.made}) | {node.key} | ({node.score} if node.score else frozenset())
-            return columns_read(node.accounts, own) + columns_read(node.payments, _ends(node) | {node.amount})
+            paid = _ends(node) | {node.amount}
+            periods = [entry for period in (node.payments, *node.later) for entry in columns_read(period, paid)]
+            return columns_read(node.accounts, own) + periods
         case Matched():
             paid = _ends(node) | {node.amount, node.time}
             seeds = columns_read(node.seeds, frozenset({node.seed})) if node.seeds is not None else []

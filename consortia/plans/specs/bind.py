@@ -63,7 +63,9 @@ class _Analysis:
 
 _TIMED = Wanted(timed=True)
 _ANALYSES: Mapping[str, _Analysis] = {
-    "risk-propagation": _Analysis(scores.risk, ("iterations", "scale", "at-least"), Wanted({SCORE: NUMBERS})),
+    "risk-propagation": _Analysis(
+        scores.risk, ("iterations", "scale", "at-least"), Wanted({SCORE: NUMBERS}, periods=True)
+    ),
     "pagerank": _Analysis(scores.ranks, ("iterations", "at-least"), Wanted()),
     "cycles": _Analysis(patterns.cycles, ("longest", "window", "part", "paths", "closed"), _TIMED),
     "scatter-gather": _Analysis(patterns.scatter_gather, ("middles", "window", "part", "paths"), _TIMED),

@@ -47,6 +47,7 @@ def _propagated(fields: Fields, sides: Sides, method: RiskMethod | RankMethod, s
     relation = Propagated(
         accounts=sides.accounts.relation,
         payments=sides.payments.relation,
+        later=tuple(period.relation for period in sides.later),
         key=ACCOUNT,
         score=score,
         source=SOURCE,

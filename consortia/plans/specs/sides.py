@@ -14,20 +14,23 @@ from consortia.plans.specs.fields import Field, Fields
 from consortia.plans.sql import parse
 
 ACCOUNT, SCORE, SOURCE, TARGET, AMOUNT, TIME = "account", "score", "source", "target", "amount", "time"
+ENDS = (SOURCE, TARGET)
 NUMBERS = ("int", "decimal")
 PAYMENTS = {SOURCE: ("key",), TARGET: ("key",), AMOUNT: NUMBERS}
 """Columns of payments of every analysis, and the kinds each may have."""
 TIMES = ("timestamp", "date", "int")
+MOST_PERIODS = 36
 NONE: Mapping[str, Bound] = {}
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What queries an analysis has: columns of accounts beside the key, whether payments have times; seeds."""
+    """What queries an analysis has: columns of accounts beside the key, whether payments have times; seeds; periods."""
 
     accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     timed: bool = False
     seeded: bool = False
+    periods: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -37,28 +40,37 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Sides:
-    """Accounts and payments of a spec, bound, and the seeds if it has any; ``text`` is the spec."""
+    """Accounts and payments of a spec, bound, and the seeds if it has any; ``text`` is the spec.
+
+    ``later`` are the payments of further periods, in order.
+    """
 
     text: str
     accounts: Bound
     payments: Bound
     seeds: Bound | None = None
+    later: tuple[Bound, ...] = ()
 
 
 def bind_sides(fields: Fields, text: str, wanted: Wanted, catalogue: Catalogue, as_of: datetime) -> Sides:
     """The queries, which name accounts by keys of one domain."""
-    payments = {**PAYMENTS, **({TIME: TIMES} if wanted.timed else {})}
+    paid = {**PAYMENTS, **({TIME: TIMES} if wanted.timed else {})}
+    periods = fields.several("payments") if wanted.periods else (fields.required("payments"),)
+    if len(periods) > MOST_PERIODS:
+        raise periods[0].refused(f"has {len(periods)} periods", f"write at most {MOST_PERIODS} queries")
+    first, *later = (bound_side(period, paid, catalogue, as_of) for period in periods)
     seeds = bound_side(fields.required("seeds"), {ACCOUNT: ("key",)}, catalogue, as_of) if wanted.seeded else None
     sides = Sides(
         text,
         bound_side(fields.required("accounts"), {ACCOUNT: ("key",), **wanted.accounts}, catalogue, as_of),
-        bound_side(fields.required("payments"), payments, catalogue, as_of),
+        first,
         seeds,
+        tuple(later),
     )
-    kinds = {sides.accounts.types[ACCOUNT], sides.payments.types[SOURCE], sides.payments.types[TARGET]}
+    kinds = {sides.accounts.types[ACCOUNT], *(period.types[end] for period in (first, *later) for end in ENDS)}
     kinds |= {seeds.types[ACCOUNT]} if seeds is not None else set()
     if len({(kind.domain, kind.bits) for kind in kinds}) > 1:
-        raise fields.required("payments").refused(
+        raise periods[0].refused(
             "and the other queries name accounts by keys of different domains",
             "use keys of one domain of the catalogue",
         )

@@ -37,6 +37,7 @@ from consortia.plans.model import (
     WindowFunction,
 )
 from consortia.policies.flow.aggregation import HOLDS_VALUES, at_last, existence, marked, nested, rows_counted
+from consortia.policies.flow.following import followed, telling
 from consortia.policies.flow.needs import Needs, to_compare, to_learn, to_meet, to_open, to_order, to_select, to_trace
 from consortia.policies.flow.sources import OF_ROWS, ROWS, ColumnSource, Form, Kind, Sources, combined, uses_of
 from consortia.policies.flow.stacking import Relation, joined, stacked
@@ -310,26 +311,11 @@ class Reader:
         made = {each for source in read for each in nested(what, source, at_owner=False)}
         return frozenset(replace(source, form=combined("shape", source.form)) for source in made)
 
-    def _followed(self, step: Propagate | Match, accounts: Relation, payments: Relation, *seeds: Relation) -> Relation:
-        """Accounts with what payments bring about, which goes to the members that keep them alone."""
-        numbers = payments.columns[step.amount]
-        read = [payments.columns[step.source], payments.columns[step.target], accounts.columns[step.key]]
-        if isinstance(step, Match):
-            read += [payments.columns[step.time], *(seed.columns[step.seed] for seed in seeds)]
-        elif step.score:
-            numbers |= accounts.columns[step.score]
-        for sources in (*read, numbers):
+    def _followed(self, step: Propagate | Match, *inputs: Relation) -> Relation:
+        read, accounts = followed(step, *inputs)
+        for sources in read:
             self._wish(step, sources, to_trace, "what is followed from account to account")
-        if isinstance(step, Match):
-            return accounts
-        traced = frozenset(
-            replace(
-                source, column="" if source.kind in OF_ROWS | ROWS else source.column,
-                kind="traced", form="plain", trail=(*source.trail, step.id),
-            )
-            for source in _told(numbers) or _told(payments.rows)
-        )  # fmt: skip
-        return accounts.with_columns({**accounts.columns, step.made: traced}, accounts.nulls)
+        return accounts
 
     def _learnt(self, step: Fit, rows: Relation) -> Relation:
         """The model, which stays on shares, made of everything that it learns from."""
@@ -389,11 +375,6 @@ class Reader:
         return frozenset().union(*(relation.columns[key.column] for key in keys))
 
 
-def _told(sources: Sources) -> Sources:
-    """What an amount tells of a payment: values and counts, or that there is a row; a missing value tells no more."""
-    return frozenset(source for source in sources if source.kind not in ("member", "gap", "match"))
-
-
 def _learned(sources: Sources, step_id: str) -> Sources:
     """What a model makes of ``sources``."""
     return frozenset(
@@ -401,7 +382,7 @@ def _learned(sources: Sources, step_id: str) -> Sources:
             source, column="" if source.kind in OF_ROWS | ROWS else source.column,
             kind="learned", form="plain", trail=(*source.trail, step_id),
         )
-        for source in _told(sources)
+        for source in telling(sources)
     )  # fmt: skip
 
 

@@ -24,8 +24,9 @@ def risk(engine: Engine, network: Network, scores: Fixed, weights: Fixed, iterat
     """Scores over the nodes after ``iterations`` steps; nodes in the order of ``by_key``.
 
     Step k: r_i <- (1 - d) r_i + d sum_j a_ji r_j / sum_j a_ji with d = 0.5 / sqrt(k); an account that no money reaches
-    gets 0 for the second term. ``scores`` are from 0 to 1 and ``weights`` those of incoming money, both with
-    ``FRACTION`` bits. Error of one step: at most four units an incoming edge and 2^-26; steps add up.
+    gets 0 for the second term. ``scores`` are from 0 to 1, or above by what rounding in earlier steps added, and
+    ``weights`` those of incoming money, both with ``FRACTION`` bits. Error of one step: at most four units an incoming
+    edge and 2^-26; steps add up.
     """
     _check(scores)
     for number in range(1, iterations + 1):
@@ -80,5 +81,5 @@ def _mean(engine: Engine, kept: Fixed, received: Fixed, damping: float) -> Fixed
 
 
 def _check(scores: Fixed) -> None:
-    if scores.fraction != FRACTION or scores.limit > ONE:
-        raise InternalError("graph/range", f"scores must be from 0 to 1 with {FRACTION} fraction bits")
+    if scores.fraction != FRACTION or scores.limit > 2 * ONE:
+        raise InternalError("graph/range", f"scores must be from 0 to 1, and below 2, with {FRACTION} fraction bits")

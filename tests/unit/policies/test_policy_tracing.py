@@ -133,6 +133,21 @@ def test_amounts_that_only_count_payments_are_opened_and_compared_as_numbers_of_
         assert {reason.rule for _, reason in denied.denials()} == {"operations"}
 
 
+AGAIN = RISK.replace("payments: |\n", "payments:\n- SELECT {} FROM deposits\n- |\n", 1)
+ONES = "customer_key AS source, customer_key AS target, 1 AS amount"
+
+
+def test_what_is_followed_in_any_period_must_permit_it() -> None:
+    text = AGAIN.format(ONES)
+    assert decided(text).permitted
+    first_only = "\n".join(text.split("\n- |\n")[:1]) + "\niterations: 1\nscale: 100\n"
+    assert decided(first_only, *without("trace", NUMBER)).permitted
+    assert not decided(text, *without("trace", NUMBER)).permitted
+    for asked in (text, first_only):
+        denied = decided(asked, (ROWS, ROWS.replace(", score]", "]")))
+        assert {reason.rule for _, reason in denied.denials()} == {"operations"}
+
+
 def test_a_number_that_payments_brought_about_is_never_opened_for_a_group() -> None:
     query = bind_analysis(RISK, fixtures.CATALOGUE, NOW)
     grouped = query.model_copy(update={"keys": (), "outputs": query.outputs[1:], "order_by": ()})
