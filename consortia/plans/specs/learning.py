@@ -96,8 +96,9 @@ def _scored(given: Field, examples: Bound, grouped: Field | None, method: Learni
         raise given.refused(f"has {len(features)} features", f"select 1 to {MOST_FEATURES} columns to learn from")
     ones: dict[str, tuple[str, ...]] = {LABEL: ("int",), **({HELD: ("int",)} if held else {})}
     check_kinds(given, examples, {SUBJECT: ("key",), **ones, **dict.fromkeys(features, NUMBERS)})
-    if not is_grouped_by(examples.relation, frozenset({SUBJECT})):
-        raise given.refused("may name a subject twice", "group by the subject")
+    once = frozenset({SUBJECT, *([grouped.text] if grouped else [])})
+    if not is_grouped_by(examples.relation, once):
+        raise given.refused("may name a subject twice", f"group by {' and '.join(sorted(once))}")
     return Scored(source=examples.relation, features=features, label=LABEL, held=held, made=SCORED, method=method)
 
 

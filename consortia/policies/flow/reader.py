@@ -376,13 +376,14 @@ class Reader:
 
 
 def _learned(sources: Sources, step_id: str) -> Sources:
-    """What a model makes of ``sources``."""
+    """What a model makes of ``sources``; a constant in each row teaches nothing."""
     return frozenset(
         replace(
-            source, column="" if source.kind in OF_ROWS | ROWS else source.column,
+            source, column="" if source.kind in OF_ROWS else source.column,
             kind="learned", form="plain", trail=(*source.trail, step_id),
         )
         for source in telling(sources)
+        if source.kind not in ROWS
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from examples.aml.consortium import BANKS, HERE
 
 FILES = sorted((HERE / "policies").glob("*.yaml"))
 CATALOGUE = read_catalogue((HERE / "catalogue.yaml").read_text(), key_ids={"customer": "aa", "account": "bb"})
-EXACT = {"watchlist-match", "peer-norms", "open-statistics"}
+EXACT = {"joint-models", "open-statistics", "peer-norms", "watchlist-match"}
 """Purposes whose policies grant what their examples need, and nothing else."""
 
 
