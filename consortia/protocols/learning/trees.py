@@ -7,10 +7,11 @@ depth, so the shape is public and nothing else: which cut a node takes, how many
 How: gradients of the logistic loss, p - y and p (1 - p), p by ``fixed.sigmoid``. A level adds up both over the rows of
 each node below each cut, in one matrix product whose traffic is that of its result; the gain of a cut is G w of both
 sides, w = G / (H + l2) by exact division; a tournament of comparisons finds the best, and the bits of its matches lead
-back from the winner to the one-hot choice. A matrix product of choices and features tells each row's side.
+back from the winner to the one-hot choice. A matrix product of choices and features tells each row's side, and products
+with it what of a node's rows and gradients goes to its left child; the rest goes to the right.
 Assumption and view: those of the engine's operations; nothing is opened.
-Rounds: about 60 a level and 12 for each doubling of the number of cuts; bytes a row: 8 for each node of a level, twice,
-and those of a sigmoid a tree (``docs/reference/costs.md``).
+Rounds: about 60 a level, 12 for each doubling of the number of cuts and 2 a block of rows; bytes a row and party: 32 for
+each node of a level (of the last 16), and those of a sigmoid a tree (``docs/reference/costs.md``).
 Source: second-order boosting as in Chen and Guestrin, KDD 2016; histograms by matrix products and full trees are ours.
 """
 
@@ -166,25 +167,30 @@ def _grown(
 ) -> tuple[Tree, Arithmetic]:
     """A tree, and for each leaf the rows in it as 0 or 1."""
     members, choices = valid, []
+    # rows that are not valid weigh nothing, so at the root this is what it holds
+    of_nodes = stacked([gradient.carried, slope.carried])
     for level in range(spec.depth):
         at, nodes = engine.narrow(f"level-{level}"), 1 << level
-        of_nodes = _of_nodes(at.narrow("members"), gradient, slope, members, nodes)
         left = _below_cuts(at.narrow("below"), features, of_nodes, nodes, gradient.limit)
         whole = _whole(at.narrow("whole"), features, of_nodes, nodes, gradient.limit)
         gains = _gains(at.narrow("gains"), left, whole, spec)
         chosen = best(at.narrow("best"), gains, features.cuts).transposed(nodes)
         choices.append(chosen)
-        members = _parted(at.narrow("part"), features, chosen, members, nodes)
-    leaves = 1 << spec.depth
-    of_leaves = _of_nodes(engine.narrow("leaves"), gradient, slope, members, leaves)
-    sums = _whole(engine.narrow("leaf-sums"), features, of_leaves, leaves, gradient.limit)
+        # leaves need no gradients row by row: what their rows add up to is a product of matrices
+        lines = members if level == spec.depth - 1 else stacked([members, of_nodes])
+        children = _parted(at.narrow("part"), features, chosen, lines, nodes)
+        members = children.rows(0, 2 * nodes * features.rows)
+        of_nodes = children.rows(2 * nodes * features.rows, children.length)
+    sums = _leaf_sums(engine.narrow("leaf-sums"), gradient, slope, members, 1 << spec.depth)
     return Tree(tuple(choices), _leaf_values(engine.narrow("leaf-values"), sums, spec)), members
 
 
-def _of_nodes(engine: Engine, gradient: Fixed, slope: Fixed, members: Arithmetic, nodes: int) -> Arithmetic:
-    """Gradients then slopes of each node's rows, zero for all other rows: 2 nodes rows of a matrix."""
-    both = stacked([gradient.carried] * nodes + [slope.carried] * nodes)
-    return engine.multiply(both, stacked([members, members]))
+def _leaf_sums(engine: Engine, gradient: Fixed, slope: Fixed, members: Arithmetic, leaves: int) -> _Sums:
+    """Sums over the rows of each leaf."""
+    rows = gradient.length
+    both = stacked([gradient.carried, slope.carried]).transposed(rows)
+    total = engine.narrow("sum").matrix_product(members, both, leaves, rows, 2)
+    return _sums_of(engine, total.transposed(2), gradient.limit * rows)
 
 
 def _below_cuts(engine: Engine, features: Features, of_nodes: Arithmetic, nodes: int, most: int) -> _Sums:
@@ -258,19 +264,22 @@ def _quotients(engine: Engine, gradient: Fixed, slope: Fixed, spec: Boosting) ->
     return Fixed(quotient.carried, bits, 2 * gradient.limit)
 
 
-def _parted(engine: Engine, features: Features, choices: Arithmetic, members: Arithmetic, nodes: int) -> Arithmetic:
-    """The rows of each node's left and right child, from those of the nodes."""
+def _parted(engine: Engine, features: Features, choices: Arithmetic, lines: Arithmetic, nodes: int) -> Arithmetic:
+    """What of each node's rows goes to its left and right child: of each ``nodes`` lines of a matrix twice as many.
+
+    A line holds something of a node's rows, and 0 in all others; the first ``nodes`` lines say which rows those are.
+    """
     count = features.rows
     sides = [
         engine.narrow(f"side-{number}").matrix_product(choices, block, nodes, features.cuts, rows).transposed(rows)
         for number, (block, rows) in enumerate(zip(features.blocks, features.lengths, strict=True))
     ]
     side = stacked(sides).transposed(nodes)
-    left = engine.narrow("left").multiply(members, side)
-    right = members - left
+    left = engine.narrow("left").multiply(lines, stacked([side] * (lines.length // side.length)))
+    right = lines - left
     children = []
-    for node in range(nodes):
-        children += [half.rows(node * count, (node + 1) * count) for half in (left, right)]
+    for line in range(lines.length // count):
+        children += [half.rows(line * count, (line + 1) * count) for half in (left, right)]
     return stacked(children)
 
 
