@@ -10,8 +10,8 @@ sides, w = G / (H + l2) by exact division; a tournament of comparisons finds the
 back from the winner to the one-hot choice. A matrix product of choices and features tells each row's side, and products
 with it what of a node's rows and gradients goes to its left child; the rest goes to the right.
 Assumption and view: those of the engine's operations; nothing is opened.
-Rounds: about 60 a level, 12 for each doubling of the number of cuts and 2 a block of rows; bytes a row and party: 32 for
-each node of a level (of the last 16), and those of a sigmoid a tree (``docs/reference/costs.md``).
+Rounds: about 60 a level, 12 for each doubling of the number of cuts and 2 a block of rows; bytes a row and party: 32
+for each node of a level (16 of the last), and those of a sigmoid a tree (``docs/reference/costs.md``).
 Source: second-order boosting as in Chen and Guestrin, KDD 2016; histograms by matrix products and full trees are ours.
 """
 
