@@ -1,7 +1,8 @@
-"""The five analyses, asked by an analyst of one bank through the commands; each bank fetches its own part."""
+"""The six analyses, asked by an analyst of one bank through the commands; each bank fetches its own part."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from consortia.policies.language.parse import read_policy
@@ -11,6 +12,7 @@ from examples.aml.processes import Answer, DemoError, Running
 
 ANALYST = "ana@bank-a"
 TRACING = "money-tracing"
+MODELS = "joint-models"
 RUN_SECONDS = 900.0
 """Patterns take minutes on a machine that is shared."""
 STRUCTURING = "structuring"
@@ -21,6 +23,7 @@ ANALYSES = {
     "pagerank": (SPECS / "pagerank.yaml", TRACING),
     "cycles": (SPECS / "cycles.yaml", TRACING),
     "scatter-gather": (SPECS / "scatter_gather.yaml", TRACING),
+    "joint-model": (SPECS / "model.yaml", MODELS),
 }
 """File and purpose of each."""
 
@@ -53,9 +56,10 @@ class Asked:
     timing: Timing
 
 
-def ask(run: Running, analysis: str, n: int, tell: Callable[[str], None]) -> Asked:
-    """Explain, run exactly that plan, and let every bank read its own part."""
+def ask(run: Running, analysis: str, n: int, tell: Callable[[str], None], other: Path | None = None) -> Asked:
+    """Explain, run exactly that plan, and let every bank read its own part; ``other`` is a file for the analysis's."""
     file, purpose = ANALYSES[analysis]
+    file = other or file
     plan = run.consortium.root / f"{analysis}.plan"
     tell(f"$ consortia explain -f {file.name} --purpose {purpose} --out {plan.name}; consortia run {plan.name}")
     explained = run.ask(ANALYST, "explain", "-f", str(file), "--purpose", purpose, "--out", str(plan), network=False)

@@ -7,6 +7,7 @@ from datetime import datetime
 from examples.aml.asked import Timing
 from examples.aml.attempts_report import Attempts
 from examples.aml.generator.parameters import Parameters
+from examples.aml.joint_model import Models
 from examples.aml.markdown import listed, shown, table
 from examples.aml.recall import Counted, Gain, together
 
@@ -18,11 +19,11 @@ HEAD = """\
 
 Made by `make gains`: don't edit, the run writes it, every number in it is the run's own.
 
-Three banks, a coordinator and an analyst ask five questions as separate processes on one machine: who structures cash
-over several banks, which risk money carries, who is central, who is on a cycle, who scatters and gathers. Each bank
-reads what it is told about its own accounts, and then looks into a fixed number of alerts. Alone, it applies the same
-rules to its own rows: payments that touch its accounts, scores of its own accounts. The data is
-[generated](aml-data.md) and its truth known.
+Three banks, a coordinator and an analyst ask six questions as separate processes on one machine: who structures cash
+over several banks, which risk money carries, who is central, who is on a cycle, who scatters and gathers, and who
+resembles those whom banks have reported. Each bank reads what it is told about its own accounts, and then looks into a
+fixed number of alerts. Alone, it applies the same rules to its own rows: payments that touch its accounts, scores of
+its own accounts. The data is [generated](aml-data.md) and its truth known.
 """
 HOW = """\
 A target is an account on a planted ring that its own bank does not suspect yet (`sar_flag`); alerts go to such
@@ -34,7 +35,7 @@ every payment; structuring plants no rings.
 """
 PRIVACY = """\
 Alerts and scores go to the bank that keeps the account, without noise: scores differ from plain numbers by rounding
-alone (below). So none of the five is charged to a privacy budget, as the last column says, which is no privacy loss of
+alone (below). So none of the six is charged to a privacy budget, as the last column says, which is no privacy loss of
 0. What a bank learns is what its officers signed: which of its own accounts are on a pattern, and their scores.
 """
 
@@ -92,6 +93,7 @@ class Report:
     conformance: Mapping[str, float]
     public: str
     attempts: Attempts
+    models: Models
     cases: Mapping[str, int]
     memory: int
 
@@ -100,7 +102,8 @@ class Report:
         return {
             "typologies": {name: gain.row() for name, gain in self.gains.items()},
             "timings": {name: asdict(timing) for name, timing in self.timings.items()},
-            "conformance": dict(self.conformance),
+            "conformance": {**self.conformance, **self.models.conformance},
+            "joint_model": self.models.numbers(),
             "conformance_of_public_networks": self.public,
             "amlworld": self.attempts.numbers(),
             "all_rings": self.overall.row(),
@@ -137,6 +140,7 @@ def markdown_page(report: Report) -> str:
             [(bank, shown(row["alone"]), shown(row["consortium"])) for bank, row in report.precision.items()],
         ),
         "",
+        *report.models.section(),
         *report.attempts.section(),
         "## What it cost",
         "",

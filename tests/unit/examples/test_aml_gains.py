@@ -17,6 +17,7 @@ from examples.aml.gains_page import Report, markdown_page
 from examples.aml.generate import generate
 from examples.aml.generator.parameters import TYPOLOGIES, Parameters
 from examples.aml.generator.planted import Truth
+from examples.aml.joint_model import compared
 from examples.aml.recall import by_risk, overall, together
 
 PARAMETERS = Parameters.of_size(300, 2_000)
@@ -35,6 +36,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         for name, rows in found.answers.items()
     }
     alerts = oracle.alerts(oracle.pooled(data), gains.SQL)
+    told["joint-model"] = {bank: dict.fromkeys(own[bank], 0.5) for bank in BANKS}
     told[STRUCTURING] = {bank: dict.fromkeys(alerts[bank]) for bank in BANKS}
     asked = {name: Asked(name, "5e", "ab", dict.fromkeys(BANKS, "policy"), told[name], TIMING) for name in ANALYSES}
     return data, truth, found, asked
@@ -64,6 +66,7 @@ def report(world: World) -> Report:
         conformance=gains.conformance(data, found, asked),
         public=public.MISSING,
         attempts=Attempts(),
+        models=compared(data, truth, asked["joint-model"].rows, budgets),
         cases=dict.fromkeys(BANKS, 3),
         memory=2**28,
     )
