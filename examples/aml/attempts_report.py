@@ -20,7 +20,7 @@ BACKGROUND = Parameters(rings=0)
 COMPARED = "HI-Small"
 MISSING = f"without AMLworld's attempts: `{VARIABLE}` names no folder that holds their pattern files"
 SAID = (
-    f"all attempts were judged with plain Python's findings; the first {AT_A_TIME} of {COMPARED} ran on shares too, by "
+    f"every attempt was judged with plain Python's findings; the first {AT_A_TIME} of {COMPARED} ran on shares too, by "
     "the specs' own plans over registered files in one process"
 )
 SECTION = """\
@@ -45,11 +45,10 @@ RULE = {
     BY_TIME: "### {name}, by times alone: amounts left out, windows of {window}",
 }
 WHY = """\
-In AMLworld the amounts of a chain do not follow from one another, so rules made for money that moves on less a fee find
-few of its cycles and scatter-gathers, alone or together; rules on times find more, and at so many rows raise hardly any
-other alert. Neither set of rules looks for fans, bipartite graphs, stacks or walks: what is found of them is found by
-risk, or since a cycle runs through them. Three banks with a third of the market each see far more alone than one
-of hundreds would.
+In AMLworld the amounts of a chain do not follow from one another, and the specs' rules are made for money that moves on
+less a fee; rules on times leave amounts out. Neither set of rules looks for fans, bipartite graphs, stacks or walks:
+what is found of them is found by risk, or since a cycle or a scatter-gather runs through them. Each of three banks has
+a third of all accounts and sees more alone than one of hundreds would.
 """
 
 
@@ -90,7 +89,7 @@ class Attempts:
         for name, by_rules in self.found.items():
             for rules, rows in by_rules.items():
                 lines += [RULE[rules].format(name=name, window=TIME_WINDOW), "", *_table(rows), ""]
-        return [*lines, WHY, f"Of these, {self.said}.", ""]
+        return [*lines, WHY, f"{self.said[0].upper()}{self.said[1:]}.", ""]
 
 
 def run(consortium: Consortium, root: Path, share: float) -> Attempts:
@@ -114,7 +113,7 @@ def run(consortium: Consortium, root: Path, share: float) -> Attempts:
             f"AMLworld {COMPARED}, attempts 1 to {AT_A_TIME}: {name}, on shares": difference(told, wanted)
             for name, (told, wanted) in on_shares(consortium, laid, root / "amlworld-stores").items()
         }
-    said = SAID if apart else "all attempts were judged with plain Python's findings"
+    said = SAID if apart else "every attempt was judged with plain Python's findings"
     return Attempts(found, apart, said, share)
 
 

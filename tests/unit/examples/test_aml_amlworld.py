@@ -197,7 +197,7 @@ def test_the_section_shows_what_was_counted_and_the_numbers_say_the_same() -> No
     numbers = report.numbers()["data_sets"]
     assert isinstance(numbers, dict)
     assert numbers["HI-Small"][AS_IN_GAINS]["stack"]["only_consortium_attempts"] == [9]
-    assert "as was said" in text
+    assert "As was said." in text
 
 
 def test_without_the_data_nothing_is_laid_over_and_the_report_says_so(
