@@ -70,8 +70,8 @@ def tainted(engine: Engine, payments: SharedTable, seeds: SharedTable, spec: Tai
             at = engine.narrow(f"hop-{hop}")
             passed = _passed(at, amounts, _came(at, order, carried), spec, paid.column(AMOUNT).hi)
             carried = start + at.narrow("others").multiply(others, passed)
-    none = engine.narrow("none").zero(carried, signed_bits(0, paid.column(AMOUNT).hi))
-    reached = engine.narrow("reached").conjunction(paid.valid, engine.invert(none))
+    # rows that are not valid carry nothing either
+    reached = engine.invert(engine.narrow("none").zero(carried, signed_bits(0, paid.column(AMOUNT).hi)))
     targets = SharedTable(paid.length, {"a0": paid.column(TARGET)}, paid.valid)
     return cleared(engine.narrow("targets"), targets, reached)
 
