@@ -131,7 +131,7 @@ def _by_size(row: Row) -> tuple[int, bool, str, str]:
 
 
 def seconds(value: float) -> str:
-    """Three significant digits."""
+    """Three significant digits, and no exponent above."""
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
@@ -147,7 +147,7 @@ def costs_per_row(rows: Sequence[Row]) -> str:
         "|---|" + "---:|" * (len(sizes) + 1),
     ]
     for (workload, setting), costs in found.items():
-        cells = [f"{costs[size]:.3g}" if size in costs else "" for size in sizes]
+        cells = [seconds(costs[size]) if size in costs else "" for size in sizes]
         n, peak = peaks[workload, setting]
         lines.append(f"| {f'{workload} {setting}'.strip()} | {' | '.join(cells)} | {peak / 2**30:.1f} GiB at {n:,} |")
     return "\n".join(lines)

@@ -29,8 +29,8 @@ RANK_ERROR = 1e-2
 PUBLISHED = (
     "Published, not measured here: for 200,000 transactions two iterations between three virtual parties run within "
     "three hours on a consumer-grade server, with distributed Paillier encryption (van Egmond and others, Financial "
-    "Cryptography 2024, [2024/065](https://eprint.iacr.org/2024/065)). Another machine and another protection (each "
-    "bank is a party and keeps its own graph): the figure stands beside, a ratio to it would compare machines."
+    "Cryptography 2024, [2024/065](https://eprint.iacr.org/2024/065)). That is another machine and homomorphic "
+    "encryption, so no ratio is made of it."
 )
 
 
