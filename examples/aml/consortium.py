@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -40,6 +40,7 @@ from consortia.trust.setup import add_person, init_coordinator, init_home, make_
 from examples.aml.render import policy_bytes
 
 HERE = Path(__file__).parent
+CATALOGUE = HERE / "catalogue.yaml"
 NAME = "example-aml"
 PURPOSE = "aml-detection"
 BANKS = {"bank-a": "Bank A", "bank-b": "Bank B", "bank-c": "Bank C"}
@@ -57,6 +58,8 @@ TABLES = ("accounts", "transactions", "watchlist")
 
 Tell = Callable[[str], None]
 """Takes one line: a command, or what it did."""
+Render = Callable[[str, date, str, str], bytes]
+"""From a bank, a day, a purpose and the consortium's name to the text of the bank's policy, valid on that day."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,11 @@ class Consortium:
         return self.homes[member].path / "people" / name
 
 
-def set_up(root: Path, tell: Tell) -> Consortium:
-    """Everything up to the point where processes can start, under the empty folder ``root``."""
+def set_up(root: Path, tell: Tell, catalogue: str | None = None) -> Consortium:
+    """Everything up to the point where processes can start, under the empty folder ``root``.
+
+    ``catalogue`` is the text of another catalogue than ``catalogue.yaml``.
+    """
     now = datetime.now(UTC)
     ports = _free_ports((*BANKS, "coordinator"))
     consortium = Consortium(
@@ -90,7 +96,7 @@ def set_up(root: Path, tell: Tell) -> Consortium:
     )
     _make_members(consortium, now, tell)
     _agree_on_manifest(consortium, now, tell)
-    _agree_on_catalogue(consortium, now, tell)
+    _agree_on_catalogue(consortium, catalogue or CATALOGUE.read_text(), now, tell)
     return consortium
 
 
@@ -130,7 +136,7 @@ def _agree_on_manifest(consortium: Consortium, now: datetime, tell: Tell) -> Non
         accept_manifest(believer, exchange, manifest.digest(), now)
 
 
-def _agree_on_catalogue(consortium: Consortium, now: datetime, tell: Tell) -> None:
+def _agree_on_catalogue(consortium: Consortium, text: str, now: datetime, tell: Tell) -> None:
     exchange, homes = consortium.exchange, consortium.homes
     tell("$ consortia domain-key create exchange customer --owner bank-a --owner bank-b --owner bank-c --home bank-a")
     tell("$ consortia domain-key accept exchange customer --home bank-b")
@@ -144,7 +150,7 @@ def _agree_on_catalogue(consortium: Consortium, now: datetime, tell: Tell) -> No
     tell("$ consortia catalogue new exchange catalogue.yaml --home bank-a")
     tell("$ consortia catalogue sign exchange --profile bank-a/people/olga")
     tell("$ consortia catalogue accept exchange --home bank-a")
-    draft_catalogue(exchange, read_catalogue((HERE / "catalogue.yaml").read_text(), key_ids=key_ids), None)
+    draft_catalogue(exchange, read_catalogue(text, key_ids=key_ids), None)
     for home in homes.values():
         sign_catalogue(exchange, home.profile("olga"))
     for believer in _believers(consortium):
@@ -155,12 +161,14 @@ def _believers(consortium: Consortium) -> list[Believer]:
     return [*consortium.homes.values(), consortium.coordinator]
 
 
-def sign_policies(consortium: Consortium, tell: Tell, purpose: str = PURPOSE) -> dict[str, tuple[str, ...]]:
+def sign_policies(
+    consortium: Consortium, tell: Tell, purpose: str = PURPOSE, render: Render = policy_bytes
+) -> dict[str, tuple[str, ...]]:
     """Two officers of each bank sign its policy, everybody accepts all of them; who signed, by bank."""
     now = datetime.now(UTC)
     signed_by = {}
     for bank, home in consortium.homes.items():
-        content = policy_bytes(bank, now.date(), purpose, NAME)
+        content = render(bank, now.date(), purpose, NAME)
         loaded = read_policy(content)
         envelope = Envelope(payload_type=POLICY_TYPE, payload=content.hex(), signatures=())
         for officer in OFFICERS:

@@ -1,9 +1,10 @@
 """Three banks answer together what none can answer alone, as separate processes: ``python -m examples.aml.demo``.
 
 Policies are signed, nodes started, then an analyst of one bank asks: who structures cash deposits over several banks
-(alerts, each bank gets its own customers), statistics by country (small cells suppressed), and a query that is denied,
-with the nearest that passes. Every answer is compared with the plain one on the pooled files to the last digit. The
-demo fails if anything differs; its numbers go to ``build/demo.json``.
+(alerts, each bank gets its own customers), statistics by country (small cells suppressed), a query that is denied,
+with the nearest that passes, and where money goes in circles over the banks. Every answer is compared with the plain
+one on the pooled files to the last digit. The demo fails if anything differs, or if none of the circles planted over
+three banks is one that no bank could see; its numbers go to ``build/demo.json``.
 """
 
 import argparse
@@ -18,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from consortia.policies.language.parse import read_policy
-from examples.aml import oracle
-from examples.aml.consortium import BANKS, PURPOSE, Consortium, register_data, set_up, sign_policies
+from examples.aml import oracle, plain
+from examples.aml.asked import RUN_SECONDS, TRACING
+from examples.aml.circles import Circle, hidden
+from examples.aml.consortium import BANKS, CATALOGUE, PURPOSE, Consortium, register_data, set_up, sign_policies
 from examples.aml.generate import generate
 from examples.aml.generator.parameters import COUNTRY_AT, COUNTRY_BELOW, Parameters
 from examples.aml.generator.planted import Truth
 from examples.aml.processes import Answer, DemoError, Running, running
+from examples.aml.sizes import customers_in_proportion, rows_in_proportion, scaled
 
 QUERIES = Path(__file__).parent / "queries"
 ANALYST = "ana@bank-a"
@@ -75,9 +79,7 @@ class Demo:
         planted = set(self._truth.structuring)
         hits, found = {}, {}
         for bank in BANKS:
-            person = f"ana@{bank}"
-            answer = self._run.ask(person, "session", "results", session, *(() if person == ANALYST else ("--member",)))
-            found[bank] = sorted(column(answer, "customer_key.identifier"))
+            found[bank] = self._alerts(bank, session, "customer_key.identifier")
             hits[bank] = len(found[bank])
             self._compare(f"alerts of {bank}", found[bank], sorted(expected.get(bank, [])))
         every = {customer for customers in found.values() for customer in customers}
@@ -129,16 +131,53 @@ class Demo:
         self._table(session, suggestion)
         self.numbers |= {"denied_reason": text, "suggestion": suggestion, "suggestion_permitted": True}
 
-    def _explain_and_run(self, name: str, query: tuple[str, ...]) -> str:
+    def circles(self, spec: str) -> Circle:
+        """Where money goes in circles; one that no bank sees in its own books, and that every bank is told."""
+        title("6. Where does money come back to where it began, over several banks?")
+        quote(spec.partition("analysis: ")[2].partition("\n")[2])
+        file = self._run.consortium.root / "cycles.yaml"
+        file.write_text(spec)
+        session = self._explain_and_run("cycles", ("-f", str(file)), TRACING)
+        rule = plain.Spec.read("cycles")
+        pooled = plain.held(self._data)
+        expected = plain.cycles(plain.payments(pooled, rule), rule)
+        told = {}
+        for bank in BANKS:
+            own = set(plain.accounts(plain.held(self._data, bank), rule))
+            told[bank] = self._alerts(bank, session, "account.identifier")
+            self._compare(f"accounts on circles, {bank}", told[bank], sorted(expected & own))
+        counts = ", ".join(f"{bank} of {len(told[bank])}" for bank in BANKS)
+        say(f"each bank is told of its own accounts on circles: {counts}")
+        circles = hidden(self._data, self._truth, tuple(BANKS), rule)
+        if not circles:
+            raise DemoError("no circle was planted that no bank could see: other sizes, or another seed")
+        for circle in circles:
+            for bank, accounts in circle.accounts.items():
+                if not set(accounts) <= set(told[bank]):
+                    self.differences.append(f"{bank} was not told all of {', '.join(accounts)}")
+        self.numbers |= {
+            "accounts_on_circles": {bank: len(accounts) for bank, accounts in told.items()},
+            "circles_that_no_bank_sees": len(circles),
+            "circle": vars(circles[0]),
+        }
+        return circles[0]
+
+    def _alerts(self, bank: str, session: str, name: str) -> list[Any]:
+        """The identifiers that a bank reads from its own part."""
+        person = f"ana@{bank}"
+        answer = self._run.ask(person, "session", "results", session, *(() if person == ANALYST else ("--member",)))
+        return sorted(column(answer, name))
+
+    def _explain_and_run(self, name: str, query: tuple[str, ...], purpose: str = PURPOSE) -> str:
         """Explain, save the plan, run exactly that plan; the session id."""
         plan = self._run.consortium.root / f"{name}.plan"
-        say(f"$ consortia explain ... --purpose {PURPOSE} --out {plan.name}; consortia run {plan.name}")
-        explained = self._run.ask(ANALYST, "explain", *query, "--purpose", PURPOSE, "--out", str(plan), network=False)
+        say(f"$ consortia explain ... --purpose {purpose} --out {plan.name}; consortia run {plan.name}")
+        explained = self._run.ask(ANALYST, "explain", *query, "--purpose", purpose, "--out", str(plan), network=False)
         if explained.code:
             raise DemoError(f"{name}: every owner should permit this query: {explained.value.get('verdicts')}")
         verdicts = {verdict["owner"]: verdict["verdict"] for verdict in explained.value["verdicts"]}
         say(f"verdicts: {', '.join(f'{owner} {verdict}s' for owner, verdict in verdicts.items())}")
-        answer = self._run.ask(ANALYST, "run", str(plan))
+        answer = self._run.ask(ANALYST, "run", str(plan), within=RUN_SECONDS)
         if answer.code:
             raise DemoError(f"{name}: the run exited with {answer.code}")
         session = str(answer.value["session"])
@@ -230,8 +269,9 @@ def main() -> None:
     shutil.rmtree(root, ignore_errors=True)
     (given.out / "demo.json").unlink(missing_ok=True)
     data = root / "data"
+    parameters = Parameters.of_size(given.customers, given.transactions, seed=given.seed)
     try:
-        numbers = run(root, data, Parameters.of_size(given.customers, given.transactions), started)
+        numbers = run(root, data, parameters, started)
     except DemoError as error:
         print(f"\nthe demo failed: {error}", file=sys.stderr)
         sys.exit(1)
@@ -246,17 +286,20 @@ def run(root: Path, data: Path, parameters: Parameters, started: float) -> dict[
     """All acts in order; the numbers for ``demo.json``."""
     title(f"1. Three banks with {parameters.transactions_per_bank:,} transactions each agree on a consortium")
     truth = generate(parameters, data)
-    consortium = set_up(root, say)
+    size = max(rows_in_proportion(parameters), customers_in_proportion(parameters))
+    consortium = set_up(root, say, scaled(CATALOGUE.read_text(), size, size))
     rows = register_data(consortium, data, say)
     say(f"registered: {', '.join(f'{table} {count:,}' for table, count in rows.items())}; nothing has left a bank")
-    title("2. Two officers of each bank sign its policy; then a coordinator and three nodes start")
-    sign_policies(consortium, say)
+    title("2. Two officers of each bank sign its policies; then a coordinator and three nodes start")
+    for purpose in (PURPOSE, TRACING):
+        sign_policies(consortium, say, purpose)
     with running(consortium) as servers:
         say(f"running: {', '.join(f'{name} (process {pid})' for name, pid in servers.pids.items())}")
         demo = Demo(data, truth, servers)
         demo.structuring()
         demo.by_country()
         demo.denied()
+        circle = demo.circles(scaled(plain.Spec.read("cycles").file.read_text(), size, size))
         memory = servers.peak_memory()
         if any(process.poll() is not None for process in servers.servers.values()):
             raise DemoError("a server ended before the demo did")
@@ -275,11 +318,23 @@ def run(root: Path, data: Path, parameters: Parameters, started: float) -> dict[
         "queries": {name: vars(measured) for name, measured in demo.queries.items()},
         "differences": demo.differences,
     }
-    title("6. The same questions on the pooled files, in plain DuckDB and Python integers")
+    title("7. The same questions on the pooled files, in plain DuckDB and Python integers")
     verdict = "equal to the last digit" if not demo.differences else "DIFFERENT"
     say(f"{verdict}; {numbers['seconds']} s in all, {numbers['processes']} processes over the network,")
     say(f"a node used at most {memory / 2**20:.0f} MiB; bytes and rounds exactly as declared before the run")
+    show(circle)
     return numbers
+
+
+def show(circle: Circle) -> None:
+    """The closing lines: what each bank keeps, holds and was told of one circle."""
+    title(f"8. One circle of {circle.payments} payments over three banks, found together, which none could see alone")
+    for bank, accounts in circle.accounts.items():
+        own = f"account{'s' if len(accounts) > 1 else ''} {', '.join(accounts)}"
+        say(
+            f"{bank} is told of its {own}; its book has {circle.booked[bank]} of the {circle.payments} payments, "
+            "where the same rule finds nothing of it"
+        )
 
 
 def _arguments() -> argparse.Namespace:
@@ -287,6 +342,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("build"))
     parser.add_argument("--customers", type=int, default=Parameters.customers_per_bank, help="a bank")
     parser.add_argument("--transactions", type=int, default=Parameters.transactions_per_bank, help="a bank")
+    parser.add_argument("--seed", type=int, default=Parameters.seed)
     return parser.parse_args()
 
 

@@ -20,7 +20,7 @@ from consortia.trust.sessions import Seal
 from examples.aml.consortium import BANKS, HOST, Consortium
 
 COMMAND = (sys.executable, "-m", "consortia.cli")
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 CLIENT_SECONDS = 120.0
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
 
