@@ -1,17 +1,17 @@
 """The same specs over public networks, split over three banks: how far the answers are from plain Python.
 
 The data is not in the repository: CONSORTIA_TEST_DATA names its folder (as for the tests). TNO's networks of risk
-propagation come as three banks' files; each bank adds the payments that its own accounts send. Their periods run one
-after the other, each with the scores of the one before. AMLSim's graphs of 20,000 accounts are dealt out to the banks
-by account number. Every plan is that of the spec; TNO's run on shares in one process, AMLSim's on plain values with
-the same fixed-point arithmetic: scores on shares differ from these by rounding in the last digits.
+propagation come as three banks' files; each bank adds the payments that its own accounts send. Their periods are those
+of one spec, so scores of one period go into the next and nobody sees them. AMLSim's graphs of 20,000 accounts are dealt
+out to the banks by account number. Every plan is that of the spec; TNO's run on shares in one process, AMLSim's on
+plain values with the same fixed-point arithmetic: scores on shares differ from these by rounding in the last digits.
 """
 
 import csv
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from consortia.parties.simulation import run_clear, simulate
 from consortia.plans.build import build_plan
 from consortia.plans.catalogue_file import read_catalogue
 from consortia.plans.draft import Environment
-from consortia.plans.model import Plan, Share
+from consortia.plans.model import Plan, Scan, Share, Step
 from consortia.plans.obligations import NO_OBLIGATIONS
 from consortia.plans.specs.bind import bind_analysis
 from examples.aml import plain
@@ -46,7 +46,8 @@ tables:
     columns:
       id: {{type: key(account), max-distinct: {accounts}}}
       score: {{type: decimal(6), lo: 0, hi: 1}}
-  payments:
+"""
+PAYMENTS = """  payments_{period}:
     holders: [bank-a, bank-b, bank-c]
     max-rows: {payments}
     columns:
@@ -54,17 +55,19 @@ tables:
       payee: {{type: key(account), max-distinct: {all_accounts}}}
       amount: {{type: int, lo: 0, hi: 1000000000}}
 """
+"""The table of a period."""
+PAID = "SELECT payer AS source, payee AS target, amount FROM payments_{period}"
 RISK = """
 analysis: risk-propagation
 accounts: SELECT id AS account, MAX(score) AS score FROM accounts GROUP BY id
-payments: SELECT payer AS source, payee AS target, amount FROM payments
+payments: {payments}
 iterations: 2
 scale: 1
 """
 RANK = """
 analysis: pagerank
 accounts: SELECT id AS account FROM accounts GROUP BY id
-payments: SELECT payer AS source, payee AS target, amount FROM payments
+payments: {payments}
 iterations: 20
 """
 
@@ -121,26 +124,22 @@ def amlsim(folder: Path, name: str) -> Network:
 
 def risk_difference(network: Network, *, shared: bool) -> float:
     """Between the spec's answer and plain Python, all periods one after the other; the scale is 1."""
-    given, expected = dict(network.scores), dict(network.scores)
+    expected = dict(network.scores)
     for payments in network.periods:
-        given = answers(network, RISK, given, payments, shared=shared)
         expected = plain.risk(expected, payments, 2)
-    return _largest(given, expected)
+    return _largest(answers(network, RISK, shared=shared), expected)
 
 
 def rank_difference(network: Network, *, shared: bool) -> float:
     """Between the spec's answer and plain Python, over the first period."""
-    found = answers(network, RANK, network.scores, network.periods[0], shared=shared)
-    return _largest(found, plain.ranks(list(network.scores), network.periods[0], 20))
+    first = replace(network, periods=network.periods[:1])
+    return _largest(answers(first, RANK, shared=shared), plain.ranks(list(first.scores), first.periods[0], 20))
 
 
-def answers(
-    network: Network, spec: str, scores: Mapping[str, float], payments: Sequence[Payment], *, shared: bool
-) -> dict[str, float]:
+def answers(network: Network, spec: str, *, shared: bool) -> dict[str, float]:
     """What all banks are told together: a score by account."""
-    held = {bank: [payment for payment in payments if _sender(network, payment) == bank] for bank in BANKS}
-    plan = _plan(network, spec, max(len(rows) for rows in held.values()), len(payments))
-    frames = {step.id: _frame(network, step, scores, held) for step in plan.steps if isinstance(step, Share)}
+    plan = _plan(network, spec)
+    frames = {step.id: _frame(network, plan, step) for step in plan.steps if isinstance(step, Share)}
     results = simulate(plan, frames).results if shared else run_clear(plan, frames)
     return {
         str(int.from_bytes(account, "big")): float(score)
@@ -154,9 +153,19 @@ def _sender(network: Network, payment: Payment) -> str:
     return network.bank.get(payment.source, next(iter(BANKS)))
 
 
-def _plan(network: Network, spec: str, most: int, payments: int) -> Plan:
+def _held(network: Network, period: int, bank: str) -> list[Payment]:
+    return [payment for payment in network.periods[period] if _sender(network, payment) == bank]
+
+
+def _plan(network: Network, spec: str) -> Plan:
     accounts = max(sum(bank == one for bank in network.bank.values()) for one in BANKS)
-    text = CATALOGUE.format(accounts=accounts, payments=most, all_accounts=len(network.scores) + 2 * payments)
+    text = CATALOGUE.format(accounts=accounts)
+    for period, payments in enumerate(network.periods):
+        most = max(1, *(len(_held(network, period, bank)) for bank in BANKS))
+        named = len(network.scores) + 2 * len(payments)
+        text += PAYMENTS.format(period=period, payments=most, all_accounts=named)
+    queries = [PAID.format(period=period) for period in range(len(network.periods))]
+    spec = spec.format(payments=queries[0] if len(queries) == 1 else f"[{', '.join(map(repr, queries))}]")
     catalogue = read_catalogue(text, key_ids={"account": "aa"})
     environment = Environment(
         manifest="0" * 64,
@@ -171,12 +180,11 @@ def _plan(network: Network, spec: str, most: int, payments: int) -> Plan:
     return build_plan(bind_analysis(spec, catalogue, environment.as_of), environment, NO_OBLIGATIONS)
 
 
-def _frame(
-    network: Network, step: Share, scores: Mapping[str, float], held: Mapping[str, Sequence[Payment]]
-) -> pl.DataFrame:
+def _frame(network: Network, plan: Plan, step: Share) -> pl.DataFrame:
     """The local stage's rows of one bank, as the plan's step wants them."""
-    if "source" in [column.name for column in step.columns]:
-        own = held[step.owner]
+    table = _table(plan, step)
+    if table != "accounts":
+        own = _held(network, int(table.rpartition("_")[2]), step.owner)
         columns: dict[str, list[bytes] | list[int]] = {
             "source": [_key(payment.source) for payment in own],
             "target": [_key(payment.target) for payment in own],
@@ -186,10 +194,17 @@ def _frame(
         listed = [account for account, bank in network.bank.items() if bank == step.owner]
         columns = {
             "id": [_key(account) for account in listed],
-            "max_score": [round(scores[account] * 10**DIGITS) for account in listed],
+            "max_score": [round(network.scores[account] * 10**DIGITS) for account in listed],
         }
     kinds = {column.name: pl.Binary() if column.type.kind == "key" else pl.Int64() for column in step.columns}
     return pl.DataFrame({name: pl.Series(columns[name], dtype=kind) for name, kind in kinds.items()})
+
+
+def _table(plan: Plan, step: Step) -> str:
+    """The table that a share step's rows are of."""
+    while not isinstance(step, Scan):
+        step = plan.step(step.inputs[0])
+    return step.table
 
 
 def _key(account: str) -> bytes:

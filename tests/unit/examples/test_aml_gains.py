@@ -182,5 +182,5 @@ def test_a_network_s_risk_and_ranks_on_shares_are_those_of_plain_python() -> Non
     assert public.risk_difference(network, shared=True) < 1e-5
     assert public.rank_difference(network, shared=False) < 1e-6
     expected = plain.risk({"1": 1.0, "2": 0.25, "3": 0.0}, paid, 2)
-    found = public.answers(network, public.RISK, network.scores, paid, shared=False)
+    found = public.answers(replace(network, periods=[paid]), public.RISK, shared=False)
     assert found == pytest.approx(expected, abs=1e-5)

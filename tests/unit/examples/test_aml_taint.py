@@ -7,10 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from consortia.execution.estimate import estimate
 from consortia.parties.data.register import register
 from consortia.parties.data.snapshots import SnapshotStore
 from consortia.parties.local.stage import committed_snapshots, run_local
-from consortia.parties.simulation import run_clear
+from consortia.parties.simulation import run_clear, simulate
 from consortia.plans.build import build_plan
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.catalogue_file import read_catalogue
@@ -51,14 +52,22 @@ def stores_of(catalogue: Catalogue, data: Path, folder: Path) -> dict[str, Snaps
 
 
 def told(catalogue: Catalogue, plan: Plan, stores: dict[str, SnapshotStore]) -> dict[str, set[bytes]]:
-    """Hashed accounts that each bank is told."""
+    """Hashed accounts that each bank is told, on shares at the declared cost and on plain values."""
 
     def frame(step: Share) -> pl.DataFrame:
         roots = committed_snapshots(stores[step.owner], plan, step.owner, catalogue)
         return run_local(plan, step.id, stores[step.owner], roots, catalogue)
 
-    results = run_clear(plan, {step.id: frame(step) for step in plan.steps if isinstance(step, Share)})
-    return {bank: {account for (account,) in rows.select("account").rows()} for (_, bank), rows in results.items()}
+    frames = {step.id: frame(step) for step in plan.steps if isinstance(step, Share)}
+    run = simulate(plan, frames)
+    assert run.measured == estimate(plan)
+    results = run_clear(plan, frames)
+    found, on_shares = (
+        {bank: {account for (account,) in rows.select("account").rows()} for (_, bank), rows in told.items()}
+        for told in (results, run.results)
+    )
+    assert on_shares == found
+    return found
 
 
 def test_the_example_s_taint_tells_each_bank_the_accounts_that_plain_python_finds(tmp_path: Path) -> None:
