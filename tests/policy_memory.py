@@ -21,7 +21,7 @@ from consortia.policies.world import PolicyWorld
 from consortia.trust.sessions import SnapshotRoot
 from tests.fixtures_catalogue import AS_OF, PURPOSE, STATISTICS
 from tests.policies_world import NOW, draft_of, own_verdict
-from tests.policy_variants import COUNT_QUERY, changed, data_of, edit, full, permissive, put
+from tests.policy_variants import COUNT_QUERY, MODEL, changed, data_of, edit, full, permissive, put
 
 COUNTERS = (("analyst_today", 20), ("today", 50), ("period", 1000))
 
@@ -33,7 +33,9 @@ def queries_denied_at(tree: dict[str, Any], counter: str, counted: int) -> str:
     return own_verdict(plan, decide(plan, world, NOW), world, standing=Standing(**{counter: counted}))
 
 
-NOISY = {"count": COUNT_QUERY, "aggregate": "SELECT country, COUNT(*) AS n FROM deposits GROUP BY country"}
+NOISY = {
+    "count": COUNT_QUERY, "aggregate": "SELECT country, COUNT(*) AS n FROM deposits GROUP BY country", "model": MODEL,
+}  # fmt: skip
 NOISE = {"rho-per-release": "1/10", "rho-per-period": "1/2"}
 
 
@@ -106,6 +108,15 @@ def of_noise(kind: str) -> dict[str, tuple[Callable[[], str], str]]:
         f"{path}.rho-per-period": (lambda: over_budget(kind, 0, rho_per_period="1/11"), "policies/budget"),
         f"{path}.period-days": (lambda: over_budget(kind, 40, period_days=39), "permit"),
     }  # fmt: skip
+
+
+def of_noise_on_model() -> dict[str, tuple[Callable[[], str], str]]:
+    path = "outputs.model.noise"
+    return {
+        f"{path}.rho-per-release": (lambda: terms("model", rho_per_release="1/20"), "NoiseTerms(rho=50000000"),
+        f"{path}.rho-per-period": (lambda: over_budget("model", 0, rho_per_period="1/11"), "policies/budget"),
+        f"{path}.period-days": (lambda: over_budget("model", 40, period_days=39), "permit"),
+    }
 
 
 def subtracted(kind: str, value: Any, *, before: Any = "off", same: bool = False, **memory: Any) -> str:

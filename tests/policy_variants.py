@@ -25,7 +25,18 @@ from tests.policies_world import CYCLES, NOW, SCORE_QUERY, draft_of, make_card, 
 
 COUNT_QUERY = "SELECT COUNT(*) AS n FROM deposits"
 ACCOUNTS_QUERY = "SELECT SUM(risk_score) AS s, COUNT(risk_score) AS n FROM accounts"
-QUERIES = {"alert": STRUCTURING, "score": SCORE_QUERY, "count": COUNT_QUERY, "aggregate": STATISTICS}
+MODEL = """
+analysis: logistic-regression
+examples: |
+  SELECT customer_key AS subject, MAX(CASE WHEN country = 'DE' THEN 1 ELSE 0 END) AS label,
+    SUM(amount_minor) AS total
+  FROM deposits WHERE currency = 'EUR' GROUP BY customer_key
+epochs: 2
+give: model
+"""
+QUERIES = {
+    "alert": STRUCTURING, "score": SCORE_QUERY, "count": COUNT_QUERY, "aggregate": STATISTICS, "model": MODEL,
+}  # fmt: skip
 OFF_HANDLING = {"human-review": "off", "retention-days": "off", "onward-sharing": "off"}
 ABSENT = object()
 """In place of a value: the field is left out."""
@@ -47,8 +58,12 @@ def full() -> dict[str, Any]:
     tree: Any = read_yaml(policy_text().encode()).tree
     tree["outputs"]["score"] = {"recipients": "owner-of-row", "maximum-rows": "off", **OFF_HANDLING}
     tree["outputs"]["count"] = dict(tree["outputs"]["aggregate"])
+    tree["outputs"]["model"] = {"recipients": ["bank-a", "bank-b"], **OFF_HANDLING}
     deposits = tree["data"]["tables"]["deposits"]
     deposits["operations"] += ["score"]
+    deposits["columns"]["customer_key"]["operations"] += ["join"]
+    deposits["columns"]["country"]["operations"] += ["train"]
+    deposits["columns"]["amount_minor"]["operations"] += ["train"]
     deposits["columns"]["amount_minor"]["operations"] += ["score"]
     return tree  # type: ignore[no-any-return] # the reader returns nested containers
 

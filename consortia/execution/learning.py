@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from consortia.errors import InternalError
+from consortia.execution.layout import bounds_of, shape_of
 from consortia.execution.project import within_capacity
 from consortia.plans import bounded as steps
 from consortia.plans.learning import MILLION, SCORE_DIGITS, Learning, RegressionMethod, score_bounds
-from consortia.plans.model import Fit, Score
+from consortia.plans.model import Fit, Score, Weights
 from consortia.protocols.engine import Engine
 from consortia.protocols.learning import bounded, model
 from consortia.protocols.learning.model import SCORE_FRACTION, Method, Regression, Trees
@@ -22,10 +23,7 @@ from consortia.protocols.shares import Arithmetic
 
 def learnt(engine: Engine, step: Fit, rows: SharedTable) -> SharedTable:
     """The parameters of the model that the rows teach; those that are not valid, or held back, count for nothing."""
-    counted = engine.narrow("valid").bit_to_arithmetic(rows.valid)
-    if step.held:
-        held = _number(rows, step.held)
-        counted = counted - engine.narrow("held").multiply(counted, held)
+    counted = _counted(engine, step, rows)
     columns = _features(rows, step.features)
     with within_capacity("the model"):
         method = method_of(step.method)
@@ -35,6 +33,35 @@ def learnt(engine: Engine, step: Fit, rows: SharedTable) -> SharedTable:
     every = engine.constant_boolean(np.ones((step.rows, 1), np.uint64), 1)
     name = step.columns[0].name
     return SharedTable(step.rows, {name: SharedColumn(found, 0, 0)}, every)
+
+
+def weighed(engine: Engine, step: Weights, rows: SharedTable) -> SharedTable:
+    """A row for each parameter, in the order of the features, with its weight; rows count as for ``learnt``."""
+    counted = _counted(engine, step, rows)
+    features = [
+        bounded.Feature(column, bounds.lo, bounds.hi)
+        for column, bounds in zip(_features(rows, step.features), step.ranges, strict=True)
+    ]
+    with within_capacity("the model"):
+        spec = steps_of(steps.schedule(step.method, len(features), rows.length))
+        found = bounded.fit(engine.narrow("fit"), features, _number(rows, step.label), counted, spec)
+    parameter, weight = step.columns
+    shape, bounds = shape_of(parameter), bounds_of(weight)
+    places = engine.constant_boolean(np.arange(step.rows, dtype=np.uint64).reshape(-1, 1), shape.bits)
+    every = engine.constant_boolean(np.ones((step.rows, 1), np.uint64), 1)
+    columns = {
+        parameter.name: SharedColumn(places, 0, step.rows - 1),
+        weight.name: SharedColumn(found, bounds.lo, bounds.hi),
+    }
+    return SharedTable(step.rows, columns, every)
+
+
+def _counted(engine: Engine, step: Fit | Weights, rows: SharedTable) -> Arithmetic:
+    """1 for the rows that are learnt from: the valid ones that are not held back."""
+    counted = engine.narrow("valid").bit_to_arithmetic(rows.valid)
+    if not step.held:
+        return counted
+    return counted - engine.narrow("held").multiply(counted, _number(rows, step.held))
 
 
 def scored(engine: Engine, step: Score, rows: SharedTable, learned: SharedTable) -> SharedTable:

@@ -26,6 +26,7 @@ from consortia.plans.model import (
     Share,
     Sort,
     Step,
+    Weights,
     Window,
 )
 
@@ -95,7 +96,7 @@ def _reads(  # noqa: C901, PLR0912 - one case for each kind of a closed set
             return {step.source, step.target, step.amount, step.time}
         case Match():
             return {step.seed}
-        case Fit():
+        case Fit() | Weights():
             return {*step.features, step.label, *filter(None, (step.held,))}
         case Score() if place == 0:
             return (live - {step.made}) | set(step.features)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from consortia.errors import InternalError
 from consortia.execution.aggregate import aggregated
 from consortia.execution.fit import fitted
-from consortia.execution.learning import learnt, scored
+from consortia.execution.learning import learnt, scored, weighed
 from consortia.execution.liveness import holdings, live_columns, marked_members, owners_below
 from consortia.execution.networks import matched, propagated
 from consortia.execution.noise import NO_DRAWS, Draws, domain_of, noisy
@@ -37,6 +37,7 @@ from consortia.plans.model import (
     SortKey,
     Step,
     Union,
+    Weights,
     Window,
 )
 from consortia.plans.types import ColumnType
@@ -102,6 +103,8 @@ class Steps:
                 return fitted(engine, matched(engine, step, *sources), self._wanted(step), step.id, "gone")
             case Fit():
                 return learnt(engine, step, sources[0])
+            case Weights():
+                return weighed(engine, step, sources[0])
             case Score():
                 return fitted(engine, scored(engine, step, *sources), self._wanted(step), step.id, "gone")
             case Limit():

@@ -15,7 +15,7 @@ from consortia.policies.own.budget import charges_of, unit_of, within_budget
 from consortia.policies.own.rates import within_rates
 from consortia.policies.rules.standing import interval
 
-CELL_KINDS = ("count", "aggregate")
+CHARGED = ("count", "aggregate", "model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,11 @@ def _quotas(policy: Policy, counted: Sequence[LedgerRow], now: datetime) -> tupl
 def _budgets(policy: Policy, catalogue: Catalogue, counted: Sequence[LedgerRow], now: datetime) -> tuple[Budget, ...]:
     units = sorted({unit_of(table, policy, catalogue) for table in policy.data.tables})
     found = []
-    for kind in CELL_KINDS:
-        section = policy.cell_output(kind)
-        if section is None or section.noise == "off":
+    for kind in CHARGED:
+        noise = policy.noise(kind)
+        if noise is None:
             continue
-        grant = grant_of(section.noise)
+        grant = grant_of(noise)
         days = timedelta(days=grant.period_days)
         within = [row for row in counted if row.at > now - days]
         for unit in units:

@@ -71,8 +71,8 @@ def has_rules(draft: Draft) -> bool:
 
 
 def has_noise(draft: Draft) -> bool:
-    """Whether numbers over cells are opened with noise on them, and on no other condition."""
-    return draft.obligations.noise is not None and draft.output_kind in ("aggregate", "count")
+    """Whether numbers over cells, or a model's, are opened with noise on them, and on no other condition."""
+    return draft.obligations.noise is not None and draft.output_kind in ("aggregate", "count", "model")
 
 
 def local_shape(draft: Draft) -> LocalShape:

@@ -10,7 +10,8 @@ padded row count. A plan of one table with three owners looks like this (docs/re
 
 A query over several relations has ``shared`` steps between the unions and the last aggregation: project, filter,
 join, sort, aggregate, window, limit, propagate, match, fit, score, in any well-formed order. Where noise is obliged, a
-``bound`` stands before the last aggregation and a ``noise`` after the control step. A new kind is a new plan version.
+``bound`` stands before the last aggregation and a ``noise`` after the control step. A model that is opened, with noise,
+comes from a ``weights`` step in place of the last aggregation. A new kind is a new plan version.
 Invariant of shared tables: a row whose valid bit is 0 holds zero everywhere.
 """
 
@@ -20,7 +21,7 @@ from pydantic import Field
 
 from consortia.errors import InternalError
 from consortia.plans.expressions import Expr
-from consortia.plans.learning import Learning
+from consortia.plans.learning import Learning, RegressionMethod
 from consortia.plans.networks import Carrying, Pattern
 from consortia.plans.noised import Clip, Noised, Quantile, Selection
 from consortia.plans.rules import Rule
@@ -299,6 +300,23 @@ class Score(_Step):
     method: Learning
 
 
+class Weights(_Step):
+    """The weights of a regression of ``label`` on ``features`` in steps of public size; at ``shared``.
+
+    No two rows of the input share the key ``unit``. A feature's values count within its public range of ``ranges``,
+    which is taken to [-1, 1]. Columns: the parameter, an enum of the features' names and ``intercept``, and its weight.
+    Of one unit's row the weights depend by at most what ``plans.bounded`` proves.
+    """
+
+    kind: Literal["weights"] = "weights"
+    unit: str
+    features: tuple[str, ...]
+    ranges: tuple[Bounds, ...]
+    label: str
+    held: str = ""
+    method: RegressionMethod
+
+
 class Limit(_Step):
     """The first ``count`` rows (a public number) of the input, which is sorted, valid rows first; at ``shared``."""
 
@@ -349,7 +367,7 @@ class Noise(_Step):
 
     Every computer adds to each number of ``noised`` a discrete Gaussian of variance s^2 / 2, drawn before the secure
     stage: whoever knows one of the parts still faces s^2. Without keys there is the one group. All rows are valid.
-    ``wanted`` are the errors that the submitter asked for.
+    ``wanted`` are the errors that the submitter asked for. Of a model all weights get noise, of one sensitivity.
 
     At an owner, it draws all the noise of its part itself, of variance s^2, in clear.
 
@@ -398,7 +416,7 @@ class Release(_Step):
     kind: Literal["release"] = "release"
     recipients: tuple[Recipient, ...]
     rows_of: Literal["all", "own"]
-    output_kind: Literal["alert", "score", "count", "aggregate", "rows"]
+    output_kind: Literal["alert", "score", "count", "aggregate", "model", "rows"]
     membership: tuple[str, ...] = ()
 
 
@@ -416,6 +434,7 @@ Step = Annotated[
     | Match
     | Fit
     | Score
+    | Weights
     | Limit
     | Control
     | Bound
@@ -441,7 +460,7 @@ class Plan(Document):
     where the engine has both: the one of fewer rounds or the one of fewer bytes.
     """
 
-    type: Literal["consortia/plan/v4"] = "consortia/plan/v4"
+    type: Literal["consortia/plan/v5"] = "consortia/plan/v5"
     catalogue: Digest
     manifest: Digest
     purpose: Name

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from consortia.plans.expressions import Expr
-from consortia.plans.learning import Learning
+from consortia.plans.learning import Learning, RegressionMethod
 from consortia.plans.model import JoinKey, JoinKind, Named, SortKey, WindowFunction
 from consortia.plans.networks import Carrying, Pattern
 from consortia.plans.noised import Quantile
@@ -195,12 +195,27 @@ class Histogram(Frozen):
     order_by: tuple[SortKey, ...]
 
 
+class Modelled(Frozen):
+    """What is opened of the rows is a model: weights of ``features`` and an intercept, learnt from ``label``.
+
+    ``subject`` is the key that says whose row it is, one row each. Rows in which ``held`` is 1 are not learnt from.
+    """
+
+    subject: str
+    features: tuple[str, ...]
+    label: str
+    held: str = ""
+    method: RegressionMethod
+
+
 class Query(Frozen):
     """A bound query. ``where`` and ``keys`` read the rows; ``having`` and ``outputs`` read keys and aggregates.
 
     ``table`` is empty where the rows are a ``relation``; ``owner`` is the one member whose part is asked for
     (``member.table``), or empty for the logical table. ``order_by`` names outputs; the remaining outputs follow it,
     so that the order is total. ``limit`` is the number of released rows in that order, None for all.
+
+    Of a ``model`` the keys are what is learnt from, and the outputs columns of the model.
     """
 
     sql: str
@@ -214,3 +229,4 @@ class Query(Frozen):
     outputs: tuple[Named, ...]
     order_by: tuple[SortKey, ...] = ()
     limit: int | None = None
+    model: Modelled | None = None

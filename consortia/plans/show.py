@@ -26,6 +26,7 @@ from consortia.plans.model import (
     Sort,
     Step,
     Union,
+    Weights,
     Window,
 )
 from consortia.plans.networks import TaintMethod
@@ -139,7 +140,7 @@ def step_text(step: Step) -> str:  # noqa: C901, PLR0912 - one case for each kin
             periods = f" in each of {len(step.later) + 1} periods" if step.later else ""
             steps = f"{step.method.iterations} steps{periods}"
             return f"{step.method.method} as {step.made}: {start}{step.key} along {along}, {steps}"
-        case Fit() | Score():
+        case Fit() | Score() | Weights():
             return _model_text(step)
         case Match():
             return _match_text(step)
@@ -162,11 +163,15 @@ def step_text(step: Step) -> str:  # noqa: C901, PLR0912 - one case for each kin
             return f"release to {to}{whose}  ({step.output_kind})"
 
 
-def _model_text(step: Fit | Score) -> str:
+def _model_text(step: Fit | Score | Weights) -> str:
     learnt = f"{step.method.method} of {', '.join(step.features)}"
     if isinstance(step, Score):
         return f"score as {step.made}: {learnt}"
     held = f", without rows where {step.held} is 1" if step.held else ""
+    if isinstance(step, Weights):
+        return (
+            f"weights of {', '.join(step.features)} for {step.label} in public steps, a row for each {step.unit}{held}"
+        )
     return f"learn {step.label} by {learnt}{held}"
 
 

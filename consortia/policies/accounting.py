@@ -18,7 +18,7 @@ from typing import Self
 from consortia.plans.model import Noise as NoiseStep
 from consortia.plans.model import Plan
 from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS, Release, cost
-from consortia.policies.language.model import Noise
+from consortia.policies.language.model import ModelNoise, Noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,12 @@ class Grant:
     period_days: int
 
 
-def grant_of(noise: Noise) -> Grant:
-    """The grant of a policy's section."""
+def grant_of(noise: Noise | ModelNoise) -> Grant:
+    """The grant of a policy's section; all of a model is known beforehand, so that it spends no delta."""
+    release, period = (noise.delta_per_release, noise.delta_per_period) if isinstance(noise, Noise) else ("off", "off")
     return Grant(
-        per_release=Charge(_parts(noise.rho_per_release, RHO_PARTS), _parts(noise.delta_per_release, DELTA_PARTS)),
-        per_period=Charge(_parts(noise.rho_per_period, RHO_PARTS), _parts(noise.delta_per_period, DELTA_PARTS)),
+        per_release=Charge(_parts(noise.rho_per_release, RHO_PARTS), _parts(release, DELTA_PARTS)),
+        per_period=Charge(_parts(noise.rho_per_period, RHO_PARTS), _parts(period, DELTA_PARTS)),
         period_days=noise.period_days,
     )
 

@@ -14,6 +14,8 @@ from consortia.policies.lineage import flow_of
 from consortia.policies.review import may_review
 from consortia.policies.world import PolicyWorld
 
+PERSONAL = ("count", "aggregate", "model")
+"""Kinds of output that go to the person who asks."""
 HOLDING = "human-review"
 """The rule that holds a query instead of denying it."""
 
@@ -48,7 +50,7 @@ def percent(items: tuple[Item, ...]) -> int:
 def _rules(loaded: LoadedPolicy, world: PolicyWorld) -> Iterator[str]:
     """The rules by which a question can be denied, given what the policy says."""
     policy, catalogue = loaded.policy, world.catalogue
-    cells = [each for kind in ("count", "aggregate") if (each := policy.cell_output(kind)) is not None]
+    people = [each for kind in PERSONAL if (each := policy.personal_output(kind)) is not None]
     rows = [found for kind in ("alert", "score") if (found := policy.row_output(kind)) is not None]
     yield from ("validity", "operations", "output-kind")
     if {member.id for member in world.manifest.members} - set(policy.parties.submit):
@@ -58,13 +60,13 @@ def _rules(loaded: LoadedPolicy, world: PolicyWorld) -> Iterator[str]:
     held = {table.name for table in catalogue.tables if policy.identity.owner in table.holders}
     if held - policy.data.tables.keys():
         yield "table"
-    if any(set(policy.parties.submit) - set(section.recipients) for section in cells):
+    if any(set(policy.parties.submit) - set(section.recipients) for section in people):
         yield "recipients"
-    if any(section.maximum_rows != "off" for section in (*cells, *rows)):
+    if any(section.maximum_rows != "off" for section in (*people, *rows)):
         yield "maximum-rows"
-    if cells:
+    if people:
         yield "minimum-members"
-    if any(section.noise != "off" for section in cells):
+    if any(policy.noise(kind) is not None for kind in PERSONAL):
         yield "noise"
     if may_review(policy):
         yield HOLDING
@@ -72,8 +74,8 @@ def _rules(loaded: LoadedPolicy, world: PolicyWorld) -> Iterator[str]:
 
 def _grants(loaded: LoadedPolicy) -> Iterator[str]:
     policy = loaded.policy
-    for kind in ("alert", "score", "count", "aggregate"):
-        if policy.row_output(kind) is not None or policy.cell_output(kind) is not None:
+    for kind in ("alert", "score", *PERSONAL):
+        if policy.output(kind) is not None:
             yield f"outputs.{kind}"
     for name, entry in policy.data.tables.items():
         yield from (f"data.tables.{name}.operations: {operation}" for operation in dict.fromkeys(entry.operations))

@@ -8,10 +8,10 @@ something that no policy can permit. Here are the outputs, and of which kind eac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from consortia.plans.model import AggregateStep, Plan, Release, Scan
+from consortia.plans.model import AggregateStep, Plan, Release, Scan, Weights
 from consortia.policies.flow.entities import every_column, identifying
 from consortia.policies.flow.needs import NUMBERS
-from consortia.policies.flow.reader import Reader, Requirement, last_aggregation
+from consortia.policies.flow.reader import Reader, Requirement, last_aggregation, last_weights
 from consortia.policies.flow.sources import ColumnSource, Kind
 
 RowKinds = frozenset(("alert", "score"))
@@ -32,6 +32,8 @@ class Output:
     kind: str
     groups: AggregateStep | None
     keys: frozenset[str]
+    weights: Weights | None = None
+    """Of a model, the step that it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,10 @@ def flow_of(plan: Plan) -> Flow:
 
 
 def _output(reader: Reader, release: Release) -> Output:
+    weights = last_weights(reader.plan, release)
+    if weights is not None:
+        reader.wish_model(release)
+        return Output(release, "model", None, frozenset(), weights)
     groups = last_aggregation(reader.plan, release)
     opened = reader.opened(release)
     for name, sources in opened.items():

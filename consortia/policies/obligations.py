@@ -1,10 +1,12 @@
 """The strictest of all owners' obligations: largest minima, every row scope, one privacy unit."""
 
 from consortia.errors import InternalError
-from consortia.plans.model import Control, Filter, Noise, Plan, Scan, Step
+from consortia.plans.model import Control, Filter, Plan, Scan, Step
+from consortia.plans.model import Noise as NoiseStep
 from consortia.plans.obligations import ClipBounds, NoiseTerms, Obligations, RowScope
 from consortia.plans.rules import MinimumContributors
 from consortia.policies.accounting import grant_of
+from consortia.policies.language.model import Noise
 from consortia.policies.rules.base import Case
 from consortia.policies.rules.complementary import lost_suppression
 from consortia.policies.rules.magnitudes import lost_rules, magnitude_obligations
@@ -59,14 +61,11 @@ def noise_terms(cases: tuple[Case, ...]) -> NoiseTerms | None:
 
     None without noise; rule `noise` has seen to it that either all owners want it or none does.
     """
-    sections = [
-        section.noise
-        for case in cases
-        for output in case.flow.outputs
-        if (section := case.policy.cell_output(output.kind)) is not None and section.noise != "off"
-    ]
+    kinds = [(case.policy, output.kind) for case in cases for output in case.flow.outputs]
+    sections = [section for policy, kind in kinds if (section := policy.noise(kind)) is not None]
     if not sections:
         return None
+    over_cells = [section for section in sections if isinstance(section, Noise)]
     tables = sorted({name for case in cases for name in case.tables()})
     columns = sorted(
         {(table, name) for case in cases for table in tables for name in case.policy.data.tables[table].columns}
@@ -75,9 +74,9 @@ def noise_terms(cases: tuple[Case, ...]) -> NoiseTerms | None:
     return NoiseTerms(
         rho=min(grant_of(section).per_release.rho for section in sections),
         delta=min(grant_of(section).per_release.delta for section in sections),
-        cells=min(section.cells_per_unit for section in sections),
-        rows=min(section.rows_per_cell for section in sections),
-        at_owners=all(section.mechanism == LOCAL for section in sections),
+        cells=min((section.cells_per_unit for section in over_cells), default=1),
+        rows=min((section.rows_per_cell for section in over_cells), default=1),
+        at_owners=bool(over_cells) and all(section.mechanism == LOCAL for section in over_cells),
         clips=tuple(
             ClipBounds(table=table, column=name, lo=clip[0], hi=clip[1]) for table, name, clip in found if clip
         ),
@@ -86,7 +85,7 @@ def noise_terms(cases: tuple[Case, ...]) -> NoiseTerms | None:
 
 def require_kept(plan: Plan, obligations: Obligations) -> None:
     """Check the final plan against the promise; InternalError ``policies/obligation-lost`` if anything is missing."""
-    if obligations.noise is not None and not any(isinstance(step, Noise) for step in plan.steps):
+    if obligations.noise is not None and not any(isinstance(step, NoiseStep) for step in plan.steps):
         raise _lost("the noise")  # that it is as much as promised, the rule `noise` has recomputed
     for scope in obligations.row_scopes:
         scans = [

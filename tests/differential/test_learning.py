@@ -272,7 +272,7 @@ def test_the_plan_knows_how_many_parameters_a_model_has(method: Learning, featur
         ((", a.age, s.spent", ""), "plans/spec"),
         (("MAX(suspect) AS label", "MAX(age) AS label"), "plans/spec"),
         (("JOIN (SELECT who", "LEFT JOIN (SELECT who"), "plans/unsupported"),
-        (("give: scores", "give: model"), "plans/spec"),
+        (("give: scores", "give: weights"), "plans/spec"),
         (("give: scores", "give: scores\nat-least: 0.5"), "plans/spec"),
         (("give: scores", "give: alerts"), "plans/spec"),
         (("give: scores", "give: evaluation"), "plans/spec"),

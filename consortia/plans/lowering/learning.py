@@ -8,7 +8,7 @@ from consortia.plans.lowering.made import Made, shared_column
 from consortia.plans.lowering.needs import Needs, add_need
 from consortia.plans.meaning import INT
 from consortia.plans.model import Column, Fit, Score
-from consortia.plans.query import Scored
+from consortia.plans.query import Relation, Scored
 from consortia.plans.types import WIDE_FROM
 
 MODEL = Column(name="parameter", type=INT, domain="arithmetic", modular=True)
@@ -22,7 +22,7 @@ def score(context: Context, node: Scored, needs: Needs) -> Made:
     own: Needs = {wanted: found for wanted, found in needs.items() if wanted[0] != node.made}
     kept = list(own)
     for name in (*node.features, node.label, *filter(None, (node.held,))):
-        _check(context, node, name)
+        check_example(context, node.source, name, is_bit=name in (node.label, node.held))
         add_need(own, (name, "number"))
     count = parameters(node.method, len(node.features))
     if count > MOST_PARAMETERS:
@@ -58,10 +58,10 @@ def score(context: Context, node: Scored, needs: Needs) -> Made:
     return fitted(context, done, needs, types)
 
 
-def _check(context: Context, node: Scored, name: str) -> None:
+def check_example(context: Context, source: Relation, name: str, *, is_bit: bool) -> None:
     """Refuse a column that no model learns from: it may be NULL, is not bounded, or is no 0 or 1 where it must."""
-    check_shareable(name, context.knowledge.types(node)[name])
-    found = context.knowledge.fact(node.source, name).range
+    check_shareable(name, context.knowledge.types(source)[name])
+    found = context.knowledge.fact(source, name).range
     if found.nullable:
         raise RequestError(
             "plans/unsupported",
@@ -76,7 +76,7 @@ def _check(context: Context, node: Scored, name: str) -> None:
             place=f"column `{name}`",
             remedy="declare narrower bounds or fewer max_rows in the catalogue",
         )
-    if name in (node.label, node.held) and (found.bounds.lo < 0 or found.bounds.hi > 1):
+    if is_bit and (found.bounds.lo < 0 or found.bounds.hi > 1):
         raise RequestError(
             "plans/spec",
             f"`{name}` of the examples can be from {found.bounds.lo} to {found.bounds.hi}, and must be 0 or 1",

@@ -33,6 +33,7 @@ from consortia.plans.noisy_steps import (
     widened,
 )
 from consortia.plans.passes.noise_at_owners import AtOwners
+from consortia.plans.passes.noise_on_model import noise_on_model
 from consortia.plans.types import Bounds
 from consortia.plans.variants import with_columns
 from consortia.plans.zcdp import least_threshold, selection_delta
@@ -47,6 +48,8 @@ def add_noise(draft: Draft) -> Draft:
     if terms is None or not has_noise(draft):
         return draft
     query = draft.query
+    if query.model is not None:
+        return replace(draft, steps=noise_on_model(draft, terms))
     if query.relation is not None or query.having is not None or query.limit is not None:
         raise unprotected("a query over several relations, with HAVING, LIMIT, or an order of values")
     made = AtOwners(draft, terms).steps() if terms.at_owners else _OnShares(draft, terms).steps()

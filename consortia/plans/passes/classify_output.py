@@ -3,6 +3,7 @@
 - alert: an output with a key, or with the privacy unit's column
 - score: the same with a value per entity (an aggregate, a nested query's aggregate or a window's number) beside it
 - count: counts alone, without group keys
+- model: what a model is, weights of its features
 - aggregate: everything else
 """
 
@@ -32,6 +33,8 @@ COUNTS = ("count", "count-rows", "count-members", "count-entities", "count-disti
 def classify_output(draft: Draft) -> Draft:
     """The draft with ``output_kind``."""
     query = draft.query
+    if query.model is not None:
+        return replace(draft, output_kind="model")
     read = frozenset().union(*(columns_of(output.expression) for output in query.outputs))
     shown = [aggregate for aggregate in query.aggregates if aggregate.name in read]
     if read & identifying_keys(draft):

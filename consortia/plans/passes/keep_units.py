@@ -14,6 +14,9 @@ def keep_units(draft: Draft) -> Draft:
     units = draft.units
     if not units.tables:
         return draft
+    if draft.query.model is not None and (units.lost or draft.query.model.subject not in units.columns):
+        what = units.lost or f"the examples are not grouped by `{min(units.columns)}`"
+        raise _lost(what, "noise on a model hides whoever has one example")
     if units.lost and counts_entities(draft):
         raise _lost(units.lost, "contributors are counted over the rows that the query groups")
     if draft.output_kind in ("alert", "score") and len(tables_of(relation)) > 1:

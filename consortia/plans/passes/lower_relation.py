@@ -15,6 +15,7 @@ from consortia.plans.lowering.native import native_uses
 from consortia.plans.lowering.needs import Needs, add_need, add_reads
 from consortia.plans.lowering.rowwise import filtered
 from consortia.plans.lowering.top import top_order
+from consortia.plans.lowering.weights import weights
 from consortia.plans.meaning import BOOL, INT
 from consortia.plans.query import Grouped
 
@@ -26,6 +27,8 @@ def lower_relation(draft: Draft) -> Draft:
         return draft
     knowledge = Knowledge(draft.catalogue, draft.environment.as_of)
     context = Context(knowledge, Builder(draft.names()), draft.obligations, lower)
+    if query.model is not None:
+        return replace(draft, steps=weights(context, query.relation, query.model))
     last = Grouped(source=query.relation, keys=tuple(key.name for key in query.keys), aggregates=query.aggregates)
     counts = contributor_columns(draft)
     native = dict(native_uses(knowledge, last))

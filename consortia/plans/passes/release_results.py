@@ -28,6 +28,7 @@ from consortia.plans.model import (
     SortKey,
     Step,
 )
+from consortia.plans.passes.release_model import release_model
 from consortia.plans.variants import with_steps
 
 CELLS = ("aggregate", "count")
@@ -38,6 +39,8 @@ PUBLIC_KINDS = ("bool", "enum")
 
 def release_results(draft: Draft) -> Draft:
     """The finished list of steps; sizes and ranges follow."""
+    if draft.query.model is not None:
+        return release_model(draft)
     aggregation = last_aggregation(draft)
     columns = draft.steps[-1].columns
     steps: list[Step] = []

@@ -3,7 +3,7 @@
     analysis: logistic-regression         boosted-trees
     examples: SELECT customer_key AS subject, ... AS label, ... AS held, other columns FROM ... GROUP BY customer_key
     epochs: 10
-    give: scores                          alerts, evaluation
+    give: scores                          alerts, evaluation; model (of a regression, its weights with noise)
 
 ``subject`` says whose row it is, ``label`` (0 or 1) what is learnt, ``held`` (0 or 1, may be left out) which rows are
 kept back to judge the model by; all other columns but that of ``by`` are features. How the examples are split does not
@@ -17,14 +17,14 @@ from datetime import datetime
 from fractions import Fraction
 from itertools import pairwise
 
-from consortia.plans import meaning
+from consortia.plans import bounded, meaning
 from consortia.plans.binding.rows import Bound
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.learning import MILLION, Learning, RegressionMethod, TreesMethod, score_type
 from consortia.plans.lowering.unique import is_grouped_by
 from consortia.plans.model import Named, SortKey, WindowFunction
-from consortia.plans.query import Computed, Filtered, Query, QueryAggregate, Scored, Windowed
+from consortia.plans.query import Computed, Filtered, Modelled, Query, QueryAggregate, Scored, Windowed
 from consortia.plans.specs.fields import Field, Fields
 from consortia.plans.specs.scores import at_least, network
 from consortia.plans.specs.sides import NONE, NUMBERS, Wanted, bind_sides, bound_query, check_kinds
@@ -35,7 +35,11 @@ SCORED, PLACE = "scored", "place"
 SCORE, UP_TO, ROWS, POSITIVES, EXPECTED = "score", "up_to", "rows", "positives", "expected"
 """Columns of results."""
 TAKEN = (SCORED, PLACE, SCORE, UP_TO, ROWS, POSITIVES, EXPECTED)
+PARAMETER, WEIGHT, LOW, HIGH = "parameter", "weight", "low", "high"
+"""Columns of a model that is opened."""
 GIVEN = ("scores", "alerts", "evaluation")
+MODEL = "model"
+"""What may be given beside these by a regression."""
 METHODS: Mapping[str, tuple[str, ...]] = {
     "logistic-regression": ("epochs", "batch", "rate", "l2", "positive-weight"),
     "boosted-trees": ("trees", "depth", "rate", "l2", "minimum-weight", "positive-weight", "cuts"),
@@ -59,8 +63,11 @@ def bind_learning(fields: Fields, text: str, catalogue: Catalogue, as_of: dateti
     grouped = fields.values.get("by")
     scored = _scored(given, examples, grouped, method)
     give = fields.required("give")
+    if give.text == MODEL and isinstance(method, RegressionMethod):
+        return _opened(fields, text, scored, method)
     if give.text not in GIVEN:
-        raise give.refused(f"is `{give.text[:40]}`", f"write one of {', '.join(GIVEN)}")
+        known = (*GIVEN, MODEL) if isinstance(method, RegressionMethod) else GIVEN
+        raise give.refused(f"is `{give.text[:40]}`", f"write one of {', '.join(known)}")
     if give.text == "evaluation":
         return _evaluated(fields, text, scored)
     return _told(fields, text, scored, alerts=give.text == "alerts")
@@ -125,6 +132,33 @@ def _told(fields: Fields, text: str, scored: Scored, *, alerts: bool) -> Query:
         having=having,
         outputs=outputs,
         order_by=(SortKey(column=SUBJECT),),
+    )
+
+
+def _opened(fields: Fields, text: str, scored: Scored, method: RegressionMethod) -> Query:
+    """The weights, to whoever asks, with noise."""
+    _refuse(fields, ("bands", "by", "at-least"), "does not belong to a model")
+    _refuse(fields, NETWORK, "lets one customer's payments change the examples of others, which no noise would hide")
+    if bounded.INTERCEPT in scored.features:
+        raise fields.required("examples").refused(f"has a column `{bounded.INTERCEPT}`", "name it otherwise by AS")
+    most = bounded.largest_rate(len(scored.features), method.positive_weight, method.penalty)
+    if "rate" not in fields.values:
+        method = method.model_copy(update={"rate": min(method.rate, most)})
+    elif method.rate > most:
+        raise fields.required("rate").refused(
+            f"is {fields.required('rate').text}: so large a step could bring out what one row holds",
+            f"write at most {most / MILLION:f}, or take fewer features, or a smaller positive-weight",
+        )
+    held = (scored.held,) if scored.held else ()
+    columns = (SUBJECT, scored.label, *held, *scored.features)
+    names = (PARAMETER, WEIGHT, LOW, HIGH)
+    return Query(
+        sql=text,
+        relation=scored.source,
+        keys=tuple(Named(name=name, expression=Ref(column=name)) for name in columns),
+        outputs=tuple(Named(name=name, expression=Ref(column=name)) for name in names),
+        order_by=(SortKey(column=PARAMETER),),
+        model=Modelled(subject=SUBJECT, features=scored.features, label=scored.label, held=scored.held, method=method),
     )
 
 

@@ -254,9 +254,10 @@ _CELLS: Mapping[str, Order] = {
     ),
 }
 _MODELS: Mapping[str, Order] = {
-    **_CELLS,
-    "residual-degrees-of-freedom": Order(_less_is_wider, "closer fits are opened", "only looser fits are opened"),
-    "rows-per-parameter": Order(_less_is_wider, "more parameters are opened", "fewer parameters are opened"),
+    **_HANDLING,
+    "recipients": _CELLS["recipients"],
+    "minimum-members": Order(_less_is_wider, "models of fewer members are opened", "models need more members"),
+    **{f"noise.{key}": _CELLS[f"noise.{key}"] for key in ("rho-per-release", "rho-per-period", "period-days")},
 }
 _KINDS: Mapping[str, Mapping[str, Order]] = {
     "alert": _ROWS, "score": _ROWS, "count": _CELLS, "aggregate": _CELLS, "model": _MODELS,

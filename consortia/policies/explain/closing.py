@@ -36,9 +36,10 @@ PICKING = "Picking out the rows of one member, or, in numbers over groups, one s
 def of_never(policy: Policy) -> Iterator[Sentence]:
     """What no query gets."""
     section = "What is never permitted"
-    words = {**KINDS, "score": "scores (numbers per customer)"}
-    closed = [said for kind, said in words.items() if not (policy.cell_output(kind) or policy.row_output(kind))]
-    yield Sentence(section, f"Opening single rows; as outputs: {', '.join([*closed, 'fitted models'])}.", "output-kind")
+    words = {**KINDS, "score": "scores (numbers per customer)", "model": "fitted models"}
+    closed = [said for kind, said in words.items() if policy.output(kind) is None]
+    closed.append("fitted models without noise" if policy.output("model") else "")
+    yield Sentence(section, f"Opening single rows; as outputs: {', '.join(filter(None, closed))}.", "output-kind")
     yield Sentence(section, "Any table or column that is not named above, and any other purpose.", "table")
     yield Sentence(section, PICKING, "operations")
 
@@ -109,7 +110,7 @@ def of_unenforced(policy: Policy) -> Iterator[Sentence]:
 
 def _sections(policy: Policy) -> Iterator[tuple[str, BaseModel]]:
     for kind in KINDS:
-        section = policy.row_output(kind) or policy.cell_output(kind)
+        section = policy.output(kind)
         if section is not None:
             yield kind, section
     yield "", policy.rates

@@ -10,7 +10,7 @@ from typing import TypeVar
 from consortia.plans.rules import PAIR
 from consortia.policies.accounting import READERS_DELTA, Charge, epsilon, grant_of
 from consortia.policies.explain.page import KINDS, Sentence, listed, people
-from consortia.policies.language.model import CellOutput, Handling, Policy
+from consortia.policies.language.model import CellOutput, Handling, ModelNoise, ModelOutput, Noise, Policy
 from consortia.trust.keys import short
 
 OutputT = TypeVar("OutputT", bound=Handling)
@@ -116,13 +116,14 @@ def _noise(cells: CellOutput) -> str:
 
 
 def _budget(cells: CellOutput) -> str:
-    noise = cells.noise
-    if noise == "off":
-        return ""
+    return "" if cells.noise == "off" else _granted(cells.noise)
+
+
+def _granted(noise: Noise | ModelNoise) -> str:
     grant = grant_of(noise)
     release, period = (epsilon(Charge(each.rho), READERS_DELTA) for each in (grant.per_release, grant.per_period))
     shown = ""
-    if "off" not in (noise.delta_per_release, noise.delta_per_period):
+    if isinstance(noise, Noise) and "off" not in (noise.delta_per_release, noise.delta_per_period):
         shown = (
             " Groups whose values nobody knows beforehand show from a noisy number of contributors on, which costs a"
             f" delta of at most {noise.delta_per_release} an answer and {noise.delta_per_period} in all of these days."
@@ -151,6 +152,30 @@ CELLS: tuple[tuple[str, Callable[[CellOutput], str]], ...] = (
     ("differencing", _differencing),
 )
 """Rules on each cell of a count or aggregate."""
+
+
+def _noise_on_model(model: ModelOutput) -> str:
+    del model
+    return (
+        "Every weight has random noise, of three computers, added on shares, so that nobody can tell from the answers"
+        " whether one contributor is among those who taught it; each has one example, whichever members hold its rows."
+    )
+
+
+def _budget_of_model(model: ModelOutput) -> str:
+    return _granted(model.noise)
+
+
+def _members_of_model(model: ModelOutput) -> str:
+    return f"{model.minimum_members} members or more must hold what it learns from (the recipient's own counts)."
+
+
+MODELS: tuple[tuple[str, Callable[[ModelOutput], str]], ...] = (
+    ("noise", _noise_on_model),
+    ("budget", _budget_of_model),
+    ("minimum-members", _members_of_model),
+)
+"""Rules on the weights of a model."""
 
 
 def _human_review(output: Handling) -> str:
@@ -184,9 +209,9 @@ def of_outputs(policy: Policy) -> Iterator[Sentence]:
             yield Sentence(SECTION, text, "recipients", _topic([kind]))
     cells = {kind: found for kind in ("count", "aggregate") if (found := policy.cell_output(kind)) is not None}
     yield from _stated((("recipients", _opened), *CELLS), cells)
-    every: dict[str, Handling] = {
-        kind: each for kind in KINDS if (each := policy.row_output(kind) or policy.cell_output(kind)) is not None
-    }
+    if isinstance(policy.outputs.model, ModelOutput):
+        yield from _stated((("recipients", _weights), *MODELS), {"model": policy.outputs.model})
+    every: dict[str, Handling] = {kind: each for kind in KINDS if (each := policy.output(kind)) is not None}
     yield from _stated(EVERY, every)
     yield from _templates(policy)
     yield Sentence(
@@ -206,6 +231,13 @@ def of_outputs(policy: Policy) -> Iterator[Sentence]:
 
 def _opened(cells: CellOutput) -> str:
     return f"Opened to the person who asks, if that is {people(cells.recipients)}{_maximum(cells)}."
+
+
+def _weights(model: ModelOutput) -> str:
+    return (
+        "Weights of features, and the features' public ranges, opened to the person who asks, if that is"
+        f" {people(model.recipients)}{_maximum(model)}."
+    )
 
 
 def _stated(

@@ -14,6 +14,7 @@ KINDS = {
     "score": "scores",
     "count": "counts over all rows",
     "aggregate": "numbers over groups",
+    "model": "models",
 }
 
 

@@ -33,6 +33,7 @@ from consortia.plans.model import (
     SortKey,
     Step,
     Union,
+    Weights,
     Window,
     WindowFunction,
 )
@@ -85,6 +86,16 @@ def last_aggregation(plan: Plan, release: Release) -> AggregateStep | None:
     return step if isinstance(step, AggregateStep) and step.at == "shared" else None
 
 
+def last_weights(plan: Plan, release: Release) -> Weights | None:
+    """The model that ``release`` opens, between which and it nothing but control and noise stands; None for others."""
+    step: Step = release
+    for _ in plan.steps:
+        if not isinstance(step, Release | Control | Noise) or len(step.inputs) != 1:
+            break
+        step = plan.step(step.inputs[0])
+    return step if isinstance(step, Weights) else None
+
+
 class Reader:
     """Sources of every column of every step, and what became known on the way."""
 
@@ -123,6 +134,11 @@ class Reader:
         """``release`` opens something made of ``sources``."""
         self._wish(release, sources, to_open, subject)
 
+    def wish_model(self, release: Release) -> None:
+        """``release`` opens a model, which takes what learning from its columns does."""
+        for name, sources in self.opened(release).items():
+            self._wish(release, sources, to_learn, f"the output `{name}`")
+
     def opened(self, release: Release) -> Mapping[str, Sources]:
         """Sources of the columns that ``release`` opens, by name."""
         columns = self.relations[release.id].columns
@@ -152,7 +168,7 @@ class Reader:
                 return self._window(step, inputs[0])
             case Propagate() | Match():
                 return self._followed(step, *inputs)
-            case Fit():
+            case Fit() | Weights():
                 return self._learnt(step, inputs[0])
             case Score():
                 return self._scored(step, *inputs)
@@ -317,8 +333,8 @@ class Reader:
             self._wish(step, sources, to_trace, "what is followed from account to account")
         return accounts
 
-    def _learnt(self, step: Fit, rows: Relation) -> Relation:
-        """The model, which stays on shares, made of everything that it learns from."""
+    def _learnt(self, step: Fit | Weights, rows: Relation) -> Relation:
+        """The model, made of everything that it learns from."""
         names = (*step.features, step.label, *filter(None, (step.held,)))
         sources = frozenset().union(*(rows.columns[name] for name in names))
         self._wish(step, sources, to_learn, "what a joint model learns from")

@@ -21,6 +21,7 @@ from consortia.plans.model import (
     Score,
     Step,
     Union,
+    Weights,
     Window,
 )
 
@@ -59,7 +60,7 @@ def _after(step: Step, inputs: list[Origins]) -> Origins:
         case Join():
             names = {column.name for column in step.columns}
             return {name: of for name, of in {**inputs[1], **inputs[0]}.items() if name in names}
-        case Fit():
+        case Fit() | Weights():
             return {}
         case Window() | Propagate() | Match() | Score() | Quantiles():
             kept = {column.name for column in step.columns} - _new(step)

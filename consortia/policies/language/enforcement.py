@@ -85,6 +85,14 @@ _CELLS: dict[str, Treatment] = {
     "differencing.new-data-days": Enforced("differencing"),
     "differencing.other-rows-days": Enforced("differencing"),
 }
+_MODEL: dict[str, Treatment] = {
+    **_HANDLING,
+    "recipients": Enforced("recipients"),
+    "minimum-members": Enforced("minimum-members"),
+    "noise.rho-per-release": Enforced("noise"),
+    "noise.rho-per-period": Enforced("budget"),
+    "noise.period-days": Enforced("budget"),
+}
 
 TREATMENTS: Mapping[str, Treatment] = {
     "format": Enforced("schema"),
@@ -126,7 +134,8 @@ TREATMENTS: Mapping[str, Treatment] = {
     **{f"outputs.score.{key}": treatment for key, treatment in _ROWS.items()},
     **{f"outputs.count.{key}": treatment for key, treatment in _CELLS.items()},
     **{f"outputs.aggregate.{key}": treatment for key, treatment in _CELLS.items()},
-    "outputs.model": OffOnly("model", "fitted parameters may be opened", ("never",)),
+    "outputs.model": Enforced("output-kind"),
+    **{f"outputs.model.{key}": treatment for key, treatment in _MODEL.items()},
     "leaks.sizes": OffOnly("leaks", "real sizes may become known", ("closed",)),
     "leaks.group-count": OffOnly("leaks", "the number of groups may become known", ("closed",)),
     "leaks.match-count": Enforced("leaks"),

@@ -240,11 +240,23 @@ class CellOutput(Handling):
     differencing: Guard | Off = Guard()
 
 
-class ModelOutput(CellOutput):
-    """Fitted parameters: also what a regression must satisfy."""
+class ModelNoise(Section):
+    """Noise on every weight of a model, of three computers on shares, with a budget in zCDP (rho).
 
-    residual_degrees_of_freedom: Annotated[int, Field(ge=1)] | Off = 10
-    rows_per_parameter: Annotated[int, Field(ge=1)] | Off = 3
+    One contributor has one example, and all weights together cost what the release does.
+    """
+
+    rho_per_release: Fraction = "1/100"
+    rho_per_period: Fraction = "1/10"
+    period_days: Annotated[int, Field(ge=1, le=366)] = 90
+
+
+class ModelOutput(Handling):
+    """Weights of a joint regression: who receives them. They always have noise, so no rule on exact numbers applies."""
+
+    recipients: tuple[Who, ...]
+    minimum_members: Annotated[int, Field(ge=2, le=1000)] = 3
+    noise: ModelNoise = ModelNoise()
 
 
 class Outputs(Section):
@@ -327,6 +339,21 @@ class Policy(Section):
         """The section of ``count`` or ``aggregate``, None where that kind is never permitted."""
         section = {"count": self.outputs.count, "aggregate": self.outputs.aggregate}.get(kind, "never")
         return section if isinstance(section, CellOutput) else None
+
+    def personal_output(self, kind: str) -> CellOutput | ModelOutput | None:
+        """The section of a kind that goes to the person who asks, None where that kind is never permitted."""
+        if kind == "model":
+            return self.outputs.model if isinstance(self.outputs.model, ModelOutput) else None
+        return self.cell_output(kind)
+
+    def output(self, kind: str) -> Handling | None:
+        """The section of any kind, None where it is never permitted."""
+        return self.personal_output(kind) or self.row_output(kind)
+
+    def noise(self, kind: str) -> Noise | ModelNoise | None:
+        """The noise of a kind of output; None where its numbers are exact, or it is never permitted."""
+        section = self.personal_output(kind)
+        return section.noise if section is not None and section.noise != "off" else None
 
     def row_output(self, kind: str) -> RowOutput | None:
         """The section of ``alert`` or ``score``, None where that kind is never permitted."""

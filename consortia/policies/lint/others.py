@@ -6,13 +6,15 @@ it will permit less than it says.
 
 from collections.abc import Iterator
 
-from consortia.policies.language.model import CellOutput, Policy
+from consortia.policies.language.model import CellOutput, ModelOutput, Policy
 from consortia.policies.language.parse import LoadedPolicy
 from consortia.policies.language.reader import Path
 from consortia.policies.lint.problems import Problem, warning
 from consortia.policies.world import PolicyWorld
 
-KINDS = ("alert", "score", "count", "aggregate")
+KINDS = ("alert", "score", "count", "aggregate", "model")
+PERSONAL = (CellOutput, ModelOutput)
+"""Sections of outputs that go to the person who asks."""
 
 
 def of_others(loaded: LoadedPolicy, world: PolicyWorld) -> Iterator[Problem]:
@@ -58,13 +60,12 @@ def _outputs(loaded: LoadedPolicy, other: Policy) -> Iterator[Problem]:
     owner = other.identity.owner
     for kind in KINDS:
         path: Path = ("outputs", kind)
-        ours = loaded.policy.row_output(kind) or loaded.policy.cell_output(kind)
-        theirs = other.row_output(kind) or other.cell_output(kind)
+        ours, theirs = loaded.policy.output(kind), other.output(kind)
         if ours is None:
             continue
         if theirs is None:
             yield _warning(loaded, path, f"the policy of `{owner}` never permits `{kind}`", "that both do, or `never`")
-        elif isinstance(ours, CellOutput) and isinstance(theirs, CellOutput):
+        elif isinstance(ours, PERSONAL) and isinstance(theirs, PERSONAL):
             if (ours.noise == "off") != (theirs.noise == "off"):
                 yield _warning(
                     loaded, (*path, "noise"),

@@ -12,17 +12,19 @@ from consortia.policies.rules import ALL
 from consortia.trust.manifest import FEWEST_COMPUTERS
 
 CELLS = ("count", "aggregate")
+PERSONAL = (*CELLS, "model")
+"""Kinds of output that go to the person who asks."""
 NEEDS_BOUNDS = frozenset(("sum", "variance", "quantile", "extreme"))
 """Operations that open a number whose size follows from the values: with noise, only bounds make it finite."""
 EXACT_RULES = ("dominance", "p-percent", "zeros-and-full-cells", "complementary-suppression")
 OPENED_AS: Mapping[str, tuple[str, ...]] = {
     "alert": ("alert", "score"),
     "score": ("score",),
-    "group": ("count", "aggregate", "model"),
-    "sum": ("aggregate", "model"),
-    "extreme": ("aggregate", "model"),
-    "quantile": ("aggregate", "model"),
-    "variance": ("aggregate", "model"),
+    "group": ("count", "aggregate"),
+    "sum": ("aggregate",),
+    "extreme": ("aggregate",),
+    "quantile": ("aggregate",),
+    "variance": ("aggregate",),
 }
 """The kinds of output in which an operation can open anything."""
 TO_BE_WRITTEN = "TO BE WRITTEN"
@@ -74,14 +76,17 @@ def _bounds(loaded: LoadedPolicy) -> Iterator[Problem]:
 
 def _noise(loaded: LoadedPolicy) -> Iterator[Problem]:
     """Which rules apply beside noise, and a budget that no release fits in."""
-    for kind, cells, noise in _noisy(loaded.policy):
-        path: Path = ("outputs", kind)
-        if Fraction(noise.rho_per_release) > Fraction(noise.rho_per_period):
+    for kind in PERSONAL:
+        granted = loaded.policy.noise(kind)
+        if granted is not None and Fraction(granted.rho_per_release) > Fraction(granted.rho_per_period):
             yield error(
-                loaded, (*path, "noise", "rho-per-release"), "budget",
-                f"one release may spend {noise.rho_per_release}, more than the whole period's {noise.rho_per_period}",
-                f"at most {noise.rho_per_period}",
+                loaded, ("outputs", kind, "noise", "rho-per-release"), "budget",
+                f"one release may spend {granted.rho_per_release}, more than the whole period's"
+                f" {granted.rho_per_period}",
+                f"at most {granted.rho_per_period}",
             )  # fmt: skip
+    for kind, cells, _ in _noisy(loaded.policy):
+        path: Path = ("outputs", kind)
         if cells.rounding != "off":
             yield error(
                 loaded, (*path, "rounding"), "noise-and-exact",
@@ -100,8 +105,7 @@ def _noise(loaded: LoadedPolicy) -> Iterator[Problem]:
 def _grants(loaded: LoadedPolicy) -> Iterator[Problem]:
     """Operations that no permitted kind of output can open."""
     policy = loaded.policy
-    written = {kind for kind in (*CELLS, "model") if getattr(policy.outputs, kind) != "never"}
-    written |= {kind for kind in ("alert", "score") if policy.row_output(kind) is not None}
+    written = {kind for kind in (*PERSONAL, "alert", "score") if policy.output(kind) is not None}
     for path, column in _columns(policy):
         for place, operation in enumerate(column.operations):
             kinds = OPENED_AS.get(operation)
@@ -113,10 +117,11 @@ def _grants(loaded: LoadedPolicy) -> Iterator[Problem]:
                 )  # fmt: skip
     granted: set[str] = {operation for _, column in _columns(policy) for operation in column.operations}
     granted |= {operation for entry in policy.data.tables.values() for operation in entry.operations}
-    for kind in ("alert", "score"):
-        if policy.row_output(kind) is not None and kind not in granted:
+    for kind, operation in (("alert", "alert"), ("score", "score"), ("model", "train")):
+        if policy.output(kind) is not None and operation not in granted:
             yield warning(
-                loaded, ("outputs", kind), "unused", f"{kind}s are permitted, and nothing has the operation `{kind}`",
+                loaded, ("outputs", kind), "unused",
+                f"{kind}s are permitted, and nothing has the operation `{operation}`",
                 f"`{kind}: never`, or the operation where it is meant",
             )  # fmt: skip
 
@@ -139,9 +144,9 @@ def _who(loaded: LoadedPolicy) -> Iterator[Problem]:
             "`semi-honest`",
         )  # fmt: skip
     asking = set(parties.submit)
-    for kind in CELLS:
-        cells = policy.cell_output(kind)
-        for place, who in enumerate(cells.recipients if cells else ()):
+    for kind in PERSONAL:
+        output = policy.personal_output(kind)
+        for place, who in enumerate(output.recipients if output else ()):
             if who not in asking and who.partition("@")[2] not in asking and not _has_person(asking, who):
                 yield warning(
                     loaded, ("outputs", kind, "recipients", place), "parties",
@@ -167,10 +172,10 @@ def _twice(loaded: LoadedPolicy) -> Iterator[Problem]:
         ("parties", "compute"): loaded.policy.parties.compute,
         ("parties", "submit"): loaded.policy.parties.submit,
     }
-    for kind in CELLS:
-        cells = loaded.policy.cell_output(kind)
-        if cells is not None:
-            lists["outputs", kind, "recipients"] = cells.recipients
+    for kind in PERSONAL:
+        output = loaded.policy.personal_output(kind)
+        if output is not None:
+            lists["outputs", kind, "recipients"] = output.recipients
     for path, column in _columns(loaded.policy):
         lists[(*path, "operations")] = column.operations
     for path, names in lists.items():

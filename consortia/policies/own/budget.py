@@ -42,8 +42,7 @@ def charges_of(plan: Plan, owner: str, policy: Policy, catalogue: Catalogue) -> 
 def grants_of(plan: Plan, policy: Policy) -> tuple[Grant, ...]:
     """What the policy grants to each kind of output that the plan releases and that has noise."""
     kinds = sorted({step.output_kind for step in plan.steps if isinstance(step, Release)})
-    sections = [section for kind in kinds if (section := policy.cell_output(kind)) is not None]
-    return tuple(grant_of(section.noise) for section in sections if section.noise != "off")
+    return tuple(grant_of(noise) for kind in kinds if (noise := policy.noise(kind)) is not None)
 
 
 def spent(case: OwnCase, unit: str, days: int) -> Charge:

@@ -55,7 +55,9 @@ def complementary(case: Case) -> Iterator[Finding]:
     for output in case.flow.outputs:
         path = ("outputs", output.kind, RULE)
         section = case.policy.cell_output(output.kind)
-        if section is None:
+        if output.kind == "model":
+            yield permit(RULE, ("outputs", output.kind), "every weight is opened, with noise")
+        elif section is None:
             yield permit(
                 RULE, ("outputs", output.kind), "each row goes to its owner alone: there are no totals of cells"
             )

@@ -12,8 +12,11 @@ from consortia.policies.rules.base import Case, Finding, Rule, forbid, permit
 
 
 def contributors(case: Case) -> Iterator[Finding]:
-    """Minima for numbers over groups; alerts and scores have none, since each row goes to its owner alone."""
+    """Minima for numbers over groups, and of members for models; the rows of alerts and scores have owners instead."""
     for output in case.flow.outputs:
+        if output.kind == "model":
+            yield from _of_model(case, output)
+            continue
         section = case.policy.cell_output(output.kind)
         if section is None:
             path = ("outputs", output.kind)
@@ -32,6 +35,13 @@ def contributors(case: Case) -> Iterator[Finding]:
         )
         yield _members(case, output, section.minimum_members)
         yield from _counted(case, output, section)
+
+
+def _of_model(case: Case, output: Output) -> Iterator[Finding]:
+    section = case.policy.personal_output("model")
+    if section is not None:
+        yield permit("minimum-entities", ("outputs", "model"), "not counted: noise hides each contributor")
+        yield _members(case, output, section.minimum_members)
 
 
 def _members(case: Case, output: Output, minimum: int) -> Finding:

@@ -30,6 +30,7 @@ NEEDED: dict[str, tuple[Switch, ...]] = {
     "match": ("match_count",),
     "fit": (),
     "score": (),
+    "weights": (),
     "control": (),
     "bound": (),
     "noise": (),

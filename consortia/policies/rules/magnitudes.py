@@ -33,7 +33,9 @@ def magnitudes(case: Case) -> Iterator[Finding]:
     for output in case.flow.outputs:
         section = case.policy.cell_output(output.kind)
         for rule in IDS:
-            if section is None:
+            if output.kind == "model":
+                yield permit(rule, ("outputs", output.kind), "no such rule: noise hides each contributor")
+            elif section is None:
                 yield permit(rule, ("outputs", output.kind), "no such rule: each row goes to its owner alone")
             elif section.noise != "off" and (rule != "rounding" or section.rounding == "off"):
                 yield permit(rule, ("outputs", output.kind), "noise hides each contributor in every cell instead")

@@ -26,6 +26,7 @@ from consortia.policies.language.reader import Path
 from consortia.policies.lineage import Output
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, permit
 from consortia.policies.rules.noise_kept import sound_at_owners, sound_on_shares
+from consortia.policies.rules.noise_on_model import of_model
 from consortia.policies.rules.noise_reading import cells_of, clip_of, rows_of, selects, summed, traced
 
 ASK = "ask for SUM, AVG, COUNT or COUNT(DISTINCT unit) of one table, grouped by columns of few known values"
@@ -34,8 +35,11 @@ OF_VALUES = ("quantile", "median")
 
 
 def noise(case: Case) -> Iterator[Finding]:
-    """Each output over cells has noise by all policies or by none, and what noise needs."""
+    """Each output over cells has noise by all policies or by none, and what noise needs; each model has it."""
     for output in case.flow.outputs:
+        if output.kind == "model":
+            yield from of_model(case, output)
+            continue
         path: Path = ("outputs", output.kind, "noise")
         section = case.policy.cell_output(output.kind)
         if section is None:

@@ -13,7 +13,7 @@ def output_kind(case: Case) -> Iterator[Finding]:
     for output in case.flow.outputs:
         path = ("outputs", output.kind)
         step = output.release.id
-        if output.groups is None:
+        if output.groups is None and output.weights is None:
             yield forbid(
                 "output-kind", ("outputs",), "rows would be opened as they are",
                 "group the rows", step=step,
@@ -28,8 +28,7 @@ def output_kind(case: Case) -> Iterator[Finding]:
                 "output-kind", path, f"the plan calls an output {output.release.output_kind} that is {output.kind}",
                 "plan the query again", step=step,
             )  # fmt: skip
-        section = case.policy.cell_output(output.kind) or case.policy.row_output(output.kind)
-        if section is None:
+        if case.policy.output(output.kind) is None:
             yield forbid(
                 "output-kind", path, f"the output is {WHAT[output.kind]}, which is never permitted",
                 f"outputs may be {listed(_permitted_kinds(case))}", step=step,
@@ -51,11 +50,12 @@ WHAT = {
     "score": "a score (numbers per entity beside its key)",
     "count": "a count",
     "aggregate": "an aggregate (numbers over groups)",
+    "model": "a model (weights of features)",
 }
 
 
 def _permitted_kinds(case: Case) -> list[str]:
-    return [kind for kind in WHAT if case.policy.cell_output(kind) or case.policy.row_output(kind)]
+    return [kind for kind in WHAT if case.policy.output(kind)]
 
 
 def recipients(case: Case) -> Iterator[Finding]:
@@ -109,7 +109,7 @@ def _told_unasked(case: Case, output: Output) -> tuple[str, str, str] | None:
 
 def _to_person(case: Case, output: Output) -> Iterator[Finding]:
     path = ("outputs", output.kind, "recipients")
-    section = case.policy.cell_output(output.kind)
+    section = case.policy.personal_output(output.kind)
     if section is None:
         return  # as above
     release = output.release
@@ -131,7 +131,7 @@ def maximum_rows(case: Case) -> Iterator[Finding]:
     """The public bound on an output's rows is within the maximum."""
     for output in case.flow.outputs:
         path = ("outputs", output.kind, "maximum-rows")
-        section = case.policy.cell_output(output.kind) or case.policy.row_output(output.kind)
+        section = case.policy.output(output.kind)
         if section is None:
             continue  # rule `output-kind` forbids
         maximum = section.maximum_rows

@@ -18,7 +18,7 @@ from tests.policies_world import GENEROUS, POLICY, loaded, policy_text
 
 ROWS = {"recipients": "owner-of-row", "human-review": "off", "retention-days": 30, "onward-sharing": "off"}
 CELLS = {"recipients": ["bank-a"]}
-MODEL = {"recipients": ["bank-a"], "minimum-entities": 10}
+MODEL = {"recipients": ["bank-a"]}
 BASE: dict[str, Any] = Policy.model_validate_json(
     json.dumps(
         loaded("bank-a", *GENEROUS).policy.model_dump(mode="json", by_alias=True)
@@ -56,6 +56,9 @@ CELL_FIELDS = {
     "differencing.new-data-days": (8, 7),
     "differencing.other-rows-days": (91, 90),
 }
+MODEL_FIELDS = (
+    *HANDLING, "recipients", "minimum-members", "noise.rho-per-release", "noise.rho-per-period", "noise.period-days",
+)  # fmt: skip
 WIDENING: dict[str, tuple[Any, Any]] = {
     "validity.not-before": ("2026-11-02", "2026-11-01"),
     "validity.not-after": ("2027-01-14", "2027-01-15"),
@@ -75,9 +78,8 @@ WIDENING: dict[str, tuple[Any, Any]] = {
     "data.tables.*.columns.*.clip.hi": (5, 6),
     **{f"outputs.{kind}": ("never", section) for kind, section in BASE["outputs"].items()},
     **{f"outputs.{kind}.{key}": pair for kind in ("alert", "score") for key, pair in HANDLING.items()},
-    **{f"outputs.{kind}.{key}": pair for kind in ("count", "aggregate", "model") for key, pair in CELL_FIELDS.items()},
-    "outputs.model.residual-degrees-of-freedom": (10, 9),
-    "outputs.model.rows-per-parameter": (3, "off"),
+    **{f"outputs.{kind}.{key}": pair for kind in ("count", "aggregate") for key, pair in CELL_FIELDS.items()},
+    **{f"outputs.model.{key}": CELL_FIELDS[key] for key in MODEL_FIELDS},
     **{
         f"leaks.{switch}": ("closed", "open")
         for switch in ("sizes", "group-count", "match-count", "filter-mask", "suppressed-count")
@@ -95,8 +97,8 @@ UNORDERED_PAIRS: dict[str, tuple[Any, Any]] = {
     "data.tables.*.rows": ("country = 'DE'", "country = 'FR'"),
     "data.tables.*.privacy-unit": ("customer_key", "other_key"),
     "data.tables.*.columns.*.class": ("sensitive", "label"),
-    **{f"outputs.{kind}.noise": ("off", "on") for kind in ("count", "aggregate", "model")},
-    **{f"outputs.{kind}.contributors": ("exact", "lower-bound") for kind in ("count", "aggregate", "model")},
+    **{f"outputs.{kind}.noise": ("off", "on") for kind in ("count", "aggregate")},
+    **{f"outputs.{kind}.contributors": ("exact", "lower-bound") for kind in ("count", "aggregate")},
     "outputs.aggregate.rounding": (5, 7),
 }
 """Values that can't be compared: the change counts as widened both ways."""
@@ -114,7 +116,7 @@ STATED_PAIRS: dict[str, tuple[Any, Any]] = {
 ONE_VALUE = frozenset(
     (
         "format", "outputs.alert.recipients", "outputs.score.recipients", "outputs.count.noise.mechanism",
-        "outputs.aggregate.noise.mechanism", "outputs.model.noise.mechanism",
+        "outputs.aggregate.noise.mechanism",
     )
 )  # fmt: skip
 """Fields that have only one value in this version."""

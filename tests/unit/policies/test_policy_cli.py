@@ -87,11 +87,11 @@ def test_lint_passes_and_fails_with_every_place(file: Path, world: Consortium) -
 
 
 def test_a_policy_that_is_not_enforced_in_full_does_not_pass_lint_and_can_be_read(file: Path) -> None:
-    file.write_text(file.read_text().replace("  model: never\n", "  model: {recipients: [bank-a]}\n"))
+    file.write_text(file.read_text().replace("sizes: closed", "sizes: open"))
     result = run("lint", file, "--json")
     assert result.exit_code == 1
     problems = json.loads(result.stdout)["problems"]
-    assert any(one["check"] == "enforced" and one["path"] == "outputs.model" for one in problems)
+    assert any(one["check"] == "enforced" and one["path"] == "leaks.sizes" for one in problems)
     assert run("explain", file).exit_code == 0
 
 

@@ -103,9 +103,9 @@ def test_any_bytes_give_a_list_with_places_in_the_file(data: st.DataObject) -> N
 
 
 def test_a_rule_in_effect_that_nothing_enforces_is_an_error_at_its_place() -> None:
-    found = one("enforced", ("model: never", "model: {recipients: [bank-a]}"))
-    assert (found.line, found.column) == place_of("model: never")
-    assert "expected `model: never`" in found.remedy
+    found = one("enforced", ("sizes: closed", "sizes: open"))
+    assert (found.line, found.column) == place_of("sizes: closed")
+    assert "expected `sizes: closed`" in found.remedy
 
 
 @pytest.mark.parametrize(

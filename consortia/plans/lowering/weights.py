@@ -1,0 +1,69 @@
+"""A regression that is opened with noise: what it learns from, as numbers in public ranges, and its weights."""
+
+from consortia.errors import RequestError
+from consortia.plans import bounded
+from consortia.plans.lowering.context import Context
+from consortia.plans.lowering.learning import check_example
+from consortia.plans.lowering.needs import Needs, add_need
+from consortia.plans.model import Column, Step, Weights
+from consortia.plans.query import Modelled, Relation
+from consortia.plans.types import Bounds, ColumnType
+
+LARGEST = 1 << 59
+"""The largest value of a feature: twice its distance from the middle of a range stays below 2^62."""
+
+
+def weights(context: Context, relation: Relation, model: Modelled) -> tuple[Step, ...]:
+    """All steps up to the weights, whose rows are the features in their order and, last, the intercept."""
+    needs: Needs = {}
+    add_need(needs, (model.subject, "key"))
+    held = (model.held,) if model.held else ()
+    for name in (*model.features, model.label, *held):
+        check_example(context, relation, name, is_bit=name in (model.label, *held))
+        add_need(needs, (name, "number"))
+    ranges = tuple(_range(context, relation, name) for name in model.features)
+    rows = context.lower(relation, needs)
+    bounded.schedule(model.method, len(model.features), rows.rows)
+    step = {
+        **context.builder.place((rows.step,), "shared"),
+        "rows": len(model.features) + 1,
+        "columns": columns_of(model.features),
+        "unit": rows.column(model.subject, "key").name,
+        "features": tuple(rows.column(name, "number").name for name in model.features),
+        "ranges": ranges,
+        "label": rows.column(model.label, "number").name,
+        "held": rows.column(model.held, "number").name if model.held else "",
+        "method": model.method,
+    }
+    context.builder.add(Weights.model_validate(step))
+    steps, _ = context.builder.numbered()
+    return steps
+
+
+def columns_of(features: tuple[str, ...]) -> tuple[Column, ...]:
+    """The columns of a model with these features."""
+    words = (*features, bounded.INTERCEPT)
+    parameter = Column(
+        name="parameter", type=ColumnType(kind="enum", domain="parameter", values=words), domain="boolean",
+        bounds=Bounds(lo=0, hi=len(features)),
+    )  # fmt: skip
+    kind = ColumnType(kind="decimal", scale=bounded.DIGITS)
+    return parameter, Column(name="weight", type=kind, domain="arithmetic", bounds=bounded.weight_bounds())
+
+
+def _range(context: Context, relation: Relation, name: str) -> Bounds:
+    """The public range of a feature: what is proven of it."""
+    found = context.knowledge.fact(relation, name).range.bounds
+    if found is None or max(abs(found.lo), abs(found.hi)) >= LARGEST:
+        raise RequestError(
+            "plans/capacity",
+            f"`{name}` of the examples can reach 2^59, and a model that is opened learns from values below",
+            place=f"column `{name}`",
+            remedy=f"write LEAST(GREATEST({name}, lowest), highest) AS {name}",
+        )
+    if found.lo == found.hi:
+        raise RequestError(
+            "plans/spec", f"`{name}` of the examples is {found.lo} in every row, and teaches nothing",
+            place=f"column `{name}`", remedy="leave it out: the intercept stands for it",
+        )  # fmt: skip
+    return found
