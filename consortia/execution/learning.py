@@ -35,8 +35,13 @@ def learnt(engine: Engine, step: Fit, rows: SharedTable) -> SharedTable:
     return SharedTable(step.rows, {name: SharedColumn(found, 0, 0)}, every)
 
 
-def weighed(engine: Engine, step: Weights, rows: SharedTable) -> SharedTable:
-    """A row for each parameter, in the order of the features, with its weight; rows count as for ``learnt``."""
+def weighed(engine: Engine, step: Weights, rows: SharedTable, padded: int) -> SharedTable:
+    """A row for each parameter, in the order of the features, with its weight; rows count as for ``learnt``.
+
+    ``padded`` is the number of rows by the plan, from which its noise follows.
+    """
+    if rows.length != padded:
+        raise InternalError("execution/shape", f"examples of {rows.length} rows, not {padded}", place=step.id)
     counted = _counted(engine, step, rows)
     features = [
         bounded.Feature(column, bounds.lo, bounds.hi)

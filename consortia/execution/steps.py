@@ -104,7 +104,7 @@ class Steps:
             case Fit():
                 return learnt(engine, step, sources[0])
             case Weights():
-                return weighed(engine, step, sources[0])
+                return weighed(engine, step, sources[0], self._plan.step(step.inputs[0]).rows)
             case Score():
                 return fitted(engine, scored(engine, step, *sources), self._wanted(step), step.id, "gone")
             case Limit():

@@ -2,15 +2,21 @@
 
 from consortia.errors import RequestError
 from consortia.plans import bounded
+from consortia.plans.expressions import Ref
 from consortia.plans.lowering.context import Context
 from consortia.plans.lowering.learning import check_example
 from consortia.plans.lowering.needs import Needs, add_need
+from consortia.plans.lowering.nodes import passed
 from consortia.plans.model import Column, Step, Weights
-from consortia.plans.query import Modelled, Relation
+from consortia.plans.obligations import ClipBounds
+from consortia.plans.query import Computed, Filtered, Grouped, Joined, Modelled, Relation, Stacked, TableRows
 from consortia.plans.types import Bounds, ColumnType
 
 LARGEST = 1 << 59
 """The largest value of a feature: twice its distance from the middle of a range stays below 2^62."""
+
+OF_A_COLUMN = ("sum", "min", "max")
+"""Aggregates of which a column's clip bounds speak."""
 
 
 def weights(context: Context, relation: Relation, model: Modelled) -> tuple[Step, ...]:
@@ -52,7 +58,7 @@ def columns_of(features: tuple[str, ...]) -> tuple[Column, ...]:
 
 
 def _range(context: Context, relation: Relation, name: str) -> Bounds:
-    """The public range of a feature: what is proven of it."""
+    """The public range of a feature: what is proven of it, within the clip bounds of the column that it is made of."""
     found = context.knowledge.fact(relation, name).range.bounds
     if found is None or max(abs(found.lo), abs(found.hi)) >= LARGEST:
         raise RequestError(
@@ -66,4 +72,44 @@ def _range(context: Context, relation: Relation, name: str) -> Bounds:
             "plans/spec", f"`{name}` of the examples is {found.lo} in every row, and teaches nothing",
             place=f"column `{name}`", remedy="leave it out: the intercept stands for it",
         )  # fmt: skip
-    return found
+    clip = _clip(context, relation, name)
+    if clip is None:
+        return found
+    within = Bounds(lo=max(found.lo, clip.lo), hi=min(found.hi, clip.hi))
+    if within.lo >= within.hi:
+        raise RequestError(
+            "plans/spec", f"`{name}` of the examples has no two values within the policies' clip bounds",
+            place=f"column `{name}`", remedy="leave it out, or ask the owners for other bounds",
+        )  # fmt: skip
+    return within
+
+
+def _clip(context: Context, relation: Relation, name: str) -> ClipBounds | None:
+    """The bounds that all owners' policies agree on for what one contributor has of the column."""
+    terms, column = context.obligations.noise, _column_of(context, relation, name)
+    return terms.clip(*column) if terms is not None and column is not None else None
+
+
+def _column_of(context: Context, node: Relation, name: str) -> tuple[str, str] | None:
+    """The table and column whose value, sum, least or greatest value of a contributor ``name`` is; None otherwise."""
+    match node:
+        case TableRows():
+            return node.table, name
+        case Filtered():
+            return _column_of(context, node.source, name)
+        case Computed():
+            below = passed(node.expressions).get(name)
+            return None if below is None else _column_of(context, node.source, below)
+        case Grouped():
+            made = next((each for each in node.aggregates if each.name == name), None)
+            if made is None or made.function not in OF_A_COLUMN or not isinstance(made.argument, Ref):
+                return None
+            return _column_of(context, node.source, made.argument.column)
+        case Joined():
+            side = node.left if name in context.knowledge.types(node.left) else node.right
+            return _column_of(context, side, name)
+        case Stacked():
+            found = {_column_of(context, source, name) for source in node.sources}
+            return found.pop() if len(found) == 1 else None
+        case _:
+            return None
