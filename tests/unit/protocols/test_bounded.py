@@ -164,6 +164,33 @@ def test_the_weights_are_those_of_plain_gradient_descent_with_public_steps(asked
     assert np.max(np.abs(expected)) > 0.1
 
 
+def test_batches_are_cut_from_rows_in_an_order_that_nobody_chose():
+    features, labels, counted = drawn(7, 30, RANGES)
+    asked = method(batch=10, epochs=4, rate=1_000_000)
+    found = in_clear(features, RANGES, labels, counted, asked).astype(float) / 10**6
+    order = ClearEngine("shuffle").permutation(30).places
+    expected = {}
+    for name, rows in (("mixed", order), ("as given", range(30))):
+        x = np.array([(2.0 * np.array(v) - lo - hi) / (hi - lo) for v, (lo, hi) in zip(features, RANGES, strict=True)])
+        x = np.vstack([x, np.ones(30)])
+        weights = np.zeros(4)
+        for _ in range(asked.epochs):
+            for start in range(0, 30, 10):
+                at = list(rows)[start : start + 10]
+                p = 1 / (1 + np.exp(-weights @ x[:, at]))
+                weights = weights - 0.1 * (x[:, at] @ (np.array(counted)[at] * (p - np.array(labels)[at])))
+        expected[name] = weights
+    assert np.max(np.abs(found - expected["mixed"])) < 2e-3
+    assert np.max(np.abs(found - expected["as given"])) > 2e-2
+
+
+def test_a_score_that_is_large_is_still_pulled_by_its_label():
+    """Where the sigmoid jumped to 1 at 8, two worlds on both sides of it would be torn apart."""
+    asked = method(batch=1, epochs=600, rate=80_000, positive_weight=50)
+    found = in_clear([[100]], [(0, 100)], [1], [1], asked)
+    assert sum(found) > 8.4 * 10**6
+
+
 def test_values_beyond_a_range_count_as_its_ends():
     features, labels, counted = drawn(2, 40, [(0, 1000)])
     asked = method(batch=40)
@@ -312,6 +339,17 @@ def test_the_bound_is_met_but_for_a_twentieth_by_a_row_that_all_others_speak_aga
     worlds = [rounding(steps, [*others, [([1 << 14] * 3, 1, here)]], up=False) for here in (1, 0)]
     apart = sum((one - other) ** 2 for one, other in zip(*worlds, strict=True))
     assert 0.95 * plans.sensitivity(steps) < apart <= plans.sensitivity(steps)
+
+
+def test_roundings_alone_can_take_worlds_apart_and_are_within_the_bound():
+    asked = method(epochs=3, batch=1, rate=1)
+    steps = plans.schedule(asked, 2, 600)
+    batches = [[([1 << 14] * 3, at % 2, 1)] for at in range(600)]
+    worlds = [rounding(steps, batches, up=direction) for direction in (True, False)]
+    apart = sum((one - other) ** 2 for one, other in zip(*worlds, strict=True))
+    # in real numbers a row moves the weights by the root of 3 a pass, in the last places that are opened
+    without = (3 * 3**0.5 + 3**0.5) ** 2
+    assert without < apart <= plans.sensitivity(steps)
 
 
 def test_a_pull_brings_worlds_together_and_costs_less():
