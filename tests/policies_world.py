@@ -132,7 +132,7 @@ rates:
 CELLS = POLICY[POLICY.index("  aggregate:\n") + len("  aggregate:\n") : POLICY.index("  model: never")]
 GENEROUS = (
     ("operations: [count, compare, compare-members]",
-     "operations: [count, compare, compare-members, count-members, score]"),
+     "operations: [count, compare, compare-members, count-members, score, train, evaluate]"),
     ("operations: [alert, count]", "operations: [alert, count, compare, join, trace]"),
     ("ts: {class: quasi, operations: [filter]}",
      "ts: {class: quasi, operations: [filter, group, count, compare, alert, join, rank, trace, train, evaluate]}"),
@@ -143,7 +143,8 @@ GENEROUS = (
       " evaluate]}")),
     ("country: {class: quasi, operations: [filter, group]}",
      "country: {class: quasi, operations: [filter, group, count, compare, alert, join, rank, trace, train, evaluate]}"),
-    ("      operations: [count]\n", "      operations: [count, compare, count-members, compare-members, score]\n"),
+    ("      operations: [count]\n",
+     "      operations: [count, compare, count-members, compare-members, score, train, evaluate]\n"),
     ("customer_key: {class: identifier, operations: []}",
      "customer_key: {class: identifier, operations: [alert, count, compare, join, trace]}"),
     ("operations: [sum, count]}",

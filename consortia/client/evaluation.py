@@ -38,8 +38,8 @@ class Band:
 class Evaluation:
     """Bands in the order of their places, and the average precision if none is missing.
 
-    ``missing`` are the last places of bands that were not shown: too few contributors, or no row. ``alert_rates`` gives
-    for each group and each band but the last the share of its rows up to there, of what is shown.
+    ``missing`` are the last places of bands that were not shown whole: too few contributors, or no row. ``alert_rates``
+    gives, for each group that is shown in all bands, the share of its rows up to the end of each band but the last.
     """
 
     bands: tuple[Band, ...]
@@ -67,23 +67,50 @@ def evaluated(frame: pl.DataFrame, ends: Sequence[int | None]) -> Evaluation:
     shown = frame.filter(~pl.col(SUPPRESSED)) if SUPPRESSED in frame.columns else frame
     sums = shown.group_by(UP_TO).agg(pl.col(ROWS, POSITIVES, EXPECTED).sum())
     found = {row[UP_TO]: row for row in sums.to_dicts()}
-    missing = tuple(end for end in ends if end not in found)
-    bands = _bands(found, ends)
-    return Evaluation(bands, missing, None if missing else _average(bands), _rates(shown, ends))
+    groups = _groups(shown)
+    missing = tuple(end for place, end in enumerate(ends) if not _is_whole(found, ends, place, groups))
+    bands = _bands(found, ends, missing)
+    return Evaluation(bands, missing, None if missing else _average(bands), _rates(groups, ends))
 
 
-def _bands(found: Mapping[int | None, Mapping[str, Any]], ends: Sequence[int | None]) -> tuple[Band, ...]:
-    every = all(end in found for end in ends)
+_Groups = Mapping[str, Mapping[int | None, int]]
+"""Rows of each band, by the value of the column that bands are parted by; empty where they are not."""
+
+
+def _groups(shown: pl.DataFrame) -> _Groups:
+    by = [name for name in shown.columns if name not in (UP_TO, ROWS, POSITIVES, EXPECTED, SUPPRESSED)]
+    found: dict[str, dict[int | None, int]] = {}
+    for row in shown.to_dicts() if by else ():
+        found.setdefault(str(row[by[0]]), {})[row[UP_TO]] = int(row[ROWS])
+    return dict(sorted(found.items()))
+
+
+def _is_whole(
+    found: Mapping[int | None, Mapping[str, Any]], ends: Sequence[int | None], place: int, groups: _Groups
+) -> bool:
+    """Whether all rows of a band are shown: as many as it has places, or a part of every group."""
+    end = ends[place]
+    if end not in found:
+        return False
+    if not groups or all(end in counts for counts in groups.values()):
+        return True
+    before = ends[place - 1] if place else 0
+    return end is not None and before is not None and int(found[end][ROWS]) == end - before
+
+
+def _bands(
+    found: Mapping[int | None, Mapping[str, Any]], ends: Sequence[int | None], missing: Sequence[int | None]
+) -> tuple[Band, ...]:
     total = sum(int(row[POSITIVES]) for row in found.values())
     rows = positives = 0
     whole, bands = True, []
     for end in ends:
+        whole = whole and end not in missing
         if end not in found:
-            whole = False
             continue
         row = found[end]
         rows, positives = rows + int(row[ROWS]), positives + int(row[POSITIVES])
-        recall = positives / total if whole and every and total else None
+        recall = positives / total if not missing and total else None
         precision = positives / rows if whole and rows else None
         bands.append(Band(end, int(row[ROWS]), int(row[POSITIVES]), float(row[EXPECTED]), recall, precision))
     return tuple(bands)
@@ -100,14 +127,12 @@ def _average(bands: Sequence[Band]) -> float | None:
     return total
 
 
-def _rates(shown: pl.DataFrame, ends: Sequence[int | None]) -> dict[str, tuple[float, ...]]:
-    by = [name for name in shown.columns if name not in (UP_TO, ROWS, POSITIVES, EXPECTED, SUPPRESSED)]
-    if not by:
-        return {}
+def _rates(groups: _Groups, ends: Sequence[int | None]) -> dict[str, tuple[float, ...]]:
+    """Of the groups of which a part of every band is shown."""
     rates: dict[str, tuple[float, ...]] = {}
-    for (group,), part in shown.group_by(by[0], maintain_order=True):
-        counts = {row[UP_TO]: int(row[ROWS]) for row in part.to_dicts()}
-        whole = sum(counts.values())
-        above = [sum(counts.get(end, 0) for end in ends[: place + 1]) for place in range(len(ends) - 1)]
-        rates[str(group)] = tuple(count / whole for count in above)
-    return dict(sorted(rates.items()))
+    for group, counts in groups.items():
+        if all(end in counts for end in ends):
+            whole = sum(counts.values())
+            above = [sum(counts[end] for end in ends[: place + 1]) for place in range(len(ends) - 1)]
+            rates[group] = tuple(count / whole for count in above)
+    return rates

@@ -65,7 +65,7 @@ RESTRICTIONS = (
     ("country: {class: quasi, operations: [filter, group, ", "country: {class: quasi, operations: [filter, "),
     ("amount_minor: {class: sensitive, operations: [filter, count, sum, ",
      "amount_minor: {class: sensitive, operations: [filter, count, "),
-    ("[count, compare, compare-members, count-members, score]", "[count]"),
+    ("[count, compare, compare-members, count-members, score, train, evaluate]", "[count]"),
     ("submit: [bank-a, bank-b]", "submit: [bank-b]"),
     ("recipients: [bank-a, bank-b]", "recipients: []"),
     ("minimum-entities: 10", "minimum-entities: 30"),

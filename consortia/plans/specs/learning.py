@@ -60,7 +60,7 @@ def bind_learning(fields: Fields, text: str, catalogue: Catalogue, as_of: dateti
     given = fields.required("examples")
     named = {"network": _network(fields, text, catalogue, as_of)} if _is_followed(fields) else NONE
     examples = bound_query(given, catalogue, as_of, named)
-    grouped = fields.values.get("by")
+    grouped = fields.required("by") if "by" in (*fields.values, *fields.lists) else None
     scored = _scored(given, examples, grouped, method)
     give = fields.required("give")
     if give.text == MODEL and isinstance(method, RegressionMethod):
@@ -97,8 +97,8 @@ def _scored(given: Field, examples: Bound, grouped: Field | None, method: Learni
     taken = next((name for name in examples.types if name in TAKEN), "")
     if taken:
         raise given.refused(f"has a column `{taken}`, which the result has", "name it otherwise by AS")
-    if grouped and grouped.text not in examples.types:
-        raise grouped.refused(f"is no column of the examples: `{grouped.text[:40]}`", "select it in `examples`")
+    if grouped:
+        _check_group(grouped, examples)
     if not 1 <= len(features) <= MOST_FEATURES:
         raise given.refused(f"has {len(features)} features", f"select 1 to {MOST_FEATURES} columns to learn from")
     ones: dict[str, tuple[str, ...]] = {LABEL: ("int",), **({HELD: ("int",)} if held else {})}
@@ -107,6 +107,14 @@ def _scored(given: Field, examples: Bound, grouped: Field | None, method: Learni
     if not is_grouped_by(examples.relation, once):
         raise given.refused("may name a subject twice", f"group by {' and '.join(sorted(once))}")
     return Scored(source=examples.relation, features=features, label=LABEL, held=held, made=SCORED, method=method)
+
+
+def _check_group(grouped: Field, examples: Bound) -> None:
+    """Bands are of many rows: no column that names a row, or says what is learnt, parts them."""
+    if grouped.text not in examples.types:
+        raise grouped.refused(f"is no column of the examples: `{grouped.text[:40]}`", "select it in `examples`")
+    if grouped.text in (SUBJECT, LABEL, HELD) or examples.types[grouped.text].kind == "key":
+        raise grouped.refused(f"is `{grouped.text}`", "name a column of few values, such as a segment or a country")
 
 
 # --- what is asked of the model -------------------------------------------------------------------------
@@ -172,7 +180,7 @@ def _evaluated(fields: Fields, text: str, scored: Scored) -> Query:
         raise fields.required("examples").refused(
             f"has no column `{HELD}`", "select a 0 or 1 that says which rows the model is judged by and not taught"
         )
-    by = [fields.required("by").text] if "by" in fields.values else []
+    by = [fields.required("by").text] if "by" in (*fields.values, *fields.lists) else []
     held = Call(op="eq", args=(Ref(column=HELD), Const(type=meaning.INT, integer=1)), type=meaning.BOOL)
     placed = Windowed(
         source=Filtered(source=scored, predicate=held),

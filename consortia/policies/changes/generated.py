@@ -203,17 +203,29 @@ def _traced(part: _Part) -> Iterator[str]:
 
 
 def _taught(part: _Part) -> Iterator[str]:
-    """Models that learn from each column whether a condition on it holds: told as scores, and judged."""
+    """Models that learn from each column whether a condition on it holds, or from numbers of rows: told and judged."""
+    yield from _learning(part, "COUNT(*)", "")
     for column in part.table.columns:
         condition = _condition(column)
-        if not condition or column.name == part.unit:
-            continue
-        known = " AND ".join(filter(None, (f"{part.unit} IS NOT NULL", part.fixed(column))))
-        number = f"MAX(CASE WHEN {condition} THEN 1 ELSE 0 END)"
-        rows = f"{part.unit} AS subject, {number} AS label, {number} AS held, {number} AS feature"
-        examples = _select(rows, part.table.name, known, part.unit)
-        for rest in ("give: scores", "give: evaluation\nbands: [100]"):
-            yield f"analysis: logistic-regression\nexamples: {examples}\nepochs: 1\n{rest}\n"
+        if condition and column.name != part.unit:
+            yield from _learning(part, f"MAX(CASE WHEN {condition} THEN 1 ELSE 0 END)", part.fixed(column))
+
+
+def _learning(part: _Part, feature: str, fixed: str) -> Iterator[str]:
+    """Scores by one feature, the alerts of these, and how good they are, over all rows and by each group key."""
+    known = " AND ".join(filter(None, (f"{part.unit} IS NOT NULL", fixed)))
+    rows = f"{part.unit} AS subject, 0 AS label, {feature} AS feature"
+    for give in ("give: scores", "give: alerts\nat-least: 0.5"):
+        yield _model(_select(rows, part.table.name, known, part.unit), give)
+    judged = "give: evaluation\nbands: [100]"
+    yield _model(_select(f"{rows}, 1 AS held", part.table.name, known, part.unit), judged)
+    for key in part.groups:
+        of_group = _select(f"{rows}, 1 AS held, {key}", part.table.name, known, f"{part.unit}, {key}")
+        yield _model(of_group, f"{judged}\nby: {key}")
+
+
+def _model(examples: str, rest: str) -> str:
+    return f"analysis: logistic-regression\nexamples: {examples}\nepochs: 1\n{rest}\n"
 
 
 def _is_amount(table: CatalogueTable, column: CatalogueColumn) -> bool:

@@ -60,6 +60,8 @@ def _operations(table: PolicyTable) -> str:
         granted += [f"{words} {' and '.join(counted)}"] if counted else []
     if "score" in table.operations:
         granted.append("open numbers of rows or members beside an alert")
+    learnt = [what for what in ("train", "evaluate") if what in table.operations]
+    granted += [f"{OPERATION_WORDS[what]} numbers of rows" for what in learnt]
     unused = [column for column, entry in table.columns.items() if not entry.operations]
     never = f" Never used: {', '.join(unused)}." if unused else ""
     return f"Queries may {'; '.join(granted) or 'do nothing'}.{never}"

@@ -13,12 +13,12 @@ from consortia.policies.flow.sources import ROWS, ColumnSource, Form, Kind, Sour
 _SUMMED: dict[Kind, Kind] = {
     "value": "sum", "total": "sum", "least": "sum", "tally": "count",
     "row": "rows", "grouped-row": "rows", "present": "entities", "row-count": "rows", "member-count": "members",
-    "traced": "traced", "learned": "learned",
+    "traced": "traced", "learned": "learned", "scored": "scored", "judged": "judged",
 }  # fmt: skip
 _COUNTED: dict[Kind, Kind] = {
     "value": "count", "total": "count", "least": "count", "tally": "count",
     "row": "rows", "grouped-row": "rows", "present": "entities", "row-count": "rows", "member-count": "members",
-    "traced": "traced", "learned": "learned",
+    "traced": "traced", "learned": "learned", "scored": "scored", "judged": "judged",
 }  # fmt: skip
 _INNER_SUM: dict[Kind, Kind] = {"value": "total", "row": "row-count", "grouped-row": "row-count", "present": "tally"}
 _INNER_COUNT: dict[Kind, Kind] = _INNER_SUM | {"value": "tally", "total": "tally", "least": "tally"}

@@ -26,6 +26,10 @@ BY_TRACING = (
     "a number that payments of others brought about is told to the member that keeps the account, and to nobody else;"
     " group by the account's key"
 )
+BY_JUDGING = (
+    "the label of one row is never told, not even to its owner: it may hold what others have reported;"
+    " ask for bands of many rows"
+)
 BY_MIXING = (
     "a number for each entity is never made of other entities' rows, which no minimum of contributors protects;"
     " group or partition by the entity"
@@ -45,6 +49,7 @@ Needs = tuple[Need, ...]
 _MEMBER: Needs = (Need("member", BY_MEMBER),)
 _SILENT: frozenset[Kind] = frozenset(("row", "grouped-row", "present", "mark", "gap"))
 """Tell nothing where they decide or are opened themselves: constants, and what stands beside a source that does."""
+_BY_BANDS: dict[Kind, tuple[str, ...]] = dict.fromkeys(("learned", "scored", "judged"), ("evaluate",))
 _SELECT: dict[Kind, tuple[str, ...]] = {
     "value": ("filter",),
     "total": ("compare", "filter"),
@@ -55,7 +60,7 @@ _SELECT: dict[Kind, tuple[str, ...]] = {
     "match": ("join",),
     "place": ("rank",),
     "traced": ("compare",),
-    "learned": ("evaluate",),
+    **_BY_BANDS,
 }
 _ORDER: dict[Kind, tuple[str, ...]] = {
     "value": ("rank",),
@@ -67,7 +72,7 @@ _ORDER: dict[Kind, tuple[str, ...]] = {
     "match": ("join",),
     "place": ("rank",),
     "traced": ("compare", "rank"),
-    "learned": ("evaluate",),
+    **_BY_BANDS,
 }
 _MEET: dict[Kind, tuple[str, ...]] = {
     "value": ("join",),
@@ -79,7 +84,7 @@ _MEET: dict[Kind, tuple[str, ...]] = {
     "match": ("join",),
     "place": ("rank",),
     "traced": ("compare", "join"),
-    "learned": ("evaluate",),
+    **_BY_BANDS,
 }
 _AS_KEY: dict[Kind, tuple[str, ...]] = {
     "value": ("group",),
@@ -91,7 +96,7 @@ _AS_KEY: dict[Kind, tuple[str, ...]] = {
     "match": ("join",),
     "place": ("group", "rank"),
     "traced": ("trace",),
-    "learned": ("evaluate",),
+    **_BY_BANDS,
 }
 _AS_NUMBER: dict[Kind, tuple[str, ...]] = {
     "sum": ("sum",),
@@ -116,8 +121,13 @@ _COMPARED: dict[Kind, tuple[str, ...]] = {
     "ranked": ("rank",),
     "traced": ("compare",),
     "learned": ("train",),
+    "scored": ("compare",),
 }
-NUMBERS = frozenset(_AS_NUMBER) | {"total", "tally", "least", "row-count", "member-count", "place", "traced", "learned"}
+NUMBERS = (
+    frozenset(_AS_NUMBER)
+    | frozenset(_BY_BANDS)
+    | {"total", "tally", "least", "row-count", "member-count", "place", "traced"}
+)
 """Kinds that make an alert a score: beside the key stands a number."""
 
 
@@ -148,24 +158,23 @@ def to_trace(source: ColumnSource, *, rows: bool) -> Needs:
 
 
 def to_learn(source: ColumnSource, *, rows: bool) -> Needs:
-    """A joint model learns from it; its scores go to the owners of rows, or only numbers by bands of them are opened.
-
-    Where rows as such were counted, their number is learnt from: it is compared with that of others.
-    """
+    """A joint model learns from it: its scores go to the owners of rows, or are judged by bands of many rows."""
     del rows
     if source.kind == "member":
         return _MEMBER
     if source.kind in _SILENT:
         return ()
-    return (Need("train"),) if source.column else (Need("compare"),)
+    return (Need("join" if source.kind == "match" else "train"),)
 
 
 def to_open(source: ColumnSource, *, rows: bool) -> Needs:
     """It is opened: as a key, or as a number of a group."""
     if source.kind in ("selection", "gaps", "met"):
         return _inside(source, rows=rows)
+    if rows and source.kind == "judged":
+        return (Need("evaluate", BY_JUDGING),)
     if rows and source.kind == "learned":
-        return (Need("train" if source.column else "score"),)
+        return (Need("train"),)
     if rows and source.kind in NUMBERS and not source.mixed:
         return (Need("score"),)
     if rows and source.kind == "value":
@@ -197,8 +206,8 @@ def _looked_up(table: dict[Kind, tuple[str, ...]], source: ColumnSource, *, rows
         return _MEMBER
     if source.kind in _SILENT:
         return ()
-    if source.kind == "learned" and not source.column:
-        return (Need("compare"),)  # a number of rows taught the model
+    if source.kind == "judged" and rows:
+        return (Need("evaluate", BY_JUDGING),)
     if source.mixed and rows:
         return (Need(table[source.kind][0], BY_MIXING),)
     return tuple(Need(operation) for operation in table[source.kind])

@@ -38,7 +38,8 @@ from consortia.plans.model import (
     WindowFunction,
 )
 from consortia.policies.flow.aggregation import HOLDS_VALUES, at_last, existence, marked, nested, rows_counted
-from consortia.policies.flow.following import followed, telling
+from consortia.policies.flow.following import followed
+from consortia.policies.flow.learning import scored, taught
 from consortia.policies.flow.needs import Needs, to_compare, to_learn, to_meet, to_open, to_order, to_select, to_trace
 from consortia.policies.flow.sources import OF_ROWS, ROWS, ColumnSource, Form, Kind, Sources, combined, uses_of
 from consortia.policies.flow.stacking import Relation, joined, stacked
@@ -334,27 +335,15 @@ class Reader:
         return accounts
 
     def _learnt(self, step: Fit | Weights, rows: Relation) -> Relation:
-        """The model, made of everything that it learns from."""
-        names = (*step.features, step.label, *filter(None, (step.held,)))
-        sources = frozenset().union(*(rows.columns[name] for name in names))
+        sources, made = taught((*step.features, step.label, *filter(None, (step.held,))), rows, step.id)
         self._wish(step, sources, to_learn, "what a joint model learns from")
-        made = {column.name: _learned(sources, step.id) for column in step.columns}
-        return Relation(made, frozenset(), rows.tables)
+        return Relation({column.name: made for column in step.columns}, frozenset(), rows.tables)
 
     def _scored(self, step: Score, rows: Relation, model: Relation) -> Relation:
-        """Rows with scores. What the model was told apart from features counts with the scores from there on.
-
-        So labels of the rows, by which a model is judged, and the mark of rows held back are no values any more.
-        """
         fit = self.plan.step(step.inputs[1])
-        if not isinstance(fit, Fit) or fit.inputs[0] != step.inputs[0]:
+        if not isinstance(fit, Fit) or (fit.inputs[0], fit.features) != (step.inputs[0], step.features):
             raise ValueError("rows are scored by the model that they taught")
-        (of_model,) = model.columns.values()
-        of_features = frozenset().union(*(rows.columns[name] for name in step.features))
-        columns = {**rows.columns, step.made: of_model | _learned(of_features, step.id)}
-        for name in filter(None, (fit.label, fit.held)):
-            columns[name] = _learned(rows.columns[name], step.id)
-        return rows.with_columns(columns, rows.nulls)
+        return scored(step, fit, rows, model)
 
     def _limit(self, step: Limit) -> None:
         below = self.plan.step(step.inputs[0])
@@ -389,18 +378,6 @@ class Reader:
                 self._wish(step, sources, to_order, f"{subject} (`{key.column}`)")
             decided = decided or any(to_order(source, rows=False) for source in sources)
         return frozenset().union(*(relation.columns[key.column] for key in keys))
-
-
-def _learned(sources: Sources, step_id: str) -> Sources:
-    """What a model makes of ``sources``; a constant in each row teaches nothing."""
-    return frozenset(
-        replace(
-            source, column="" if source.kind in OF_ROWS else source.column,
-            kind="learned", form="plain", trail=(*source.trail, step_id),
-        )
-        for source in telling(sources)
-        if source.kind not in ROWS
-    )  # fmt: skip
 
 
 def _mixed(source: ColumnSource) -> ColumnSource:

@@ -26,7 +26,9 @@ Kind = Literal[
     "match",  # whether the row found a partner in a join that keeps rows without one
     "gap",  # is NULL in some rows
     "place",  # a window's number: the row's place in an order
-    "learned",  # a joint model's score, or what it learns from beside that; of a group too
+    "learned",  # what a joint model learnt of all rows, in a score or in the model itself; of a group too
+    "scored",  # what a score is made of in its own row; of a group too
+    "judged",  # the label by which a model is judged; of a group too
     "traced",  # a number that payments between accounts brought about; of a group too
     # of a group that the last aggregation made
     "sum",

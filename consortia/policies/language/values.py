@@ -97,9 +97,10 @@ ColumnOperation = Literal[
 - variance: its sum of squares in a group may be opened; variance and deviation open sum and count beside it
 """
 
-TableOperation = Literal["count", "compare", "count-members", "compare-members", "score"]
+TableOperation = Literal["count", "compare", "count-members", "compare-members", "score", "train", "evaluate"]
 """What may be done with rows as such: their number in a group opened (count) or compared (compare), the number of
-members in a group opened or compared, and either of them opened beside an alert (score)."""
+members in a group opened or compared, either of them opened beside an alert (score), and what a joint model learns from
+and is judged by (train, evaluate)."""
 
 LEARNING = frozenset(("train", "evaluate"))
 CLASS_OPERATIONS: dict[ColumnClass, frozenset[str]] = {

@@ -34,8 +34,8 @@ def drawn(seed: int) -> tuple[list[float], list[int], list[str]]:
 
 
 def test_recall_and_precision_are_those_of_an_alert_on_every_row_up_to_the_band() -> None:
-    scores, labels, groups = drawn(1)
-    found = evaluated(banded(scores, labels, ENDS, groups), ENDS)
+    scores, labels, _ = drawn(1)
+    found = evaluated(banded(scores, labels, ENDS, ["all"] * 12), ENDS)
     order = sorted(zip(scores, labels, strict=True), reverse=True)
     for band in found.bands:
         hits = sum(label for _, label in order[: band.up_to])
@@ -46,17 +46,18 @@ def test_recall_and_precision_are_those_of_an_alert_on_every_row_up_to_the_band(
 
 @pytest.mark.parametrize("seed", range(5))
 def test_average_precision_is_that_of_scikit_learn_for_scores_that_are_alike_within_a_band(seed: int) -> None:
-    scores, labels, groups = drawn(seed)
+    scores, labels, _ = drawn(seed)
     order = np.argsort(-np.array(scores))
     coarse = np.empty(12)
     coarse[order] = [-next((n for n, end in enumerate(ENDS) if end and place < end), 3) for place in range(12)]
-    found = evaluated(banded(scores, labels, ENDS, groups), ENDS)
+    found = evaluated(banded(scores, labels, ENDS, ["all"] * 12), ENDS)
     assert found.average_precision == pytest.approx(average_precision_score(labels, coarse))
 
 
 def test_alert_rates_are_shares_of_each_group() -> None:
     scores, labels, groups = drawn(3)
     found = evaluated(banded(scores, labels, ENDS, groups), ENDS)
+    assert found.alert_rates or len(set(groups)) == 1
     order = [groups[index] for index in np.argsort(-np.array(scores))]
     for group, rates in found.alert_rates.items():
         assert rates == pytest.approx([order[:end].count(group) / order.count(group) for end in ENDS[:-1]])
@@ -71,6 +72,30 @@ def test_a_missing_band_leaves_recall_and_average_precision_unknown_and_earlier_
     assert found.average_precision is None
     assert [band.recall for band in found.bands] == [None] * 3
     assert [band.precision for band in found.bands] == [1.0, None, None]
+
+
+def test_a_band_of_which_one_group_is_not_shown_is_missing_and_no_rate_is_told_of_that_group() -> None:
+    columns = {"up_to": [50, 50, None, None, 20, 20], "group": ["p", "c", "p", "c", "p", "c"]}
+    frame = pl.DataFrame(columns | {"rows": [20, 10, 40, 60, 12, 8], "positives": [9, 1, 1, 0, 7, 5],
+                                    "expected": [8.0, 1, 1, 1, 7, 5]})  # fmt: skip
+    ends = (20, 50, None)
+    assert evaluated(frame, ends).missing == ()
+    assert set(evaluated(frame, ends).alert_rates) == {"p", "c"}
+    hidden = frame.filter((pl.col("group") == "p") | (pl.col("up_to") != 50).fill_null(value=True))
+    found = evaluated(hidden, ends)
+    assert found.missing == (50,)
+    assert found.average_precision is None
+    assert [band.recall for band in found.bands] == [None] * 3
+    assert [band.precision for band in found.bands] == [12 / 20, None, None]
+    assert set(found.alert_rates) == {"p"}
+
+
+def test_a_band_of_all_its_places_is_whole_though_a_group_has_none_there() -> None:
+    frame = pl.DataFrame({"up_to": [5, None, None], "group": ["p", "p", "c"], "rows": [5, 4, 6],
+                          "positives": [3, 1, 0], "expected": [3.0, 1, 0.5]})  # fmt: skip
+    found = evaluated(frame, (5, None))
+    assert found.missing == ()
+    assert found.bands[0].recall == 3 / 4
 
 
 def test_suppressed_cells_and_models_that_find_nothing_are_no_errors() -> None:

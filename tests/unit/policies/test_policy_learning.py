@@ -1,85 +1,136 @@
-"""What a joint model learns from needs `train`, what it is judged by `evaluate`; the model itself is never opened."""
+"""What a joint model learns from needs `train`, its scores `score`, judging it `evaluate`; no label is told of one row.
+
+The policies are the example's: what they say to the spec of each kind, and to those that ask for more.
+"""
+
+from datetime import UTC, datetime, time
 
 import pytest
 
-from consortia.policies.decide import decide
+from consortia.errors import RequestError
+from consortia.plans.catalogue_file import read_catalogue
+from consortia.plans.specs.bind import bind_analysis
 from consortia.policies.language.parse import parse_policy
-from consortia.policies.verdicts import Decision
-from tests.policies_world import GENEROUS, NOW, draft_of, loaded, make_world, policy_text
+from consortia.policies.questions import Question, answer, mirrored, supposed
+from examples.aml.consortium import HERE
 
-OWNERS = ("bank-a", "bank-b", "bank-c")
-NUMBER = "operations: [filter, count, sum, compare, score, rank, quantile, variance, trace, train, evaluate]}"
-LAND = "country: {class: quasi, operations: [filter, group, count, compare, alert, join, rank, trace, train, evaluate]}"
-"""As the generous policy grants them: the first of each in `deposits`, the second in `accounts`."""
-EXAMPLES = """
-analysis: logistic-regression
-examples: |
-  SELECT a.customer_key AS subject, a.label, a.held, d.total
-  FROM (SELECT customer_key, MAX(CASE WHEN risk_score > 50 THEN 1 ELSE 0 END) AS label,
-          MAX(CASE WHEN country = 'DE' THEN 1 ELSE 0 END) AS held FROM accounts GROUP BY customer_key) AS a
-  JOIN (SELECT customer_key, SUM(amount_minor) AS total FROM deposits WHERE currency = 'EUR' GROUP BY customer_key) AS d
-    ON a.customer_key = d.customer_key
-epochs: 1
-"""
-SCORES = f"{EXAMPLES}give: scores\n"
-ALERTS = f"{EXAMPLES}give: alerts\nat-least: 0.5\n"
-JUDGED = f"{EXAMPLES}give: evaluation\nbands: [100, 200]\n"
-COUNTED = SCORES.replace("SUM(amount_minor) AS total", "COUNT(*) AS total")
+CATALOGUE = read_catalogue((HERE / "catalogue.yaml").read_text(), key_ids={"customer": "aa", "account": "bb"})
+POLICY = (HERE / "policies" / "bank-a.joint-models.yaml").read_text()
+POLICY = POLICY[: POLICY.index("examples:")]
+SCORES = (HERE / "specs" / "model.yaml").read_text()
+ALERTS = SCORES.replace("give: scores", "give: alerts\nat-least: 0.5")
+JUDGED = (HERE / "specs" / "judged.yaml").read_text()
+OF_ROWS = JUDGED.replace("MAX(payments_in) AS payments_in", "COUNT(*) AS payments_in")
+Edit = tuple[str, str]
 
 
-def less(grant: str, line: str, place: int = 0) -> tuple[tuple[str, str], ...]:
-    """Edits that take ``grant`` from a line, or from the second one that reads the same."""
-    edit = (line, line.replace(f", {grant}", ""))
-    return (edit,) if place == 0 else ((line, "~second~"), edit, ("~second~", line))
+def less(column: str, operation: str) -> Edit:
+    """Takes an operation from a column."""
+    line = next(line for line in POLICY.splitlines() if line.strip().startswith(f"{column}: "))
+    taken = line.replace(f"{operation}, ", "").replace(f", {operation}]", "]")
+    assert taken != line
+    return line, taken
 
 
-def decided(text: str, *edits: tuple[str, str]) -> Decision:
-    world = make_world(*(loaded(owner, *GENEROUS, *edits) for owner in OWNERS))
-    return decide(draft_of(text, world), world, NOW)
+def more(edit: str) -> Edit:
+    """Grants operations to the rows of `flows`."""
+    return (
+        "privacy-unit: account_id\n      columns",
+        f"privacy-unit: account_id\n      operations: {edit}\n      columns",
+    )
+
+
+def denied(text: str, *edits: Edit) -> dict[str, str]:
+    """Texts of the findings that deny, by rule; fails if the question can't be planned."""
+    policy = POLICY
+    for before, after in edits:
+        assert before in policy, before
+        policy = policy.replace(before, after, 1)
+    loaded = parse_policy(policy.encode())
+    world = mirrored(loaded, supposed([loaded.policy], CATALOGUE, ["ana@bank-a"]))
+    day = datetime.combine(loaded.policy.validity.not_before, time(), tzinfo=UTC)
+    given = answer(Question(text, "joint-models", "ana@bank-a", day), world)
+    assert given.decision is not None, given.fault
+    return {reason.rule: reason.text for _, reason in given.decision.denials()}
 
 
 @pytest.mark.parametrize("text", [SCORES, ALERTS, JUDGED], ids=["scores", "alerts", "evaluation"])
-def test_a_model_is_permitted_where_everything_that_it_learns_from_permits_it(text: str) -> None:
-    decision = decided(text)
-    assert decision.permitted, decision.denials()
+def test_what_the_example_asks_is_permitted(text: str) -> None:
+    assert denied(text) == {}
 
 
 @pytest.mark.parametrize("text", [SCORES, ALERTS, JUDGED], ids=["scores", "alerts", "evaluation"])
-@pytest.mark.parametrize(
-    "edits",
-    [less("train", NUMBER), less("train", NUMBER, 1), less("train", LAND, 1)],
-    ids=["feature", "label", "held"],
-)
-def test_each_column_that_is_learnt_from_must_permit_it(text: str, edits: tuple[tuple[str, str], ...]) -> None:
-    decision = decided(text, *edits)
-    assert not decision.permitted
-    assert {reason.rule for _, reason in decision.denials()} == {"operations"}
-    assert all("a joint model learn from" in reason.text for _, reason in decision.denials())
+@pytest.mark.parametrize("column", ["payments_in", "reported"])
+def test_each_column_that_is_learnt_from_must_permit_it(text: str, column: str) -> None:
+    found = denied(text, less(column, "train"))
+    assert set(found) == {"operations"}
+    assert f"let a joint model learn from `flows.{column}`" in found["operations"]
+
+
+@pytest.mark.parametrize(("text", "operation"), [(SCORES, "score"), (ALERTS, "compare")], ids=["scores", "alerts"])
+def test_a_score_of_a_row_is_a_number_made_of_each_of_its_features(text: str, operation: str) -> None:
+    found = denied(text, less("payments_in", operation))
+    assert set(found) == {"operations"}
+    assert "`flows.payments_in`" in found["operations"]
+    assert denied(JUDGED, less("payments_in", operation)) == {}
+
+
+@pytest.mark.parametrize("column", ["payments_in", "reported"])
+def test_numbers_by_bands_of_scores_need_that_the_model_may_be_judged(column: str) -> None:
+    assert denied(SCORES, less(column, "evaluate")) == {}
+    found = denied(JUDGED, less(column, "evaluate"))
+    assert "by bands of the scores" in found["operations"]
+
+
+def test_who_is_kept_back_is_a_condition_as_any_other() -> None:
+    assert "select rows by `flows.opened`" in denied(JUDGED, less("opened", "filter"))["operations"]
 
 
 @pytest.mark.parametrize(
-    "edits",
-    [less("evaluate", NUMBER), less("evaluate", NUMBER, 1), less("evaluate", LAND, 1)],
-    ids=["feature", "label", "held"],
+    "label",
+    [
+        "MAX(CASE WHEN payments_in = 17 THEN 1 ELSE 0 END)",
+        "MAX(CASE WHEN reported = 1 THEN 1 ELSE 0 END)",
+        "CASE WHEN MAX(reported) = 1 THEN 1 ELSE 0 END",
+        "MAX(reported * cash_intensive)",
+        "MAX(COALESCE(reported, 0))",
+    ],
 )
-def test_numbers_by_bands_of_scores_need_that_the_model_may_be_judged(edits: tuple[tuple[str, str], ...]) -> None:
-    assert decided(SCORES, *edits).permitted
-    decision = decided(JUDGED, *edits)
-    assert not decision.permitted
-    assert all("by bands of the scores" in reason.text for _, reason in decision.denials())
+def test_a_label_that_the_query_makes_by_a_condition_is_not_counted_in_bands(label: str) -> None:
+    text = JUDGED.replace("MAX(reported) AS label", f"{label} AS label")
+    found = denied(text)
+    assert "picks out rows after contributors are counted" in found["operations"]
 
 
-def test_what_only_counts_rows_is_learnt_from_as_a_number_of_rows() -> None:
-    rows = "operations: [count, compare, compare-members, count-members, score]"
-    assert decided(COUNTED).permitted
-    for grant in ("score", "compare"):
-        decision = decided(COUNTED, (rows, rows.replace(f" {grant},", "").replace(f", {grant}]", "]")))
-        assert not decision.permitted
-        assert {reason.rule for _, reason in decision.denials()} == {"operations"}
+def test_what_only_counts_rows_is_learnt_from_with_a_grant_on_rows() -> None:
+    assert denied(OF_ROWS, more("[train, evaluate]")) == {}
+    for granted in ("[train]", "[evaluate]", "[count, compare, score]"):
+        assert set(denied(OF_ROWS, more(granted))) == {"operations"}
+
+
+@pytest.mark.parametrize("by", ["subject", "label", "held", "other"])
+def test_no_key_and_no_label_parts_the_bands(by: str) -> None:
+    text = (
+        JUDGED.replace(" segment,", " account_id AS other,")
+        .replace(", segment", "")
+        .replace("by: segment", f"by: {by}")
+    )
+    with pytest.raises(RequestError) as refused:
+        bind_analysis(text, CATALOGUE, datetime(2026, 11, 25, tzinfo=UTC))
+    assert (refused.value.code, refused.value.message) == ("plans/spec", f"`by` is `{by}`")
 
 
 @pytest.mark.parametrize("operation", ["train", "evaluate"])
 def test_no_identifier_is_learnt_from(operation: str) -> None:
-    text = policy_text("bank-a", *GENEROUS).replace("[alert, count, compare, join, trace]", f"[alert, {operation}]", 1)
-    with pytest.raises(Exception, match=operation):
+    text = POLICY.replace("[alert, count, join, trace]", f"[alert, {operation}]", 1)
+    assert text != POLICY
+    with pytest.raises(RequestError, match=operation):
         parse_policy(text.encode())
+
+
+def test_the_specs_of_the_example_are_those_of_its_policies() -> None:
+    for bank in ("bank-a", "bank-b", "bank-c"):
+        written = (HERE / "policies" / f"{bank}.joint-models.yaml").read_text()
+        for spec in (SCORES, JUDGED):
+            lines = [f"      {line}" for line in spec.splitlines()[1:]]
+            assert "\n".join(lines) in written
