@@ -9,7 +9,7 @@ WORKLOADS :=
 SIZES :=
 PEERS :=
 
-.PHONY: setup demo gains officer-day bench links test test-slow attacks kill-points lint packs kernels proto clean
+.PHONY: setup demo gains gains-large officer-day bench links test test-slow attacks kill-points lint packs kernels proto clean
 
 setup: $(READY)
 
@@ -25,6 +25,9 @@ demo: setup ## three banks, a coordinator and an analyst answer one question, as
 
 gains: setup ## what three banks find alone and together, and what it costs; writes build/gains.json and docs/gains.md
 	$(BIN)/python -m examples.aml.gains
+
+gains-large: setup ## structuring over 5 million transactions, risk over a million; writes docs/gains-large.md
+	$(BIN)/python -m examples.aml.large
 
 officer-day: setup ## two officers, three versions, a denial, a hold, a revocation, evidence; writes build/officer-day.json
 	$(BIN)/python -m examples.officer_day
