@@ -13,6 +13,7 @@ from consortia.errors import InternalError, RequestError
 from consortia.execution.learning import steps_of
 from consortia.plans import bounded as plans
 from consortia.plans.learning import RegressionMethod
+from consortia.plans.zcdp import least_variance
 from consortia.protocols.clear.engine import ClearEngine
 from consortia.protocols.fixed import sigmoid as pieces
 from consortia.protocols.fixed.numbers import Fixed
@@ -20,7 +21,7 @@ from consortia.protocols.learning import bounded
 from consortia.protocols.learning.bounded import Feature
 from consortia.protocols.learning.scaling import Column
 from consortia.protocols.relational.table import SharedColumn, SharedTable
-from tests.learning_world import numbers, signed_values
+from tests.learning_world import average_precision, best_regression, numbers, signed_values
 from tests.relations_world import Col, Given, on_ring3
 
 UNIT = Fraction(1, 1 << 28)
@@ -386,3 +387,38 @@ def test_a_feature_without_a_range_is_refused():
     with pytest.raises(InternalError) as refused:
         in_clear([[3]], [(3, 3)], [1], [1], method())
     assert refused.value.code == "learning/range"
+
+
+@pytest.mark.parametrize(
+    ("rows", "counted", "features", "asked", "loses"),
+    [
+        (100_000, 60_000, 10, method(batch=1000, epochs=10, rate=500_000), 0.01),
+        (5_000, 3_000, 5, method(batch=500, epochs=20, rate=500_000), 0.05),
+    ],
+    ids=["many", "few"],
+)
+def test_with_the_noise_of_rho_a_hundredth_a_model_of_many_rows_still_ranks_new_ones(
+    rows, counted, features, asked, loses
+):
+    draw = np.random.default_rng(1)
+    steps = plans.schedule(asked, features, rows)
+    variance = least_variance(plans.sensitivity(steps), features + 1, 10**7)
+    deviation = (1.5 * variance) ** 0.5 / 10**6
+    true = draw.normal(size=features) * 2
+    x, fresh = draw.uniform(-1, 1, (features, rows)), draw.uniform(-1, 1, (features, 50_000))
+    y, wanted = ((true @ each - 2 + draw.logistic(size=each.shape[1]) > 0) * 1.0 for each in (x, fresh))
+    weight = draw.permutation(rows) < counted
+    lines, found = np.vstack([x, np.ones(rows)]), np.zeros(features + 1)
+    for _ in range(asked.epochs):
+        for start in range(0, rows, steps.rows):
+            at = slice(start, start + steps.rows)
+            p = 1 / (1 + np.exp(-found @ lines[:, at]))
+            found = found - asked.rate / 10**6 / asked.batch * (lines[:, at] @ (weight[at] * (p - y[at])))
+    exact = average_precision(wanted, found[:-1] @ fresh)
+    noisy = [
+        average_precision(wanted, (found + draw.normal(size=found.size) * deviation)[:-1] @ fresh) for _ in range(8)
+    ]
+    best = average_precision(wanted, best_regression(x[:, weight], y[weight], 0)[:-1] @ fresh)
+    assert exact > best - 0.005
+    assert exact - np.mean(noisy) < loses
+    assert abs(deviation - {10: 0.144, 5: 0.424}[features]) < 0.002
