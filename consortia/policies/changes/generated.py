@@ -212,9 +212,10 @@ def _taught(part: _Part) -> Iterator[str]:
 
 
 def _learning(part: _Part, feature: str, fixed: str) -> Iterator[str]:
-    """Scores by one feature, the alerts of these, and how good they are, over all rows and by each group key."""
+    """Scores by one feature, alerts of these, its weight; how good scores are, over all rows and by each group key."""
     known = " AND ".join(filter(None, (f"{part.unit} IS NOT NULL", fixed)))
     rows = f"{part.unit} AS subject, 0 AS label, {feature} AS feature"
+    yield _model(_select(rows, part.table.name, fixed, part.unit), "give: model")
     for give in ("give: scores", "give: alerts\nat-least: 0.5"):
         yield _model(_select(rows, part.table.name, known, part.unit), give)
     judged = "give: evaluation\nbands: [100]"

@@ -16,12 +16,15 @@ from consortia.plans.model import AggregateStep, Named, Noise, Plan, Release, St
 from consortia.plans.query import Query, Scored
 from consortia.plans.specs.bind import bind_analysis
 from consortia.policies.accounting import charge_of
+from consortia.policies.changes.flips import Asked, compare
+from consortia.policies.changes.generated import generated
 from consortia.policies.compiling import Compiled, compile_analysis, environment_of
 from consortia.policies.decide import decide
 from consortia.policies.explain import explain
 from consortia.policies.language.parse import parse_policy
 from consortia.policies.lint import lint
 from consortia.policies.obligations import require_kept
+from consortia.policies.questions import Question
 from consortia.policies.world import PolicyWorld
 from tests.fixtures_catalogue import AS_OF, PURPOSE
 from tests.policies_world import NOW, RISK, draft_of
@@ -288,3 +291,28 @@ def test_lint_names_a_budget_of_no_release_and_a_model_that_nothing_teaches() ->
     }
     assert ("budget", "outputs.model.noise.rho-per-release") in found
     assert ("unused", "outputs.model") in found
+
+
+def test_a_policy_that_comes_to_permit_models_flips_generated_questions() -> None:
+    tree = full()
+    tree["data"]["tables"]["deposits"]["operations"] += ["train"]  # of numbers of rows
+    world = permissive(parse_policy(data_of(tree)))
+    after = parse_policy(data_of(tree))
+    put(tree, "outputs.model", "never")
+    before = parse_policy(data_of(tree))
+    sqls = [each.sql for each in generated((before.policy, after.policy), world) if "give: model" in each.sql]
+    assert sqls
+    asked = tuple(Asked(Question(sql, PURPOSE, "ana@bank-a", NOW), "test") for sql in sqls)
+    assert {flip.after.verdict for flip in compare(asked, before, after, world).flips} == {"permit"}
+
+
+def test_a_model_is_not_opened_where_computers_may_collude() -> None:
+    obliged = compiled().decision.obligations
+    five = ("bank-a", "bank-b", "bank-c", "bank-d", "bank-e")
+    world = world_of()
+    around = replace(
+        environment_of(PURPOSE, "ana@bank-a", AS_OF, world),
+        computers=five, members=five, collusion=dict.fromkeys(("bank-a", "bank-b", "bank-c"), 2),
+    )  # fmt: skip
+    with pytest.raises(RequestError, match="may collude"):
+        build_plan(bind_analysis(MODEL, world.catalogue, AS_OF), around, obliged)
