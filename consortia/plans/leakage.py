@@ -181,10 +181,13 @@ def _results(plan: Plan, release: Release) -> list[LeakageEntry]:
         limited.append("each of the two owners can subtract its own part of a number, and knows the other's")
     noisy = [f"with noise: {listed(tuple(f'`{name}`' for name in _noised(plan)))}"] if _noised(plan) else []
     whose = "of the groups to which it contributed rows" if release.rows_of == "own" else "of all released groups"
+    told = (
+        "of the model, and the public ranges" if release.output_kind == "model" else f"{whose}, and how many these are"
+    )
     entries = [
         LeakageEntry(
             kind="result", step=release.id, who=(str(recipient.person or recipient.member),), amount=release.rows,
-            what=f"{listed(tuple(f'`{name}`' for name in opened)) or 'no column'} {whose}, and how many these are",
+            what=f"{listed(tuple(f'`{name}`' for name in opened)) or 'no column'} {told}",
             detail="; ".join([f"{release.output_kind}, at most {release.rows} rows", *noisy, *limited, *computed]),
         )
         for recipient in release.recipients

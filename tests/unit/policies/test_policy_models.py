@@ -75,9 +75,9 @@ def test_a_model_is_opened_to_whoever_asks_with_noise_that_costs_no_more_than_a_
     assert [column.name for column in release.columns] == ["parameter", "weight"]
     assert 0 < charge_of(found.plan).rho <= 10**7
     assert found.leakage is not None
-    told = [entry.detail for entry in found.leakage.entries if entry.kind == "result"]
-    assert len(told) == 1
-    assert "with noise: `weight`" in told[0]
+    (told,) = (entry for entry in found.leakage.entries if entry.kind == "result")
+    assert told.what == "`parameter` and `weight` of the model, and the public ranges"
+    assert "with noise: `weight`" in told.detail
 
 
 def test_explain_states_the_error_of_a_weight_and_the_loss() -> None:
