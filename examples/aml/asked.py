@@ -104,7 +104,7 @@ def _rows(part: Answer) -> dict[str, float | None]:
     (result,) = part.value["results"].values()
     columns: list[str] = result["columns"]
     (identifier,) = (place for place, name in enumerate(columns) if name.endswith(".identifier"))
-    scores = [place for place, name in enumerate(columns) if name in ("risk", "rank")]
+    scores = [place for place, name in enumerate(columns) if name in ("risk", "rank", "score")]
     return {str(row[identifier]): _score(row, scores) for row in result["rows"]}
 
 

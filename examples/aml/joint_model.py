@@ -101,8 +101,15 @@ def compared(data: Path, truth: Truth, told: Rows, budgets: Mapping[str, int]) -
 
 
 def _order(scores: Mapping[str, float | None], free: set[str]) -> list[str]:
-    """Accounts that are not reported, the highest score first; ties by their numbers."""
-    return sorted(free & scores.keys(), key=lambda account: (-(scores[account] or 0), account))
+    """Accounts that are not reported, the highest score first; ties by their numbers. An account without one fails."""
+
+    def key(account: str) -> tuple[float, str]:
+        score = scores[account]
+        if score is None:
+            raise ValueError("a model gives every account a score")
+        return -score, account
+
+    return sorted(free & scores.keys(), key=key)
 
 
 def found_alone(data: Path, bank: str) -> dict[str, float | None]:
