@@ -41,6 +41,8 @@ SLOPE: Final = Fraction(1, 4)
 """By how much the sigmoid rises at most (``protocols.fixed.sigmoid``)."""
 SIGMOID_UNITS: Final = 3
 """How far it is from a continuous function that rises, in units of 2^-``WEIGHT_BITS``."""
+REMEDY_TOO_SMALL: Final = "take a larger rate, or smaller batches"
+REMEDY_TOO_LARGE: Final = "take fewer features, a smaller `positive-weight`, or other batches"
 INTERCEPT: Final = "intercept"
 _MOST_SHIFT = 40
 _LEAST_SIZE = 1 << 6
@@ -87,8 +89,9 @@ def schedule(method: RegressionMethod, features: int, rows: int) -> Schedule:
     if found is None or found.size < _LEAST_SIZE:
         raise RequestError(
             "plans/capacity",
-            f"steps of rate {method.rate / MILLION:f} over batches of {method.batch} rows do not fit into 62 bits",
-            remedy="take smaller batches, a smaller `positive-weight`, or another rate",
+            f"steps of rate {method.rate / MILLION:f} over {rows} rows, {method.batch} a step, do not fit into 62 bits",
+            place="batch",
+            remedy=REMEDY_TOO_SMALL if found is not None else REMEDY_TOO_LARGE,
         )
     if not is_non_expansive(found):
         most = largest_rate(features, method.positive_weight, method.penalty)

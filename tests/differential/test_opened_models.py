@@ -1,6 +1,8 @@
 """A joint regression over three banks, its weights opened with noise: from registered files to the asker's frame."""
 
 from collections.abc import Sequence
+from decimal import Decimal
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +87,16 @@ def test_the_frame_names_each_parameter_and_the_range_that_its_weight_is_of(tmp_
     assert frame.select("parameter", "low", "high").rows() == [
         ("age", 0, 120), ("intercept", None, None), ("spent", 0, 3000),
     ]  # fmt: skip
+
+
+def test_ranges_of_decimals_and_whole_numbers_are_shown_in_one_unit(tmp_path: Path) -> None:
+    pool = Pool(tmp_path, drawn(2), CATALOGUE)
+    plan = pool.plan(MODEL.replace("a.age,", "LN(1 + a.age) AS age,"))
+    ((_, frame),) = run_clear(plan, pool.frames(plan)).items()
+    ((_, low, high), _, spent) = frame.select("parameter", "low", "high").rows()
+    assert abs(low) < Decimal("0.01")
+    assert log(121) <= float(high) < log(121) + 0.01  # as far as the function is exact
+    assert spent == ("spent", Decimal(0), Decimal(3000))
 
 
 def test_what_is_opened_are_the_weights_and_the_noise_of_every_computer(tmp_path: Path) -> None:
