@@ -31,6 +31,21 @@ SILENCE = 600.0
 """Seconds that a party waits for another: all of them share this process."""
 
 
+def plan_of(spec: str, catalogue: Catalogue, purpose: str, as_of: datetime) -> Plan:
+    """The plan of a spec among the three banks, without any policy's obligations."""
+    environment = Environment(
+        manifest="0" * 64,
+        catalogue=catalogue,
+        catalogue_digest=catalogue.digest(),
+        computers=tuple(BANKS),
+        members=tuple(BANKS),
+        purpose=purpose,
+        as_of=as_of,
+        submitter="ana@bank-a",
+    )
+    return build_plan(bind_analysis(spec, catalogue, as_of), environment, NO_OBLIGATIONS)
+
+
 def register_tables(store: SnapshotStore, home: Home, folder: Path) -> None:
     """Register ``FOLDER/TABLE.parquet``, in the catalogue's own words, for each table."""
     catalogue = Catalogue.parse(home.trust.catalogue().payload_bytes())
@@ -54,7 +69,7 @@ class Registered:
 
     def answer(self, spec: plain.Spec) -> Rows:
         """What each bank is told by the spec's plan."""
-        plan = self._plan(spec)
+        plan = plan_of(spec.file.read_text(), self._catalogue, PURPOSE, datetime.now(UTC))
         frames = {}
         for step in plan.steps:
             if isinstance(step, Share):
@@ -71,17 +86,3 @@ class Registered:
                 raise TypeError("a result begins with the account's hashed key")
             told[self._accounts[account.hex()]] = float(str(score[0])) if score else None
         return told
-
-    def _plan(self, spec: plain.Spec) -> Plan:
-        environment = Environment(
-            manifest="0" * 64,
-            catalogue=self._catalogue,
-            catalogue_digest=self._catalogue.digest(),
-            computers=tuple(BANKS),
-            members=tuple(BANKS),
-            purpose=PURPOSE,
-            as_of=datetime.now(UTC),
-            submitter="ana@bank-a",
-        )
-        analysis = bind_analysis(spec.file.read_text(), self._catalogue, environment.as_of)
-        return build_plan(analysis, environment, NO_OBLIGATIONS)

@@ -18,13 +18,10 @@ from pathlib import Path
 import polars as pl
 
 from consortia.parties.simulation import run_clear, simulate
-from consortia.plans.build import build_plan
 from consortia.plans.catalogue_file import read_catalogue
-from consortia.plans.draft import Environment
 from consortia.plans.model import Plan, Scan, Share, Step
-from consortia.plans.obligations import NO_OBLIGATIONS
-from consortia.plans.specs.bind import bind_analysis
 from examples.aml import plain
+from examples.aml.compiled import plan_of
 from examples.aml.consortium import BANKS
 from examples.aml.plain import Payment
 
@@ -33,6 +30,7 @@ MISSING = f"without public networks: `{VARIABLE}` names no folder that holds the
 TNO = ("small", "small_multi_period", "small_multi_period_test", "missing_nodes")
 AMLSIM = ("20K_cycle200", "20K_fanin200", "20K_fanin200cycle200")
 KEY_BYTES = 12
+AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 DIGITS = 6
 CATALOGUE = """
 consortium: public-networks
@@ -167,17 +165,7 @@ def _plan(network: Network, spec: str) -> Plan:
     queries = [PAID.format(period=period) for period in range(len(network.periods))]
     spec = spec.format(payments=queries[0] if len(queries) == 1 else f"[{', '.join(map(repr, queries))}]")
     catalogue = read_catalogue(text, key_ids={"account": "aa"})
-    environment = Environment(
-        manifest="0" * 64,
-        catalogue=catalogue,
-        catalogue_digest=catalogue.digest(),
-        computers=tuple(BANKS),
-        members=tuple(BANKS),
-        purpose="conformance",
-        as_of=datetime(2026, 1, 1, tzinfo=UTC),
-        submitter="ana@bank-a",
-    )
-    return build_plan(bind_analysis(spec, catalogue, environment.as_of), environment, NO_OBLIGATIONS)
+    return plan_of(spec, catalogue, "conformance", AS_OF)
 
 
 def _frame(network: Network, plan: Plan, step: Share) -> pl.DataFrame:

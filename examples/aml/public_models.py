@@ -26,14 +26,11 @@ from consortia.parties.data.register import register
 from consortia.parties.data.snapshots import SnapshotStore
 from consortia.parties.local.stage import committed_snapshots, run_local
 from consortia.parties.simulation import run_clear, simulate
-from consortia.plans.build import build_plan
 from consortia.plans.catalogue import Catalogue
 from consortia.plans.catalogue_file import read_catalogue
-from consortia.plans.draft import Environment
 from consortia.plans.model import Plan, Share
-from consortia.plans.obligations import NO_OBLIGATIONS
-from consortia.plans.specs.bind import bind_analysis
 from consortia.trust.domain_keys import HashDomain, hash_keys
+from examples.aml.compiled import plan_of
 from examples.aml.consortium import BANKS
 from examples.aml.recall import average_precision
 
@@ -49,6 +46,7 @@ HISTORY = (
     *(f"BILL_AMT{month}" for month in range(1, 7)), *(f"PAY_AMT{month}" for month in range(1, 7)),
 )  # fmt: skip
 MOST = 10_000_000
+AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 METHODS = {
     "logistic-regression": "epochs: 20\nbatch: 1000\nrate: 0.5\nl2: 0.0001\n",
     "boosted-trees": "trees: 20\ndepth: 4\nrate: 0.3\n",
@@ -129,7 +127,7 @@ def _theirs(customers: Customers, method: str) -> NDArray[np.float64]:
 def scores(customers: Customers, method: str, *, shared: bool) -> dict[int, float]:
     """What all banks are told together: a score by customer."""
     catalogue = read_catalogue(_catalogue(len(customers.rows)), key_ids={"customer": "aa"})
-    plan = _plan(_spec(method), catalogue)
+    plan = plan_of(_spec(method), catalogue, "conformance", AS_OF)
     with tempfile.TemporaryDirectory() as folder:
         stores = {bank: _registered(Path(folder), bank, customers, catalogue) for bank in BANKS}
         frames = {step.id: _local(plan, step, stores, catalogue) for step in plan.steps if isinstance(step, Share)}
@@ -168,20 +166,6 @@ def _catalogue(rows: int) -> str:
     return text
 
 
-def _plan(spec: str, catalogue: Catalogue) -> Plan:
-    environment = Environment(
-        manifest="0" * 64,
-        catalogue=catalogue,
-        catalogue_digest=catalogue.digest(),
-        computers=tuple(BANKS),
-        members=tuple(BANKS),
-        purpose="conformance",
-        as_of=datetime(2026, 1, 1, tzinfo=UTC),
-        submitter="ana@bank-a",
-    )
-    return build_plan(bind_analysis(spec, catalogue, environment.as_of), environment, NO_OBLIGATIONS)
-
-
 def _registered(folder: Path, bank: str, customers: Customers, catalogue: Catalogue) -> SnapshotStore:
     """The bank's customers, and the histories of the customers of the bank before."""
     store, place = SnapshotStore(folder / bank), list(BANKS).index(bank)
@@ -196,7 +180,7 @@ def _registered(folder: Path, bank: str, customers: Customers, catalogue: Catalo
         frame.write_parquet(file)
         mapping = "".join(f"  {name}: {name}\n" for name in frame.columns)
         schema.write_text(f"type: consortia/schema/v1\ntable: {table}\nformat: parquet\ncolumns:\n{mapping}")
-        register(store, schema, file, catalogue, _key, datetime(2026, 1, 1, tzinfo=UTC))
+        register(store, schema, file, catalogue, _key, AS_OF)
     return store
 
 
