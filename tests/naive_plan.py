@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from consortia.plans.columns import Column
 from consortia.plans.evaluate import Value, evaluate
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
-    Column,
     Control,
     Filter,
     Join,

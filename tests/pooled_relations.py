@@ -16,7 +16,8 @@ from consortia.parties.local.stage import committed_snapshots, run_local
 from consortia.parties.simulation import run_clear, simulate
 from consortia.plans.build import build_plan
 from consortia.plans.catalogue import Catalogue, CatalogueTable, KeyDomain
-from consortia.plans.model import Column, Plan, Share
+from consortia.plans.columns import Column
+from consortia.plans.model import Plan, Share
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
 from consortia.plans.specs.bind import bind_analysis
 from consortia.plans.types import ColumnType

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Call, Const, Expr
-from consortia.plans.model import Aggregate, Column
+from consortia.plans.model import Aggregate
 from tests.relations_world import same_rows
 from tests.shared_plans import BIT, COUNTRY, CUSTOMER, NUMBER, code, number
 from tests.shared_relations import Steps, answer, clear_answer, drawn, plain

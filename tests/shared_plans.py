@@ -12,11 +12,11 @@ from decimal import Decimal
 
 import polars as pl
 
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Expr
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
-    Column,
     Control,
     Filter,
     Plan,

@@ -13,11 +13,11 @@ from typing import Any
 
 from consortia.execution.estimate import estimate
 from consortia.parties.simulation import run_clear, simulate
+from consortia.plans.columns import Column
 from consortia.plans.evaluate import evaluate
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
-    Column,
     Control,
     Filter,
     Join,

@@ -9,7 +9,6 @@ from benchmarks.arrays import Arrays
 from benchmarks.engines.dealer import Dealer, Maker, Program, Shares
 from benchmarks.party import Job
 from consortia.execution.networks import matched, propagated
-from consortia.plans.model import Match, Propagate
 from consortia.plans.networks import (
     Carrying,
     CycleMethod,
@@ -20,6 +19,7 @@ from consortia.plans.networks import (
     ScatterGatherMethod,
     made_bounds,
 )
+from consortia.plans.steps_of_networks import Match, Propagate
 from consortia.protocols.engine import Engine
 from consortia.protocols.learning.trees import FRACTION, Boosting, Features, train
 from consortia.protocols.relational.table import SharedColumn, SharedTable

@@ -10,8 +10,9 @@ from typing import Any
 
 from consortia.audit.verify import Verified
 from consortia.plans.concerned import outputs_of
-from consortia.plans.model import Control, Noise, Plan
+from consortia.plans.model import Control, Plan
 from consortia.plans.show import step_text
+from consortia.plans.steps_of_noise import Noise
 from consortia.plans.zcdp import RHO_PARTS
 from consortia.trust.documents import instant_text
 from consortia.trust.sessions import Seal

@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from consortia.plans.accuracy import accuracies, computed, quantile_accuracies
-from consortia.plans.model import Bound, Noise, Plan
+from consortia.plans.model import Plan
 from consortia.plans.noised import Selection
+from consortia.plans.steps_of_noise import Bound, Noise
 from consortia.plans.wording import listed
 from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS
 from consortia.policies.accounting import NOTHING, READERS_DELTA, Charge, charge_of, epsilon

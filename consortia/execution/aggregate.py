@@ -12,7 +12,8 @@ from consortia.execution.contributions import OF_MAGNITUDES, beside_cells, count
 from consortia.execution.fit import fitted
 from consortia.execution.layout import bounds_of
 from consortia.execution.liveness import Holds, live_aggregates
-from consortia.plans.model import Aggregate, AggregateStep, Column
+from consortia.plans.columns import Column
+from consortia.plans.model import Aggregate, AggregateStep
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.domains import as_numbers
 from consortia.protocols.relational.group import Function, Grouping, Measure, group

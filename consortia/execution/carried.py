@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from consortia.errors import InternalError, OperatorError
-from consortia.plans.model import Column
+from consortia.plans.columns import Column
 from consortia.plans.types import Bounds, ColumnType
 from consortia.protocols.shares import Words
 

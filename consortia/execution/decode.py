@@ -14,9 +14,11 @@ from consortia.execution.carried import exact_decimals, fits_int64
 from consortia.execution.layout import Field, bounds_of, fields_of, shapes_of
 from consortia.execution.parts import combined, form_of, parse_part
 from consortia.execution.quantiles import read_off
+from consortia.plans.columns import Column
 from consortia.plans.evaluate import evaluate
 from consortia.plans.expressions import columns_of
-from consortia.plans.model import Column, Plan, Project, Quantiles, Release, Sort, SortKey, Step
+from consortia.plans.model import Plan, Project, Release, Sort, SortKey, Step
+from consortia.plans.steps_of_noise import Quantiles
 from consortia.protocols.shares import Words
 
 Value = int | str | None

@@ -9,7 +9,8 @@ import polars as pl
 from consortia.errors import InternalError, OperatorError
 from consortia.execution.carried import Present, check_column, offsets
 from consortia.execution.layout import bounds_of, shape_of, words_shape
-from consortia.plans.model import Column, Share
+from consortia.plans.columns import Column
+from consortia.plans.model import Share
 from consortia.plans.types import Bounds
 from consortia.protocols.engine import ColumnShape
 from consortia.protocols.shares import Words

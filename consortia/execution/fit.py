@@ -9,7 +9,7 @@ from typing import Literal
 
 from consortia.errors import InternalError
 from consortia.execution.layout import bounds_of, shape_of
-from consortia.plans.model import Column
+from consortia.plans.columns import Column
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.domains import Form, recast
 from consortia.protocols.relational.table import SharedColumn, SharedTable

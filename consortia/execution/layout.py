@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from consortia.errors import InternalError
-from consortia.plans.model import Column
+from consortia.plans.columns import Column
 from consortia.plans.types import Bounds
 from consortia.protocols.engine import ColumnShape
 

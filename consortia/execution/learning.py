@@ -10,7 +10,7 @@ from consortia.execution.layout import bounds_of, shape_of
 from consortia.execution.project import within_capacity
 from consortia.plans import bounded as steps
 from consortia.plans.learning import MILLION, SCORE_DIGITS, Learning, RegressionMethod, score_bounds
-from consortia.plans.model import Fit, Score, Weights
+from consortia.plans.steps_of_models import Fit, Score, Weights
 from consortia.protocols.engine import Engine
 from consortia.protocols.learning import bounded, model
 from consortia.protocols.learning.model import SCORE_FRACTION, Method, Regression, Trees

@@ -11,24 +11,20 @@ from consortia.plans.expressions import columns_of
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
-    Bound,
     Control,
     Filter,
-    Fit,
     Join,
-    Match,
-    Noise,
     Plan,
     Project,
-    Propagate,
     Release,
-    Score,
     Share,
     Sort,
     Step,
-    Weights,
     Window,
 )
+from consortia.plans.steps_of_models import Fit, Score, Weights
+from consortia.plans.steps_of_networks import Match, Propagate
+from consortia.plans.steps_of_noise import Bound, Noise
 
 SHARED = "shared"
 Holds = Literal["one-each", "any", "mixed"]

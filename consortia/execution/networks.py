@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from consortia.errors import InternalError
-from consortia.plans.model import Match, Paid, Propagate
 from consortia.plans.networks import (
     LARGEST_SUM,
     SCORE_BITS,
@@ -15,6 +14,7 @@ from consortia.plans.networks import (
     TaintMethod,
     made_bounds,
 )
+from consortia.plans.steps_of_networks import Match, Paid, Propagate
 from consortia.protocols.engine import Engine
 from consortia.protocols.fixed.numbers import Fixed
 from consortia.protocols.graph import network as graph

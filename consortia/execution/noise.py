@@ -13,7 +13,9 @@ import numpy as np
 
 from consortia.errors import InternalError
 from consortia.execution.layout import bounds_of, shape_of
-from consortia.plans.model import Column, Noise, Plan
+from consortia.plans.columns import Column
+from consortia.plans.model import Plan
+from consortia.plans.steps_of_noise import Noise
 from consortia.protocols.engine import Engine
 from consortia.protocols.noise.gaussian import Below, gaussians
 from consortia.protocols.relational.complete import Domain, completed

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from consortia.plans.model import Quantiles
 from consortia.plans.noised import Quantile
+from consortia.plans.steps_of_noise import Quantiles
 
 Value = int | str | None
 Row = dict[str, Value]

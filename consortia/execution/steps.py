@@ -17,29 +17,25 @@ from consortia.execution.noise import NO_DRAWS, Draws, domain_of, noisy
 from consortia.execution.project import projected, within_capacity
 from consortia.execution.round import rounded
 from consortia.execution.translate import translated
+from consortia.plans.columns import Column
 from consortia.plans.model import (
     AggregateStep,
-    Bound,
-    Column,
     Control,
     Filter,
-    Fit,
     Join,
     Limit,
-    Match,
-    Noise,
     Plan,
     Project,
-    Propagate,
     Release,
-    Score,
     Sort,
     SortKey,
     Step,
     Union,
-    Weights,
     Window,
 )
+from consortia.plans.steps_of_models import Fit, Score, Weights
+from consortia.plans.steps_of_networks import Match, Propagate
+from consortia.plans.steps_of_noise import Bound, Noise
 from consortia.plans.types import ColumnType
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational import join as joins

@@ -13,9 +13,11 @@ from fractions import Fraction
 from pydantic import ValidationError
 
 from consortia.errors import RequestError
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import Bound, Column, Noise, Plan, Project, Quantiles
+from consortia.plans.model import Plan, Project
 from consortia.plans.noised import Clip
+from consortia.plans.steps_of_noise import Bound, Noise, Quantiles
 from consortia.plans.wording import decimal_text
 from consortia.trust.sessions import WantedError
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from consortia.plans.allocation import unprotected
 from consortia.plans.draft import Draft, Environment
 from consortia.plans.engines import choose_engine
-from consortia.plans.model import Noise, Plan, Share
+from consortia.plans.model import Plan, Share
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations
 from consortia.plans.passes.add_noise import add_noise
 from consortia.plans.passes.check_entities import check_entities
@@ -37,6 +37,7 @@ from consortia.plans.passes.release_results import release_results
 from consortia.plans.passes.settle_rows import settle_rows
 from consortia.plans.passes.split_locally import split_locally
 from consortia.plans.query import Query
+from consortia.plans.steps_of_noise import Noise
 
 Pass = Callable[[Draft], Draft]
 

@@ -8,10 +8,11 @@ p% by entity what the second largest entity could, with all that the recipient's
 
 from consortia.errors import RequestError
 from consortia.ids import member_of
+from consortia.plans.columns import Column
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import columns_of
 from consortia.plans.local import has_rules, own_entities
-from consortia.plans.model import Aggregate, AggregateStep, Column
+from consortia.plans.model import Aggregate, AggregateStep
 from consortia.plans.rules import PAIR, By, Dominance, FullCell, MinimumContributors, PPercent, Rule, ZeroCell
 from consortia.plans.types import WIDE_FROM, Bounds
 

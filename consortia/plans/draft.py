@@ -6,11 +6,12 @@ from datetime import datetime
 
 from consortia.errors import InternalError
 from consortia.plans.catalogue import Catalogue, CatalogueColumn, CatalogueTable
+from consortia.plans.columns import Column
 from consortia.plans.lowering.entities import Units, units_of
 from consortia.plans.lowering.knowledge import Knowledge
 from consortia.plans.lowering.nodes import holding_tables, members_in_every_row, owners_of, tables_of, types_of, walk
 from consortia.plans.meaning import Types, type_of
-from consortia.plans.model import Column, Step
+from consortia.plans.model import Step
 from consortia.plans.names import NamePool
 from consortia.plans.obligations import Obligations
 from consortia.plans.query import Histogram, Query, QueryAggregate

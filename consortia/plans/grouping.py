@@ -11,8 +11,9 @@ from consortia.plans import meaning
 from consortia.plans.binding.aggregates import AGGREGATES, read_aggregate
 from consortia.plans.binding.ordering import ordered_output, plain_name, read_order, select_place
 from consortia.plans.binding.scope import Scope, folded_name
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Const, Expr, Ref
-from consortia.plans.model import Column, Named, SortKey
+from consortia.plans.model import Named, SortKey
 from consortia.plans.names import NamePool, is_legal
 from consortia.plans.query import QueryAggregate
 from consortia.plans.ranges import infer

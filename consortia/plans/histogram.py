@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from consortia.plans.allocation import unprotected
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.meaning import BOOL, INT, type_of
-from consortia.plans.model import Column, Named, Project, Quantiles, Release, Sort, SortKey, Step
+from consortia.plans.model import Named, Project, Release, Sort, SortKey, Step
 from consortia.plans.noised import Quantile
 from consortia.plans.noisy_steps import MOST_CELLS
 from consortia.plans.obligations import NoiseTerms
 from consortia.plans.query import Histogram, Query, QueryAggregate
 from consortia.plans.ranges import infer
 from consortia.plans.sizes import domain_size
+from consortia.plans.steps_of_noise import Quantiles
 from consortia.plans.types import Bounds, ColumnType
 from consortia.plans.wording import listed
 

@@ -8,22 +8,10 @@ from typing import Literal
 
 from consortia.plans.cost import Estimate, Opening
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import (
-    AggregateStep,
-    Control,
-    Join,
-    Limit,
-    Match,
-    Noise,
-    Plan,
-    Project,
-    Quantiles,
-    Release,
-    Share,
-    Sort,
-    Step,
-)
+from consortia.plans.model import AggregateStep, Control, Join, Limit, Plan, Project, Release, Share, Sort, Step
 from consortia.plans.rules import PAIR, MinimumContributors
+from consortia.plans.steps_of_networks import Match
+from consortia.plans.steps_of_noise import Noise, Quantiles
 from consortia.plans.wording import listed, order_text
 from consortia.trust.documents import Digest, Document, Frozen, Integer
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from consortia.plans.columns import Column
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.meaning import BOOL, INT, type_of
-from consortia.plans.model import Aggregate, Column, Named
+from consortia.plans.model import Aggregate, Named
 from consortia.plans.query import QueryAggregate
 
 ONE, NONE = Const(type=INT, integer=1), Const(type=INT, integer=0)

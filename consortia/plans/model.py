@@ -20,46 +20,23 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from consortia.errors import InternalError
+from consortia.plans.columns import StepBase
 from consortia.plans.expressions import Expr
-from consortia.plans.learning import Learning, RegressionMethod
-from consortia.plans.networks import Carrying, Pattern
-from consortia.plans.noised import Clip, Noised, Quantile, Selection
 from consortia.plans.rules import Rule
-from consortia.plans.types import Bounds, ColumnType
+from consortia.plans.steps_of_models import Fit, Score, Weights
+from consortia.plans.steps_of_networks import Match, Propagate
+from consortia.plans.steps_of_noise import Bound, Noise, Quantiles
 from consortia.trust.documents import Digest, Document, Frozen, Instant, Integer, Name, Person
-from consortia.trust.sessions import WantedError
-
-Domain = Literal["clear", "arithmetic", "boolean", "wide"]
 
 
-class Column(Frozen):
-    """One column of a step's result. ``modular`` values have no range: no comparison, sign or truncation."""
-
-    name: str
-    type: ColumnType
-    bounds: Bounds | None = None
-    nullable: bool = False
-    domain: Domain = "clear"
-    modular: bool = False
-    visibility: Literal["owner", "nobody", "recipient"] = "owner"
-
-
-class _Step(Frozen):
-    id: str
-    inputs: tuple[str, ...]
-    at: str
-    rows: Integer
-    columns: tuple[Column, ...]
-
-
-class Scan(_Step):
+class Scan(StepBase):
     """The owner's registered rows of a table, or the rows of a local table (its catalogue SQL)."""
 
     kind: Literal["scan"] = "scan"
     table: Name
 
 
-class Filter(_Step):
+class Filter(StepBase):
     """Keep rows whose predicate is TRUE. At an owner in clear; at ``shared`` it clears the valid bit.
 
     ``origin`` says whose wish it is: the catalogue's canonical predicate, the owner's row scope, the query's
@@ -78,7 +55,7 @@ class Named(Frozen):
     expression: Expr
 
 
-class Project(_Step):
+class Project(StepBase):
     """Exactly these columns, in this order. On shares each is made in the domain that its column declares.
 
     So a plain reference to a column of another domain is a conversion; a number becomes a key that counts from the
@@ -127,7 +104,7 @@ class Aggregate(Frozen):
     count: int = 0
 
 
-class AggregateStep(_Step):
+class AggregateStep(StepBase):
     """Group by ``keys`` (NULL is one group) and aggregate.
 
     Without keys there is exactly one group at ``shared``; at an owner there is one if it has any row, else none,
@@ -143,14 +120,14 @@ class AggregateStep(_Step):
     aggregates: tuple[Aggregate, ...]
 
 
-class Share(_Step):
+class Share(StepBase):
     """The owner secret-shares its rows, padded to ``rows``; columns keep name and type, domains are chosen here."""
 
     kind: Literal["share"] = "share"
     owner: Name
 
 
-class Union(_Step):
+class Union(StepBase):
     """Rows of all inputs one after the other; each row's member is the public owner of its place.
 
     Without ``owners`` the inputs are relations on shares, whose rows keep their own members (UNION ALL).
@@ -170,7 +147,7 @@ class JoinKey(Frozen):
     right: str
 
 
-class Join(_Step):
+class Join(StepBase):
     """The first input's rows, in their order, each with what the second has for its key; at ``shared``.
 
     The second input holds each key at most once. ``uniqueness`` says who has seen to it: a group by the keys before
@@ -193,7 +170,7 @@ class SortKey(Frozen):
     descending: bool = False
 
 
-class Sort(_Step):
+class Sort(StepBase):
     """On shares: stable, valid rows first, by ``keys`` as unsigned boolean values; NULL last, first if descending.
 
     At the recipient: ORDER BY with NULLS LAST when ascending, then all output columns.
@@ -216,7 +193,7 @@ class WindowFunction(Frozen):
     frame: Literal["rows", "range", "partition"] = "range"
 
 
-class Window(_Step):
+class Window(StepBase):
     """The input's columns and those of ``functions``, in each group of ``partition`` in the order of ``order``.
 
     At ``shared``, where the input is sorted by (partition, order). No row moves.
@@ -228,96 +205,7 @@ class Window(_Step):
     functions: tuple[WindowFunction, ...]
 
 
-class Paid(Frozen):
-    """Columns of payments: keys of both ends, and the amount."""
-
-    source: str
-    target: str
-    amount: str
-
-
-class Propagate(_Step):
-    """The accounts (first input), each with a number made of what reaches it along payments (second); at ``shared``.
-
-    ``key`` names the accounts' column, ``source`` and ``target`` the payments', all keys of one domain; ``score`` is
-    the number that risk starts from ("" for ranks), ``made`` the new column. No account stands in two rows. Payments
-    with an account that none of the rows names count for nothing. ``total`` bounds the sum of all amounts of a period.
-    ``later`` are the payments of further periods (third input, ...): each begins with the scores of the one before.
-    """
-
-    kind: Literal["propagate"] = "propagate"
-    key: str
-    score: str = ""
-    source: str
-    target: str
-    amount: str
-    later: tuple[Paid, ...] = ()
-    made: str
-    total: Integer
-    method: Carrying
-
-    @property
-    def periods(self) -> tuple[Paid, ...]:
-        """The columns of the second input, and of those after it."""
-        return (Paid(source=self.source, target=self.target, amount=self.amount), *self.later)
-
-
-class Match(_Step):
-    """The accounts (first input) that stand in a pattern of payments (second); others lose their valid bit.
-
-    A taint begins at the accounts of a third input, which its column ``seed`` names ("" for other patterns).
-    """
-
-    kind: Literal["match"] = "match"
-    key: str
-    source: str
-    target: str
-    amount: str
-    time: str
-    seed: str = ""
-    method: Pattern
-
-
-class Fit(_Step):
-    """A model that learns ``label`` (0 or 1) of ``features`` from the input's rows, those aside where ``held`` is 1.
-
-    At ``shared``. One column, a row for each parameter: nobody opens or computes with it but a score step.
-    """
-
-    kind: Literal["fit"] = "fit"
-    features: tuple[str, ...]
-    label: str
-    held: str = ""
-    method: Learning
-
-
-class Score(_Step):
-    """The rows of the first input, each with the score ``made`` that the model of the second gives its ``features``."""
-
-    kind: Literal["score"] = "score"
-    features: tuple[str, ...]
-    made: str
-    method: Learning
-
-
-class Weights(_Step):
-    """The weights of a regression of ``label`` on ``features`` in steps of public size; at ``shared``.
-
-    No two rows of the input share the key ``unit``. A feature's values count within its public range of ``ranges``,
-    which is taken to [-1, 1]. Columns: the parameter, an enum of the features' names and ``intercept``, and its weight.
-    Of one unit's row the weights depend by at most what ``plans.bounded`` proves.
-    """
-
-    kind: Literal["weights"] = "weights"
-    unit: str
-    features: tuple[str, ...]
-    ranges: tuple[Bounds, ...]
-    label: str
-    held: str = ""
-    method: RegressionMethod
-
-
-class Limit(_Step):
+class Limit(StepBase):
     """The first ``count`` rows (a public number) of the input, which is sorted, valid rows first; at ``shared``."""
 
     kind: Literal["limit"] = "limit"
@@ -331,7 +219,7 @@ class Rounded(Frozen):
     base: Integer
 
 
-class Control(_Step):
+class Control(StepBase):
     """Rows that fail a rule are multiplied by zero and moved behind the others; nobody learns the bit.
 
     Without rules the valid rows are moved together, so that the place of a released row tells nothing. Then columns
@@ -347,58 +235,6 @@ class Control(_Step):
     rounding: tuple[Rounded, ...] = ()
 
 
-class Bound(_Step):
-    """One row for each group and entity, its columns the sums over all members, clipped; at ``shared``.
-
-    Input is sorted by (keys, entity). Rows without an entity are dropped. Of an entity that is in more than ``cells``
-    groups, so many are kept, drawn at random; 0 keeps all. So a change of one entity's rows, whoever holds them,
-    changes at most ``cells`` rows of the result, and each by no more than its clips. At an owner the same of its rows.
-    """
-
-    kind: Literal["bound"] = "bound"
-    keys: tuple[str, ...]
-    entity: str
-    clips: tuple[Clip, ...]
-    cells: int
-
-
-class Noise(_Step):
-    """One row for each value of the public domain of ``keys``, zeros where there is no group; noise on each number.
-
-    Every computer adds to each number of ``noised`` a discrete Gaussian of variance s^2 / 2, drawn before the secure
-    stage: whoever knows one of the parts still faces s^2. Without keys there is the one group. All rows are valid.
-    ``wanted`` are the errors that the submitter asked for. Of a model all weights get noise, of one sensitivity.
-
-    At an owner, it draws all the noise of its part itself, of variance s^2, in clear.
-
-    With ``selection`` the keys' values are not known beforehand: there are the input's groups, and of them those that
-    the selection shows, in front of the others.
-    """
-
-    kind: Literal["noise"] = "noise"
-    keys: tuple[str, ...]
-    noised: tuple[Noised, ...]
-    wanted: tuple[WantedError, ...] = ()
-    selection: Selection | None = None
-
-
-class Quantiles(_Step):
-    """For each of ``keys`` the ``quantiles`` of a noisy histogram; at the recipient.
-
-    Bin 0 begins at ``lo``, each is ``width`` wide, the last ends at ``hi``; ``counts`` holds the noisy number of rows
-    in ``bin``, rows without a bin count nowhere. A quantile is the middle of its bin; NULL if no rows are left.
-    """
-
-    kind: Literal["quantiles"] = "quantiles"
-    keys: tuple[str, ...]
-    bin: str
-    counts: str
-    lo: Integer
-    hi: Integer
-    width: Integer
-    quantiles: tuple[Quantile, ...]
-
-
 class Recipient(Frozen):
     """Who receives: a member's node, or a person with the one-time key of the submission (``person`` set)."""
 
@@ -406,7 +242,7 @@ class Recipient(Frozen):
     person: Person | None = None
 
 
-class Release(_Step):
+class Release(StepBase):
     """Open ``columns`` to ``recipients``. With ``rows_of`` = own, each receives the groups it contributed to.
 
     ``output_kind`` follows from the plan, never from the analyst's word. ``membership`` names, in the order of

@@ -1,7 +1,7 @@
 """What a condition proves of the rows that pass it: bounds of columns, and that they are not NULL."""
 
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Call, Const, Expr, Ref
-from consortia.plans.model import Column
 from consortia.plans.ranges import hull
 from consortia.plans.trees import conjuncts
 from consortia.plans.types import Bounds

@@ -7,9 +7,10 @@ from math import isqrt, prod
 
 from consortia.errors import RequestError
 from consortia.plans.allocation import Number, unprotected
+from consortia.plans.columns import Column
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref
-from consortia.plans.model import Aggregate, AggregateStep, Column, Project, Release, Step
+from consortia.plans.model import Aggregate, AggregateStep, Project, Release, Step
 from consortia.plans.noised import Clip, Noised
 from consortia.plans.obligations import NoiseTerms
 from consortia.plans.query import QueryAggregate

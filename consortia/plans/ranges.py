@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consortia.errors import RequestError
+from consortia.plans.columns import Column
 from consortia.plans.evaluate import truncated
 from consortia.plans.expressions import Call, Const, Expr, Ref, columns_of
 from consortia.plans.function_ranges import FUNCTIONS, absolute, function_range, greatest, rounding
 from consortia.plans.meaning import SIGNS, type_of
-from consortia.plans.model import Column
 from consortia.plans.types import REFUSED_FROM, Bounds
 
 Columns = Mapping[str, Column]

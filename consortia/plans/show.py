@@ -7,30 +7,25 @@ from consortia.plans.leakage import LeakageReport
 from consortia.plans.model import (
     Aggregate,
     AggregateStep,
-    Bound,
     Control,
     Filter,
-    Fit,
     Join,
     Limit,
-    Match,
-    Noise,
     Plan,
     Project,
-    Propagate,
-    Quantiles,
     Release,
     Scan,
-    Score,
     Share,
     Sort,
     Step,
     Union,
-    Weights,
     Window,
 )
 from consortia.plans.networks import TaintMethod
 from consortia.plans.rules import margin_text
+from consortia.plans.steps_of_models import Fit, Score, Weights
+from consortia.plans.steps_of_networks import Match, Propagate
+from consortia.plans.steps_of_noise import Bound, Noise, Quantiles
 from consortia.plans.wording import column_text, expression_text, listed, order_text
 from consortia.trust.documents import instant_text
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from math import prod
 
 from consortia.plans.catalogue import Catalogue, CatalogueTable
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Expr, Ref, columns_of
 from consortia.plans.meaning import type_of
-from consortia.plans.model import Column
 from consortia.plans.ranges import infer
 from consortia.plans.tables import table_columns
 

@@ -6,7 +6,7 @@ from sqlglot.errors import SqlglotError
 
 from consortia.errors import RequestError
 from consortia.plans.catalogue import Catalogue, CatalogueColumn, CatalogueTable
-from consortia.plans.model import Column
+from consortia.plans.columns import Column
 from consortia.plans.types import Bounds, ColumnType
 
 DEFAULT_KEY_BITS = 96

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from consortia.plans.model import Column, Step
+from consortia.plans.columns import Column
+from consortia.plans.model import Step
 
 if TYPE_CHECKING:  # a draft itself needs changed columns
     from consortia.plans.draft import Draft

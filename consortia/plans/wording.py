@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.literals import EPOCH, INSTANT_EPOCH
 from consortia.plans.meaning import SIGNS, type_words
-from consortia.plans.model import Column, SortKey
+from consortia.plans.model import SortKey
 from consortia.plans.tables import FIRST_DAY, LAST_DAY
 from consortia.plans.types import ColumnType
 

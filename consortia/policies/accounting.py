@@ -15,8 +15,8 @@ from fractions import Fraction
 from math import exp, inf, log, log1p
 from typing import Self
 
-from consortia.plans.model import Noise as NoiseStep
 from consortia.plans.model import Plan
+from consortia.plans.steps_of_noise import Noise as NoiseStep
 from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS, Release, cost
 from consortia.policies.language.model import ModelNoise, Noise
 

@@ -8,7 +8,8 @@ something that no policy can permit. Here are the outputs, and of which kind eac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from consortia.plans.model import AggregateStep, Plan, Release, Scan, Weights
+from consortia.plans.model import AggregateStep, Plan, Release, Scan
+from consortia.plans.steps_of_models import Weights
 from consortia.policies.flow.entities import every_column, identifying
 from consortia.policies.flow.needs import NUMBERS
 from consortia.policies.flow.reader import Reader, Requirement, last_aggregation, last_weights

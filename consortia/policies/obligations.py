@@ -2,9 +2,9 @@
 
 from consortia.errors import InternalError
 from consortia.plans.model import Control, Filter, Plan, Scan, Step
-from consortia.plans.model import Noise as NoiseStep
 from consortia.plans.obligations import ClipBounds, NoiseTerms, Obligations, RowScope
 from consortia.plans.rules import MinimumContributors
+from consortia.plans.steps_of_noise import Noise as NoiseStep
 from consortia.policies.accounting import grant_of
 from consortia.policies.language.model import Noise
 from consortia.policies.rules.base import Case

@@ -22,8 +22,9 @@ from consortia.parties.simulation import Frames, run_clear
 from consortia.parties.store import Store
 from consortia.plans.build import build_plan
 from consortia.plans.catalogue import Catalogue, CatalogueColumn, CatalogueTable, KeyDomain
-from consortia.plans.model import Noise, Plan, Share
+from consortia.plans.model import Plan, Share
 from consortia.plans.sql import bind
+from consortia.plans.steps_of_noise import Noise
 from consortia.plans.types import Bounds, ColumnType
 from consortia.policies.compiling import Compiled, compile_analysis, environment_of
 from consortia.policies.language.parse import LoadedPolicy, parse_policy

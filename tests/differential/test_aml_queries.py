@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from consortia.plans.model import Noise, Quantiles
+from consortia.plans.steps_of_noise import Noise, Quantiles
 from examples.aml import oracle
 from examples.aml.consortium import BANKS
 from tests.aml_banks import DAY, PARAMETERS, QUERIES, AmlBanks, generated

@@ -14,8 +14,8 @@ from consortia.execution.learning import method_of
 from consortia.plans.catalogue import Catalogue, KeyDomain
 from consortia.plans.leakage import leakage_report
 from consortia.plans.learning import Learning, RegressionMethod, TreesMethod, parameters
-from consortia.plans.model import Fit
 from consortia.plans.obligations import Obligations
+from consortia.plans.steps_of_models import Fit
 from consortia.protocols.learning import model
 from tests.fixtures_catalogue import BANKS, CUSTOMER, INT, column, table
 from tests.pooled_relations import Pool, Row

@@ -14,9 +14,11 @@ from consortia.execution.noise import drawn as draws_of
 from consortia.parties.simulation import run_clear, simulate
 from consortia.plans.bounded import largest_rate, schedule, sensitivity
 from consortia.plans.build import build_plan
-from consortia.plans.model import Noise, Plan, Weights
+from consortia.plans.model import Plan
 from consortia.plans.obligations import ClipBounds, NoiseTerms, Obligations
 from consortia.plans.specs.bind import bind_analysis
+from consortia.plans.steps_of_models import Weights
+from consortia.plans.steps_of_noise import Noise
 from consortia.plans.zcdp import Release, cost
 from tests.differential.test_learning import CATALOGUE, EXAMPLES, Data, drawn, pooled
 from tests.fixtures_catalogue import AS_OF, BANKS, environment

@@ -7,7 +7,7 @@ import pytest
 
 from consortia.client.noise import noise_dict
 from consortia.errors import ConsortiaError
-from consortia.plans.model import Noise
+from consortia.plans.steps_of_noise import Noise
 from consortia.policies.accounting import charge_of
 from tests.e2e_cluster import COUNTRIES, PURPOSE, Cluster, prepare
 from tests.packs import nodes

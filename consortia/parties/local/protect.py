@@ -15,7 +15,9 @@ from consortia.errors import InternalError
 from consortia.execution.carried import physical
 from consortia.execution.decode import series_of
 from consortia.execution.layout import bounds_of
-from consortia.plans.model import AggregateStep, Bound, Column, Noise, Step
+from consortia.plans.columns import Column
+from consortia.plans.model import AggregateStep, Step
+from consortia.plans.steps_of_noise import Bound, Noise
 from consortia.protocols.noise.gaussian import Below, gaussians
 
 _DRAWN = "drawn at random"

@@ -14,7 +14,8 @@ from consortia.parties.local.protect import protected
 from consortia.parties.local.statement import chain_after, chain_of, local_statement, share_step
 from consortia.parties.local.unique import check_unique
 from consortia.plans.catalogue import Catalogue
-from consortia.plans.model import Bound, Plan, Scan, Share
+from consortia.plans.model import Plan, Scan, Share
+from consortia.plans.steps_of_noise import Bound
 from consortia.plans.tables import find_table
 from consortia.trust.sessions import SnapshotRoot
 

@@ -27,7 +27,9 @@ from consortia.parties.local.scalars import (
     name,
 )
 from consortia.plans.catalogue import Catalogue
-from consortia.plans.model import Aggregate, AggregateStep, Bound, Column, Filter, Plan, Project, Scan, Share, Step
+from consortia.plans.columns import Column
+from consortia.plans.model import Aggregate, AggregateStep, Filter, Plan, Project, Scan, Share, Step
+from consortia.plans.steps_of_noise import Bound
 from consortia.plans.tables import find_table
 from consortia.plans.types import ColumnType
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from consortia.errors import RequestError
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Expr, Ref
 from consortia.plans.lowering.context import Context, in_order
 from consortia.plans.lowering.made import Made, shared_column
 from consortia.plans.lowering.needs import Column as Wanted
 from consortia.plans.lowering.needs import Needs, combined
 from consortia.plans.lowering.uses import Types
-from consortia.plans.model import Column, Named, Project
+from consortia.plans.model import Named, Project
 from consortia.plans.ranges import Range, magnitude
 from consortia.plans.trees import substitute
 from consortia.plans.types import WIDE_FROM

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consortia.errors import InternalError
+from consortia.plans.columns import Column
 from consortia.plans.contributors import magnitude_bounds
 from consortia.plans.expressions import Ref
 from consortia.plans.lowering.context import Context, check_shareable
@@ -17,7 +18,7 @@ from consortia.plans.lowering.nodes import owners_of
 from consortia.plans.lowering.owners import project_rows, united
 from consortia.plans.lowering.uses import Use, natural_use
 from consortia.plans.meaning import BOOL, INT
-from consortia.plans.model import Aggregate, AggregateStep, Column, Named, Sort, SortKey
+from consortia.plans.model import Aggregate, AggregateStep, Named, Sort, SortKey
 from consortia.plans.query import Grouped, QueryAggregate
 from consortia.plans.ranges import Range, hull, summed
 from consortia.plans.tables import find_table

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from consortia.plans.columns import Column
 from consortia.plans.lowering.context import Context, check_shareable
 from consortia.plans.lowering.convert import fitted_exactly
 from consortia.plans.lowering.made import Made
@@ -10,7 +11,7 @@ from consortia.plans.lowering.needs import Column as Wanted
 from consortia.plans.lowering.needs import Needs, add_need, combined
 from consortia.plans.lowering.nodes import owners_of
 from consortia.plans.lowering.unique import is_grouped_by
-from consortia.plans.model import Column, Join, JoinKey
+from consortia.plans.model import Join, JoinKey
 from consortia.plans.query import Joined
 from consortia.plans.ranges import Range, hull
 from consortia.plans.variants import with_column

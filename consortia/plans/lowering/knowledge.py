@@ -12,11 +12,12 @@ from math import prod
 
 from consortia.errors import InternalError
 from consortia.plans.catalogue import Catalogue
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Expr, Ref, columns_of
 from consortia.plans.learning import score_bounds
 from consortia.plans.lowering.flat import Flat, flattened
 from consortia.plans.lowering.nodes import owners_of, tables_of, types_of
-from consortia.plans.model import Column, WindowFunction
+from consortia.plans.model import WindowFunction
 from consortia.plans.narrowing import narrowed
 from consortia.plans.networks import made_bounds
 from consortia.plans.query import (

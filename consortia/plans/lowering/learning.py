@@ -1,14 +1,15 @@
 """A joint model on shares: what it learns from, as numbers, and the rows with their scores."""
 
 from consortia.errors import RequestError
+from consortia.plans.columns import Column
 from consortia.plans.learning import parameters
 from consortia.plans.lowering.context import Context, check_shareable
 from consortia.plans.lowering.convert import fitted
 from consortia.plans.lowering.made import Made, shared_column
 from consortia.plans.lowering.needs import Needs, add_need
 from consortia.plans.meaning import INT
-from consortia.plans.model import Column, Fit, Score
 from consortia.plans.query import Relation, Scored
+from consortia.plans.steps_of_models import Fit, Score
 from consortia.plans.types import WIDE_FROM
 
 MODEL = Column(name="parameter", type=INT, domain="arithmetic", modular=True)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from consortia.errors import InternalError
+from consortia.plans.columns import Column, Domain
 from consortia.plans.expressions import Expr, Ref
 from consortia.plans.lowering.uses import Use
-from consortia.plans.model import Column, Domain, Project, Step
+from consortia.plans.model import Project, Step
 from consortia.plans.names import NamePool
 from consortia.plans.ranges import Range, magnitude
 from consortia.plans.types import WIDE_FROM, ColumnType

@@ -7,10 +7,10 @@ from consortia.plans.lowering.context import Context, check_shareable
 from consortia.plans.lowering.convert import fitted
 from consortia.plans.lowering.made import Made, shared_column
 from consortia.plans.lowering.needs import Needs, add_need
-from consortia.plans.model import Match, Propagate
 from consortia.plans.networks import FRACTION_BITS, LARGEST_SUM, SCORE_BITS, Following, RiskMethod
 from consortia.plans.query import Matched, Propagated, Relation
 from consortia.plans.ranges import Range
+from consortia.plans.steps_of_networks import Match, Propagate
 from consortia.plans.types import WIDE_FROM
 
 LARGEST_TIME = 1 << 60

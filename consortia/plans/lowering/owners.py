@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Expr, columns_of
 from consortia.plans.lowering.context import Context, check_shareable, in_order
 from consortia.plans.lowering.flat import Flat
@@ -9,7 +10,7 @@ from consortia.plans.lowering.made import Made, shared_column
 from consortia.plans.lowering.needs import Needs, combined
 from consortia.plans.lowering.nodes import owners_of
 from consortia.plans.lowering.uses import Use
-from consortia.plans.model import Column, Filter, Named, Project, Scan, Share, Union
+from consortia.plans.model import Filter, Named, Project, Scan, Share, Union
 from consortia.plans.narrowing import narrowed
 from consortia.plans.query import Relation
 from consortia.plans.ranges import infer

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Const, Expr, Ref
 from consortia.plans.lowering.context import Context, check_on_shares, in_order, too_wide
 from consortia.plans.lowering.convert import fitted, project
@@ -12,7 +13,7 @@ from consortia.plans.lowering.needs import Column as Wanted
 from consortia.plans.lowering.needs import Needs, add_need, add_reads
 from consortia.plans.lowering.uses import Types, Use, natural_use, placed
 from consortia.plans.meaning import type_of
-from consortia.plans.model import Column, Filter
+from consortia.plans.model import Filter
 from consortia.plans.query import Computed, Filtered
 from consortia.plans.ranges import Range, infer
 from consortia.plans.trees import walk

@@ -2,14 +2,16 @@
 
 from consortia.errors import RequestError
 from consortia.plans import bounded
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Ref
 from consortia.plans.lowering.context import Context
 from consortia.plans.lowering.learning import check_example
 from consortia.plans.lowering.needs import Needs, add_need
 from consortia.plans.lowering.nodes import passed
-from consortia.plans.model import Column, Step, Weights
+from consortia.plans.model import Step
 from consortia.plans.obligations import ClipBounds
 from consortia.plans.query import Computed, Filtered, Grouped, Joined, Modelled, Relation, Stacked, TableRows
+from consortia.plans.steps_of_models import Weights
 from consortia.plans.types import Bounds, ColumnType
 
 LARGEST = 1 << 59

@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from consortia.plans.allocation import ON_SHARES, unprotected, variances
+from consortia.plans.columns import Column
 from consortia.plans.draft import Draft
 from consortia.plans.histogram import read_off
 from consortia.plans.local import has_noise
 from consortia.plans.meaning import INT
-from consortia.plans.model import Aggregate, AggregateStep, Bound, Column, Control, Noise, Release, Share, Step
+from consortia.plans.model import Aggregate, AggregateStep, Control, Release, Share, Step
 from consortia.plans.noised import Noised, Selection
 from consortia.plans.noisy_steps import (
     MOST_CELLS,
@@ -34,6 +35,7 @@ from consortia.plans.noisy_steps import (
 )
 from consortia.plans.passes.noise_at_owners import AtOwners
 from consortia.plans.passes.noise_on_model import noise_on_model
+from consortia.plans.steps_of_noise import Bound, Noise
 from consortia.plans.types import Bounds
 from consortia.plans.variants import with_columns
 from consortia.plans.zcdp import least_threshold, selection_delta

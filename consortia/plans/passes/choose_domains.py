@@ -5,8 +5,9 @@ A partial sum is shared in the domain that the consortium's sum needs, so that n
 
 from dataclasses import replace
 
+from consortia.plans.columns import Column, Domain
 from consortia.plans.draft import Draft
-from consortia.plans.model import AggregateStep, Column, Domain, Step
+from consortia.plans.model import AggregateStep, Step
 from consortia.plans.ranges import magnitude
 from consortia.plans.types import WIDE_FROM
 from consortia.plans.variants import with_column, with_columns

@@ -1,19 +1,11 @@
 """The computers' part: union, sort by (keys, privacy unit), aggregate, HAVING."""
 
+from consortia.plans.columns import Column
 from consortia.plans.contributors import contributor_columns
 from consortia.plans.draft import Draft
 from consortia.plans.local import local_shape
 from consortia.plans.meaning import BOOL, INT
-from consortia.plans.model import (
-    AggregateStep,
-    Column,
-    Filter,
-    Share,
-    Sort,
-    SortKey,
-    Step,
-    Union,
-)
+from consortia.plans.model import AggregateStep, Filter, Share, Sort, SortKey, Step, Union
 from consortia.plans.variants import with_steps
 
 

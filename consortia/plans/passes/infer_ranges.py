@@ -7,10 +7,11 @@ and the consortium's sum is bounded by the sum of the owners' bounds.
 from dataclasses import replace
 
 from consortia.errors import InternalError, RequestError
+from consortia.plans.columns import Column
 from consortia.plans.contributors import magnitude_bounds
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref, columns_of
-from consortia.plans.model import Aggregate, AggregateStep, Column, Control, Filter, Project, Scan, Share, Step, Union
+from consortia.plans.model import Aggregate, AggregateStep, Control, Filter, Project, Scan, Share, Step, Union
 from consortia.plans.narrowing import narrowed
 from consortia.plans.passes.classify_output import COUNTS
 from consortia.plans.ranges import Range, checked, hull, infer, magnitude, nearest, summed

@@ -9,23 +9,12 @@ and a customer is bounded at each of them alone. Contributors over all members c
 from dataclasses import dataclass
 
 from consortia.plans.allocation import at_owners, unprotected, variances
-from consortia.plans.model import (
-    Aggregate,
-    AggregateStep,
-    Bound,
-    Column,
-    Control,
-    Noise,
-    Release,
-    Share,
-    Sort,
-    SortKey,
-    Step,
-    Union,
-)
+from consortia.plans.columns import Column
+from consortia.plans.model import Aggregate, AggregateStep, Control, Release, Share, Sort, SortKey, Step, Union
 from consortia.plans.noised import Noised
 from consortia.plans.noisy_steps import MOST_CELLS, Asked, at_recipient, following, summed_column, widened
 from consortia.plans.ranges import summed
+from consortia.plans.steps_of_noise import Bound, Noise
 from consortia.plans.variants import with_column
 
 

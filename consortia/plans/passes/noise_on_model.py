@@ -7,10 +7,12 @@ what one column of as many numbers costs, and each gets the least variance that 
 from consortia.plans.allocation import ON_SHARES, Number, variances
 from consortia.plans.bounded import DIGITS, schedule, sensitivity
 from consortia.plans.draft import Draft
-from consortia.plans.model import Control, Noise, Release, Step, Weights
+from consortia.plans.model import Control, Release, Step
 from consortia.plans.noised import Noised
 from consortia.plans.noisy_steps import at_recipient, following, numbered, widened
 from consortia.plans.obligations import NoiseTerms
+from consortia.plans.steps_of_models import Weights
+from consortia.plans.steps_of_noise import Noise
 
 WEIGHT = "weight"
 

@@ -1,10 +1,12 @@
 """A model that is opened: control, release to the person who asks, and each feature's range beside its weight."""
 
 from consortia.ids import member_of
+from consortia.plans.columns import Column
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Call, Const, Expr, Ref
 from consortia.plans.meaning import BOOL, type_of
-from consortia.plans.model import Column, Control, Named, Project, Recipient, Release, Sort, SortKey, Step, Weights
+from consortia.plans.model import Control, Named, Project, Recipient, Release, Sort, SortKey, Step
+from consortia.plans.steps_of_models import Weights
 from consortia.plans.types import ColumnType
 from consortia.plans.variants import with_steps
 

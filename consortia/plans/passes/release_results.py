@@ -9,6 +9,7 @@ has passed it.
 from dataclasses import replace
 
 from consortia.ids import member_of
+from consortia.plans.columns import Column
 from consortia.plans.contributors import control_rules
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Ref, columns_of
@@ -17,7 +18,6 @@ from consortia.plans.lowering.top import top_order
 from consortia.plans.meaning import type_of
 from consortia.plans.model import (
     AggregateStep,
-    Column,
     Control,
     Limit,
     Project,

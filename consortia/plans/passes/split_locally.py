@@ -4,10 +4,11 @@ Rows are pre-aggregated to (group keys, privacy unit): sums and counts of parts 
 what is shared grows with groups and entities, not with raw rows, and each member has one row a group and entity.
 """
 
+from consortia.plans.columns import Column
 from consortia.plans.draft import Draft
 from consortia.plans.expressions import Expr, columns_of
 from consortia.plans.local import LocalShape, local_shape
-from consortia.plans.model import AggregateStep, Column, Filter, Project, Scan, Share, Step
+from consortia.plans.model import AggregateStep, Filter, Project, Scan, Share, Step
 from consortia.plans.sql import bind_predicate
 from consortia.plans.variants import with_steps
 

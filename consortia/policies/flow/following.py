@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from consortia.plans.model import Match, Propagate
+from consortia.plans.steps_of_networks import Match, Propagate
 from consortia.policies.flow.sources import OF_ROWS, ROWS, Sources
 from consortia.policies.flow.stacking import Relation
 

@@ -8,7 +8,7 @@ are counted; so does ``held``, which is a condition of WHERE.
 
 from dataclasses import replace
 
-from consortia.plans.model import Fit, Score
+from consortia.plans.steps_of_models import Fit, Score
 from consortia.policies.flow.aggregation import HOLDS_VALUES
 from consortia.policies.flow.following import telling
 from consortia.policies.flow.sources import OF_ROWS, ROWS, ColumnSource, Kind, Sources

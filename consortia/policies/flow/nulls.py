@@ -7,8 +7,9 @@ would prove, wherever it is filtered by.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Call, Const, Expr, Ref
-from consortia.plans.model import Column, Filter, Named
+from consortia.plans.model import Filter, Named
 from consortia.plans.narrowing import narrowed
 from consortia.plans.trees import conjuncts
 

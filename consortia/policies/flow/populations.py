@@ -16,14 +16,12 @@ from consortia.plans.model import (
     AggregateStep,
     Control,
     Filter,
-    Fit,
     Join,
     Limit,
     Plan,
     Project,
     Release,
     Scan,
-    Score,
     Share,
     Sort,
     SortKey,
@@ -31,6 +29,7 @@ from consortia.plans.model import (
     Union,
     Window,
 )
+from consortia.plans.steps_of_models import Fit, Score
 from consortia.plans.trees import conjuncts, substitute
 from consortia.policies.flow.reader import last_aggregation
 

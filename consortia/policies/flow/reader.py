@@ -7,36 +7,31 @@ between. Every aggregation on shares before it belongs to a nested query.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Expr
 from consortia.plans.model import (
     Aggregate,
     AggregateFunction,
     AggregateStep,
-    Bound,
-    Column,
     Control,
     Filter,
-    Fit,
     Join,
     Limit,
-    Match,
-    Noise,
     Plan,
     Project,
-    Propagate,
-    Quantiles,
     Release,
     Scan,
-    Score,
     Share,
     Sort,
     SortKey,
     Step,
     Union,
-    Weights,
     Window,
     WindowFunction,
 )
+from consortia.plans.steps_of_models import Fit, Score, Weights
+from consortia.plans.steps_of_networks import Match, Propagate
+from consortia.plans.steps_of_noise import Bound, Noise, Quantiles
 from consortia.policies.flow.aggregation import HOLDS_VALUES, at_last, existence, marked, nested, rows_counted
 from consortia.policies.flow.following import followed
 from consortia.policies.flow.learning import scored, taught

@@ -7,23 +7,10 @@ with SUM(x + y). What is not seen to be of one column, possibly multiplied by co
 from collections.abc import Mapping
 
 from consortia.plans.expressions import Call, Const, Expr, Ref
-from consortia.plans.model import (
-    Aggregate,
-    AggregateStep,
-    Fit,
-    Join,
-    Match,
-    Plan,
-    Project,
-    Propagate,
-    Quantiles,
-    Scan,
-    Score,
-    Step,
-    Union,
-    Weights,
-    Window,
-)
+from consortia.plans.model import Aggregate, AggregateStep, Join, Plan, Project, Scan, Step, Union, Window
+from consortia.plans.steps_of_models import Fit, Score, Weights
+from consortia.plans.steps_of_networks import Match, Propagate
+from consortia.plans.steps_of_noise import Quantiles
 
 Origins = Mapping[str, str]
 """What each column of a step is made of, by its name; a column that is not among them is made of several."""

@@ -7,7 +7,8 @@ which of the people on it somebody else serves, though no list was to be opened 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from consortia.plans.model import Join, Match, Plan, Propagate, Scan, Step, Union
+from consortia.plans.model import Join, Plan, Scan, Step, Union
+from consortia.plans.steps_of_networks import Match, Propagate
 
 Tables = frozenset[str]
 

@@ -27,7 +27,8 @@ decided from data: the policy says how many days lie between (``new-data-days``,
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from consortia.plans.model import Noise, Plan, Release, Scan
+from consortia.plans.model import Plan, Release, Scan
+from consortia.plans.steps_of_noise import Noise
 from consortia.plans.types import ColumnType
 from consortia.policies.flow.apart import are_apart
 from consortia.policies.flow.populations import Cells, cells_of

@@ -8,7 +8,8 @@ rows (``policies.own.differencing``); without it, such a query is denied.
 from collections.abc import Iterator
 
 from consortia.plans.expressions import Ref
-from consortia.plans.model import Control, Noise, Plan, Project, Release, Step
+from consortia.plans.model import Control, Plan, Project, Release, Step
+from consortia.plans.steps_of_noise import Noise
 from consortia.policies.flow.reader import last_aggregation
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, permit
 

@@ -7,8 +7,9 @@ no policy can open: so an operator that reveals more than the padded sizes can't
 from collections.abc import Iterator
 from typing import Literal
 
-from consortia.plans.model import Filter, Join, Match, Plan, Project, Scan, Share, Sort, Step, Union
+from consortia.plans.model import Filter, Join, Plan, Project, Scan, Share, Sort, Step, Union
 from consortia.plans.networks import TaintMethod
+from consortia.plans.steps_of_networks import Match
 from consortia.policies.flow.entities import every_column, identifying
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, permit
 

@@ -8,17 +8,9 @@ such an output is denied.
 
 from collections.abc import Iterator
 
-from consortia.plans.model import (
-    Aggregate,
-    AggregateStep,
-    Filter,
-    Limit,
-    Noise,
-    Plan,
-    Release,
-    Step,
-)
+from consortia.plans.model import Aggregate, AggregateStep, Filter, Limit, Plan, Release, Step
 from consortia.plans.noisy_steps import MOST_CELLS, MOST_ROWS, domain_cells
+from consortia.plans.steps_of_noise import Noise
 from consortia.policies.accounting import charge_of, grant_of
 from consortia.policies.language.model import CellOutput
 from consortia.policies.language.model import Noise as Section

@@ -4,12 +4,8 @@ One entity's largest change of each number follows from the `bound` steps, withi
 noise must be of columns that nothing else reaches, over all cells of a public domain or those that a threshold selects.
 """
 
-from consortia.plans.model import (
-    AggregateStep,
-    Bound,
-    Control,
-    Noise,
-)
+from consortia.plans.model import AggregateStep, Control
+from consortia.plans.steps_of_noise import Bound, Noise
 from consortia.plans.zcdp import selection_delta
 from consortia.policies.language.model import Noise as Section
 from consortia.policies.lineage import Output

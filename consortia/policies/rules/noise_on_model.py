@@ -6,24 +6,12 @@ by how much one example changes its weights (``plans.bounded``). A model without
 
 from collections.abc import Iterator
 
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Ref
-from consortia.plans.model import (
-    AggregateStep,
-    Column,
-    Control,
-    Filter,
-    Join,
-    Noise,
-    Plan,
-    Project,
-    Scan,
-    Share,
-    Sort,
-    Step,
-    Union,
-    Weights,
-)
+from consortia.plans.model import AggregateStep, Control, Filter, Join, Plan, Project, Scan, Share, Sort, Step, Union
 from consortia.plans.passes.noise_on_model import weights_sensitivity
+from consortia.plans.steps_of_models import Weights
+from consortia.plans.steps_of_noise import Noise
 from consortia.policies.accounting import charge_of, grant_of
 from consortia.policies.flow.entities import identifying
 from consortia.policies.language.reader import Path

@@ -2,22 +2,11 @@
 
 from collections.abc import Iterator
 
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Ref
-from consortia.plans.model import (
-    Aggregate,
-    AggregateStep,
-    Bound,
-    Column,
-    Filter,
-    Plan,
-    Project,
-    Scan,
-    Share,
-    Sort,
-    Step,
-    Union,
-)
+from consortia.plans.model import Aggregate, AggregateStep, Filter, Plan, Project, Scan, Share, Sort, Step, Union
 from consortia.plans.noisy_steps import MOST_CELLS, domain_cells
+from consortia.plans.steps_of_noise import Bound
 from consortia.policies.language.model import Clip
 from consortia.policies.rules.base import Case
 from consortia.policies.rules.tables import scanned

@@ -13,8 +13,9 @@ from consortia.execution.decode import decode
 from consortia.execution.encode import encode
 from consortia.execution.layout import shapes_of
 from consortia.execution.parts import part_bytes
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Call, Expr, Ref
-from consortia.plans.model import Column, Control, Named, Plan, Project, Recipient, Release, Share, Sort, SortKey
+from consortia.plans.model import Control, Named, Plan, Project, Recipient, Release, Share, Sort, SortKey
 from consortia.plans.types import Bounds, ColumnType
 from tests.shared_plans import BIT, COUNTRY, CUSTOMER, NUMBER, Row, code, frame_of, number
 

@@ -10,7 +10,8 @@ import pytest
 from consortia.errors import InternalError, OperatorError
 from consortia.execution.encode import encode
 from consortia.execution.layout import shapes_of
-from consortia.plans.model import Column, Share
+from consortia.plans.columns import Column
+from consortia.plans.model import Share
 from consortia.plans.types import Bounds, ColumnType
 from tests.shared_plans import BIT, COUNTRY, CUSTOMER, code, number
 

@@ -13,9 +13,10 @@ from consortia.execution.estimate import estimate
 from consortia.execution.noise import drawn
 from consortia.parties.simulation import run_clear, simulate
 from consortia.plans.build import build_plan
-from consortia.plans.model import Bound, Noise, Plan
+from consortia.plans.model import Plan
 from consortia.plans.obligations import ClipBounds, NoiseTerms, Obligations
 from consortia.plans.sql import bind
+from consortia.plans.steps_of_noise import Bound, Noise
 from consortia.plans.zcdp import DELTA_PARTS
 from tests.differential.test_queries_on_shares import frames
 from tests.fixtures_catalogue import AS_OF, BANKS, CATALOGUE, COUNTRIES, environment

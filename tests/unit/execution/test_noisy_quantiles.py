@@ -10,8 +10,9 @@ from consortia.execution.estimate import estimate
 from consortia.execution.noise import drawn
 from consortia.execution.quantiles import read_off
 from consortia.parties.simulation import run_clear, simulate
-from consortia.plans.model import Noise, Plan, Quantiles
+from consortia.plans.model import Plan
 from consortia.plans.noised import Quantile
+from consortia.plans.steps_of_noise import Noise, Quantiles
 from tests.differential.test_queries_on_shares import frames
 from tests.fixtures_catalogue import BANKS, COUNTRIES
 from tests.unit.execution.test_noise_steps import HI, deposits, planned

@@ -5,9 +5,9 @@ import pytest
 from consortia.errors import InternalError, RequestError
 from consortia.execution.estimate import estimate
 from consortia.parties.simulation import run_clear, simulate
+from consortia.plans.columns import Column
 from consortia.plans.evaluate import evaluate
 from consortia.plans.expressions import Call, Const, Expr, Ref
-from consortia.plans.model import Column
 from consortia.plans.types import ColumnType
 from tests.relation_steps import call, check, compare, key, small
 from tests.shared_plans import BIT, CUSTOMER, NUMBER, code, frame_of, number, rows_of

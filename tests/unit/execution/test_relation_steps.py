@@ -4,8 +4,9 @@ import pytest
 
 from consortia.errors import InternalError, RequestError
 from consortia.execution.estimate import estimate
+from consortia.plans.columns import Column
 from consortia.plans.expressions import Ref
-from consortia.plans.model import Aggregate, Column, Control, WindowFunction
+from consortia.plans.model import Aggregate, Control, WindowFunction
 from consortia.plans.types import Bounds
 from tests.relation_steps import AMOUNTS, call, check, compare, key, once, small
 from tests.relations_world import same_rows

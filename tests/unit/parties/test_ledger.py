@@ -18,8 +18,8 @@ from consortia.parties.checks import Refused
 from consortia.parties.ledger import Entry, Ledger
 from consortia.parties.store import Store
 from consortia.parties.work import Documents, OwnPart, Review
-from consortia.plans.model import Noise as NoiseStep
 from consortia.plans.noised import Noised
+from consortia.plans.steps_of_noise import Noise as NoiseStep
 from consortia.policies.accounting import Charge
 from consortia.policies.language.parse import read_policy
 from consortia.policies.own import PastCharge, Standing

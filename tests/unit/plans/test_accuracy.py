@@ -7,7 +7,7 @@ from fractions import Fraction
 from consortia.client.noise import noise_dict, noise_lines
 from consortia.execution.noise import drawn
 from consortia.plans.accuracy import accuracies, computed, error_95
-from consortia.plans.model import Noise
+from consortia.plans.steps_of_noise import Noise
 from tests.policies_world import draft_of, make_world
 from tests.unit.execution.test_noise_steps import HI, QUERY, planned
 

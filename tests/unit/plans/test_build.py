@@ -4,18 +4,7 @@ import pytest
 
 from consortia.errors import InternalError
 from consortia.plans.build import build_plan
-from consortia.plans.model import (
-    Aggregate,
-    AggregateStep,
-    Control,
-    Filter,
-    Plan,
-    Project,
-    Release,
-    Scan,
-    Share,
-    Sort,
-)
+from consortia.plans.model import Aggregate, AggregateStep, Control, Filter, Plan, Project, Release, Scan, Share, Sort
 from consortia.plans.obligations import NO_OBLIGATIONS, Obligations, RowScope
 from consortia.plans.rules import MinimumContributors
 from consortia.plans.sql import bind, bind_predicate

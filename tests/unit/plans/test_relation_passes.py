@@ -6,7 +6,8 @@ import pytest
 
 from consortia.errors import RequestError
 from consortia.plans.build import build_plan
-from consortia.plans.model import AggregateStep, Column, Filter, Join, Limit, Plan, Project, Share, Sort, Step
+from consortia.plans.columns import Column
+from consortia.plans.model import AggregateStep, Filter, Join, Limit, Plan, Project, Share, Sort, Step
 from consortia.plans.sql import bind
 from consortia.plans.wording import expression_text
 from tests.fixtures_catalogue import AS_OF, CATALOGUE, environment

@@ -8,8 +8,9 @@ import pytest
 from consortia.errors import RequestError
 from consortia.execution.estimate import estimate
 from consortia.plans.accuracy import error_95, wanted_errors, wanted_of
-from consortia.plans.model import Noise, Plan
+from consortia.plans.model import Plan
 from consortia.plans.noised import Noised
+from consortia.plans.steps_of_noise import Noise
 from consortia.policies.accounting import charge_of
 from consortia.policies.compiling import compile_analysis
 from tests.fixtures_catalogue import AS_OF, PURPOSE

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from consortia.plans.model import Noise as NoiseStep
 from consortia.plans.model import Plan
 from consortia.plans.noised import Noised
+from consortia.plans.steps_of_noise import Noise as NoiseStep
 from consortia.policies.accounting import Charge, charge_of
 from consortia.policies.language.parse import read_policy
 from consortia.policies.own import OwnCase, PastCharge, Standing

@@ -12,9 +12,11 @@ from consortia.execution.estimate import estimate
 from consortia.plans.accuracy import accuracies, wanted_of
 from consortia.plans.build import build_plan
 from consortia.plans.expressions import Ref
-from consortia.plans.model import AggregateStep, Named, Noise, Plan, Release, Step, Weights
+from consortia.plans.model import AggregateStep, Named, Plan, Release, Step
 from consortia.plans.query import Query, Scored
 from consortia.plans.specs.bind import bind_analysis
+from consortia.plans.steps_of_models import Weights
+from consortia.plans.steps_of_noise import Noise
 from consortia.policies.accounting import charge_of
 from consortia.policies.changes.flips import Asked, compare
 from consortia.policies.changes.generated import generated

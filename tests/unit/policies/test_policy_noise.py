@@ -6,7 +6,8 @@ from fractions import Fraction
 import pytest
 
 from consortia.errors import InternalError
-from consortia.plans.model import AggregateStep, Bound, Noise, Plan, Release
+from consortia.plans.model import AggregateStep, Plan, Release
+from consortia.plans.steps_of_noise import Bound, Noise
 from consortia.plans.zcdp import DELTA_PARTS, RHO_PARTS
 from consortia.policies.accounting import charge_of
 from consortia.policies.decide import decide

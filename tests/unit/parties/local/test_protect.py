@@ -14,9 +14,10 @@ from consortia.parties.local.statement import chain_after
 from consortia.parties.simulation import simulate
 from consortia.plans.accuracy import accuracies, wanted_of
 from consortia.plans.build import build_plan
-from consortia.plans.model import Bound, Noise, Share
+from consortia.plans.model import Share
 from consortia.plans.obligations import ClipBounds, NoiseTerms, Obligations
 from consortia.plans.sql import bind
+from consortia.plans.steps_of_noise import Bound, Noise
 from consortia.plans.zcdp import RHO_PARTS
 from consortia.policies.accounting import charge_of
 from tests.fixtures_catalogue import AS_OF, BANKS, CUSTOMER, DATE, INT, column, environment
