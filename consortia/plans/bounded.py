@@ -13,9 +13,10 @@ for each pass, from 0, the row taken to be in the last batch, where nothing brin
 SIGMOD 2017). E is what one step is off from that of real numbers: m V (sigmoid + score) R from the rows, and R from the
 coordinates, in units of weights; it counts twice, for it may be of either sign in either world. Clipping weights brings
 nothing apart, and the last rounding, down to a decimal place, adds one place a coordinate.
-The batches are cut from rows shuffled by a secret uniform permutation: given one, both worlds differ in one row at one
-place, and a mixture over permutations is no further apart than the worst of them (quasi-convexity of the Renyi
-divergence; van Erven and Harremoes 2014, theorem 13).
+The batches are cut from rows shuffled by a secret uniform permutation, before anything of them is rounded: given one,
+both worlds differ in one row at one place and all others meet the same draws, and a mixture over permutations is no
+further apart than the worst of them (quasi-convexity of the Renyi divergence; van Erven and Harremoes 2014, theorem
+13).
 
 Pure, in integers and fractions, rounded up: every party and every owner's policy computes the same number.
 """

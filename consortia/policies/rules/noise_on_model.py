@@ -7,18 +7,23 @@ by how much one example changes its weights (``plans.bounded``). A model without
 from collections.abc import Iterator
 
 from consortia.plans.columns import Column
-from consortia.plans.expressions import Ref
+from consortia.plans.expressions import Call, Ref
+from consortia.plans.function_ranges import FUNCTIONS
 from consortia.plans.model import AggregateStep, Control, Filter, Join, Plan, Project, Scan, Share, Sort, Step, Union
 from consortia.plans.passes.noise_on_model import weights_sensitivity
 from consortia.plans.steps_of_models import Weights
 from consortia.plans.steps_of_noise import Noise
+from consortia.plans.trees import walk
 from consortia.policies.accounting import charge_of, grant_of
 from consortia.policies.flow.entities import identifying
 from consortia.policies.language.reader import Path
 from consortia.policies.lineage import Output
 from consortia.policies.rules.base import Case, Finding, forbid, permit
 
-ASK = "group the examples by the privacy unit, join nested queries on it, and leave LIMIT, windows and NOT IN out"
+ASK = (
+    "group the examples by the privacy unit, join nested queries that are grouped by it, leave LIMIT, windows and NOT"
+    " IN out, and write LN, SQRT, EXP, POWER and SIGMOID inside MAX, MIN or SUM over one table"
+)
 OF_ONE_ROW = (Scan, Filter, Project, AggregateStep, Share, Union, Join, Sort)
 """Steps in which a row follows from the rows of its own unit, as long as their keys identify it."""
 
@@ -50,9 +55,7 @@ def _problems(case: Case, weights: Weights) -> Iterator[str]:
     plan = case.plan
     units = case.world.privacy_units(plan.purpose)
     for step in _above(plan, weights):
-        if not isinstance(step, OF_ONE_ROW) or (isinstance(step, Join) and step.how == "not-in"):
-            kind = "NOT IN" if isinstance(step, Join) else f"`{step.kind}` step"
-            yield f"rows of others change a customer's example by a {kind}"
+        yield from _of_step(step)
 
     def unit(scan: Scan) -> frozenset[str]:
         return frozenset((units.get(scan.table, ""),))
@@ -67,6 +70,26 @@ def _problems(case: Case, weights: Weights) -> Iterator[str]:
             yield f"`{name}` may be other than 0 or 1"
     if any(columns[name].nullable for name in weights.features):
         yield "a feature may be NULL"
+
+
+def _of_step(step: Step) -> Iterator[str]:
+    """Why a step lets the rows of one contributor change more than their own example."""
+    if not isinstance(step, OF_ONE_ROW) or (isinstance(step, Join) and step.how == "not-in"):
+        kind = "NOT IN" if isinstance(step, Join) else f"`{step.kind}` step"
+        yield f"rows of others change a customer's example by a {kind}"
+    if isinstance(step, Join) and step.how in ("inner", "left") and step.uniqueness != "grouped":
+        yield "whether a key stands twice in a joined table is told without noise"
+    for function in sorted(_rough(step)):
+        # on shares they are rounded by a draw that belongs to the row's place, and a row that is gone moves others
+        yield f"{function.upper()} on shares rounds a customer's example by the place of its row"
+
+
+def _rough(step: Step) -> set[str]:
+    """Functions that a step computes on shares with rounding of their own."""
+    if step.at != "shared" or not isinstance(step, Project | Filter):
+        return set()
+    expressions = [step.predicate] if isinstance(step, Filter) else [named.expression for named in step.expressions]
+    return {part.op for each in expressions for part in walk(each) if isinstance(part, Call) and part.op in FUNCTIONS}
 
 
 def _is_bit(column: Column) -> bool:
@@ -116,6 +139,7 @@ def _is_kept(plan: Plan, output: Output, weights: Weights) -> bool:
     most = weights_sensitivity(weights, plan.step(weights.inputs[0]).rows)
     return (
         isinstance(control, Control)
+        and not (control.rules or control.rounding)
         and control.inputs == (weights.id,)
         and {column.name for column in output.release.columns} <= {parameter, weight}
         and [each.column for each in made.noised] == [weight]

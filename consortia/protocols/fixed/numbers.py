@@ -64,7 +64,7 @@ def check_limit(limit: int) -> None:
     if not 0 <= limit < CAPACITY:
         raise InternalError(
             "fixed/range",
-            f"a value could reach {limit}, the engine carries numbers below 2^62",
+            f"a value could take {abs(limit).bit_length()} bits, the engine carries numbers below 2^62",
             remedy="declare narrower bounds, or fewer fraction bits",
         )
 

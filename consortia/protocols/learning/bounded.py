@@ -10,10 +10,11 @@ s is ``fixed.sigmoid``, continuous; v_i is 1, or ``positive_weight`` where the l
 count. ``size`` and ``pull`` are public: nothing is divided by a number of rows or by a deviation, which are data. After
 each pass the weights are clipped to [-``largest``, ``largest``].
 
-How: rows are shuffled once by a permutation that no party knows, and batches are cut from what comes out. So a row that
-counts, or a row of padding in its place, meets the others in the same batches, wherever rows stood before: by how much
-a row that is gone changes the weights is bounded by the step that it is in (``plans.bounded`` proves how much, with all
-roundings). Truncations of steps are off by less than a unit, either way; the last one rounds down.
+How: rows are shuffled once by a permutation that no party knows, before anything of them is rounded, and batches are
+cut from what comes out. So a row that counts, or a row of padding in its place, meets the others in the same batches,
+and these meet the same draws of rounding, which belong to places, wherever rows stood before: by how much a row that is
+gone changes the weights is bounded by the step that it is in (``plans.bounded`` proves how much, with all roundings of
+steps). Truncations of steps are off by less than a unit, either way; the last one rounds down.
 Limits: ``check`` refuses numbers that could reach 2^62, whatever the data are.
 Assumption and view: those of the engine's operations; nothing is opened.
 Rounds: 26 a step, 10 a pass, 3 a feature (11 where it is clipped) and 12; bytes a row and party: 214 a pass, 36 a
@@ -95,15 +96,16 @@ def fit(
     """
     rows, count = counted.length, len(features) + 1
     largest = check(spec, len(features), rows)
+    # before anything is rounded: draws belong to places, and a row that is gone moves others to other places
+    given = Rows(arithmetic=(*(feature.column.value for feature in features), counted, labels))
+    *values, counted, labels = engine.narrow("shuffle").shuffle(given).arithmetic
     positive = engine.narrow("positive").multiply(counted, labels)
     weights = counted + positive.scaled(spec.positive_weight - 1)
     lines = [
-        _scaled(engine.narrow(f"scale-{place}"), feature, counted, spec.feature_bits)
-        for place, feature in enumerate(features)
+        _scaled(engine.narrow(f"scale-{place}"), feature, value, counted, spec.feature_bits)
+        for place, (feature, value) in enumerate(zip(features, values, strict=True))
     ]
-    given = Rows(arithmetic=(*lines, weights, positive.scaled(spec.positive_weight)))
-    mixed = engine.narrow("shuffle").shuffle(given).arithmetic
-    batches = _batches(engine, mixed, rows, spec)
+    batches = _batches(engine, [*lines, weights, positive.scaled(spec.positive_weight)], rows, spec)
     found = public(engine, count, 0, spec.weight_bits)
     for epoch in range(spec.epochs):
         for number, batch in enumerate(batches):
@@ -123,14 +125,14 @@ class _Batch:
     labels: Arithmetic
 
 
-def _scaled(engine: Engine, feature: Feature, counted: Arithmetic, bits: int) -> Arithmetic:
+def _scaled(engine: Engine, feature: Feature, value: Arithmetic, counted: Arithmetic, bits: int) -> Arithmetic:
     """The values from -1 to 1 with ``bits`` fraction bits; where a row does not count, the middle."""
     column, rows, width = feature.column, counted.length, feature.hi - feature.lo
     if width < 1:
         raise InternalError("learning/range", f"a feature from {feature.lo} to {feature.hi} has no range")
     middle = feature.lo + feature.hi
     # rows of padding hold 0, which may lie far outside the range
-    away = column.value.scaled(2) - public(engine, rows, middle, 0).carried
+    away = value.scaled(2) - public(engine, rows, middle, 0).carried
     within = engine.narrow("counted").multiply(away, counted)
     if column.lo < feature.lo or column.hi > feature.hi:
         limit = max(width, abs(2 * column.lo - middle), abs(2 * column.hi - middle))

@@ -12,8 +12,9 @@ from consortia.execution.estimate import estimate
 from consortia.plans.accuracy import accuracies, wanted_of
 from consortia.plans.build import build_plan
 from consortia.plans.expressions import Ref
-from consortia.plans.model import AggregateStep, Named, Plan, Release, Step
+from consortia.plans.model import AggregateStep, Control, Named, Plan, Release, Rounded, Step
 from consortia.plans.query import Query, Scored
+from consortia.plans.rules import MinimumContributors
 from consortia.plans.specs.bind import bind_analysis
 from consortia.plans.steps_of_models import Weights
 from consortia.plans.steps_of_noise import Noise
@@ -43,6 +44,14 @@ NOT_IN = MODEL.replace(
     "GROUP BY customer_key\n", "AND customer_key NOT IN (SELECT customer_key FROM accounts) GROUP BY customer_key\n"
 )
 """Examples that hold what is made of other customers' rows."""
+ON_SHARES = MODEL.replace("SUM(amount_minor) AS total", "{} AS total")
+ONCE = (
+    MODEL.replace("FROM deposits", "FROM deposits AS d JOIN accounts AS a ON d.customer_key = a.customer_key")
+    .replace("country =", "d.country =")
+    .replace("SELECT customer_key", "SELECT d.customer_key")
+    .replace("GROUP BY customer_key", "GROUP BY d.customer_key")
+)
+"""Examples over a table of which each key must stand once, which is checked when the query runs."""
 
 
 def world_of(*edits: tuple[str, Any]) -> PolicyWorld:
@@ -136,6 +145,40 @@ def test_examples_that_other_customers_rows_change_are_denied(text: str, says: s
     world = world_of()
     found = dict(denials(draft_of(text, world), world))
     assert says in found["noise"]
+
+
+@pytest.mark.parametrize(
+    ("total", "says"),
+    [
+        ("LN(1 + SUM(amount_minor))", "LN on shares"),
+        ("SQRT(SUM(amount_minor))", "SQRT on shares"),
+        ("CASE WHEN LN(1 + COUNT(*)) >= 0.693148 THEN 1 ELSE 0 END", "LN on shares"),
+        ("SIGMOID(MAX(amount_minor))", "SIGMOID on shares"),
+        ("SUM(LN(1 + amount_minor))", ""),
+        ("MAX(LN(1 + amount_minor))", ""),
+    ],
+)
+def test_functions_that_round_by_the_place_of_a_row_are_for_owners_alone(total: str, says: str) -> None:
+    world = world_of()
+    found = dict(denials(draft_of(ON_SHARES.format(total), world), world))
+    assert says in found.get("noise", "")
+    assert bool(says) == ("noise" in found)
+
+
+def test_a_join_that_would_tell_whether_a_key_stands_twice_is_denied() -> None:
+    world = world_of()
+    found = dict(denials(draft_of(ONCE, world), world))
+    assert "stands twice" in found["noise"]
+
+
+def test_a_plan_that_compares_weights_before_noise_is_denied() -> None:
+    plan, world = compiled().plan, world_of()
+    for update in (
+        {"rules": (MinimumContributors(by="entity", column="weight", minimum=1),)},
+        {"rounding": (Rounded(column="weight", base=10),)},
+    ):
+        other = changed(plan, Control, lambda step, update=update: step.model_copy(update=update))
+        assert "noise is not what the plan says" in dict(denials(other, world))["noise"]
 
 
 NETWORK = (

@@ -15,6 +15,7 @@ from consortia.plans import bounded as plans
 from consortia.plans.learning import RegressionMethod
 from consortia.plans.zcdp import least_variance
 from consortia.protocols.clear.engine import ClearEngine
+from consortia.protocols.counting import CountedArithmetic, CountingEngine
 from consortia.protocols.fixed import sigmoid as pieces
 from consortia.protocols.fixed.numbers import Fixed
 from consortia.protocols.learning import bounded
@@ -23,6 +24,7 @@ from consortia.protocols.learning.scaling import Column
 from consortia.protocols.relational.table import SharedColumn, SharedTable
 from tests.learning_world import average_precision, best_regression, numbers, signed_values
 from tests.relations_world import Col, Given, on_ring3
+from tests.world import World
 
 UNIT = Fraction(1, 1 << 28)
 OUTER = [Fraction(pieces._carried(c), 1 << 28) for c in pieces.OUTER]
@@ -221,6 +223,16 @@ def test_on_shares_the_weights_are_those_on_plain_values():
     found = [row["weight"] for row in on_ring3(program, Given(tuple(columns), rows))]
     # each engine rounds in its own places
     assert max(abs(got - want) for got, want in zip(found, expected, strict=True)) <= 30
+
+
+def test_nothing_of_the_rows_is_rounded_before_they_are_mixed():
+    engine = CountingEngine(World.computers)
+    columns = [Feature(Column(CountedArithmetic(9), -(1 << 50), 1 << 50), -(1 << 49), 1 << 49) for _ in range(2)]
+    spec = steps_of(plans.schedule(method(), 2, 9))
+    bounded.fit(engine.narrow("fit"), columns, CountedArithmetic(9), CountedArithmetic(9), spec)
+    steps = [path.split("/")[1] for path in engine.counts.rounds if path.startswith("fit/")]
+    assert steps[0] == "shuffle"
+    assert {"scale-0", "scale-1"} <= set(steps)
 
 
 # --- by how much one row changes them -------------------------------------------------------------------
