@@ -194,10 +194,10 @@ def test_a_graph_without_rows_is_refused():
         network_of(engine, *tables)
 
 
-def test_scores_above_one_are_refused():
+def test_scores_that_can_reach_more_than_two_are_refused():
     engine = ClearEngine()
     nodes, edges = (shared(engine, f"in-{i}", given) for i, given in enumerate(drawn_graph(1)))
     network = network_of(engine, nodes, edges)
     weights = Fixed(fill(engine, edges.length, 0), FRACTION, UNIT)
     with pytest.raises(InternalError, match="graph/range"):
-        risk(engine, network, Fixed(nodes.column("score").value, FRACTION, UNIT + 1), weights, 1)
+        risk(engine, network, Fixed(nodes.column("score").value, FRACTION, 2 * UNIT + 1), weights, 1)
