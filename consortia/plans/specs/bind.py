@@ -8,7 +8,7 @@
     iterations: 2
     scale: 100
 
-The two queries are SQL; their columns have the names above. Accounts are grouped: one that two members list is one
+The queries are SQL; their columns have the names above. Accounts are grouped: one that two members list is one
 node, told to both, where two rows of it would count twice. All else of a spec is public numbers.
 """
 

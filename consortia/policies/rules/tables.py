@@ -7,6 +7,8 @@ from consortia.ids import member_of
 from consortia.plans.expressions import Expr
 from consortia.plans.model import Filter, Plan, Scan, Union
 from consortia.plans.sql import bind_predicate
+from consortia.plans.steps_of_models import Fit, Weights
+from consortia.plans.steps_of_networks import Match, Propagate
 from consortia.policies.flow.entities import every_column, identifying
 from consortia.policies.lineage import RowKinds
 from consortia.policies.rules.base import Case, Finding, Rule, forbid, listed, permit
@@ -41,7 +43,8 @@ def _parts_of_members(case: Case) -> Iterator[Finding]:
     """One member's part of a table is asked for alone, never met with rows of others: it would be read row by row.
 
     Only the part of the member that asks may meet them, in alerts which that member alone receives: it knows its own
-    book, and is told no key that it would not be told by the table of all members.
+    book. Nothing is followed along it, and no model learns from it: what payments or examples there are would be cut
+    down to the rows that the member chose, and tell of others' one by one.
     """
     if len(case.plan.owners()) == 1:
         return
@@ -52,12 +55,24 @@ def _parts_of_members(case: Case) -> Iterator[Finding]:
         for name in sorted({scanned(case.plan, source).table for source in step.inputs}):
             known = case.catalogue_table(name)
             whole = known is not None and set(step.owners) == set(known.holders)
-            if not whole and set(step.owners) != own:
+            if not whole and (set(step.owners) != own or _is_followed(case.plan, step.id)):
                 yield forbid(
                     "table", ("data", "tables", name), f"rows of `{name}` at {listed(step.owners)} alone would meet"
                     " rows of others, which picks out single members: their books would be read one by one",
                     "ask for the table of all members", step=step.id,
                 )  # fmt: skip
+
+
+def _is_followed(plan: Plan, step_id: str) -> bool:
+    """Whether a spec follows or learns from rows of the step; accounts of a pattern, which are only told, aside."""
+    reached = {step_id}
+    for step in plan.steps:  # inputs stand before the steps that read them
+        if not reached & set(step.inputs):
+            continue
+        if isinstance(step, Propagate | Fit | Weights) or (isinstance(step, Match) and reached & set(step.inputs[1:])):
+            return True
+        reached.add(step.id)
+    return False
 
 
 def _own_alerts(case: Case) -> set[str]:

@@ -10,7 +10,8 @@ How: each payment stands three times in one sorted list: where it arrives (targe
 it may pass on begins and ends (source, time - window and time). The order is found once. At each hop the amounts
 carried are put where payments arrive; running sums, at the end less at the begin, are what came within the window.
 Assumption and view: those of sort, permutation, comparison and product of the engine, which are all that sends.
-Rounds: a semi-join and one sort, then 25 for each hop after the first: two permutations, two comparisons, products.
+Rounds: a semi-join and one sort, then for each hop after the first two permutations, two comparisons (one where
+``part`` is 0) and products: 25 with circuits of few rounds.
 """
 
 from dataclasses import dataclass

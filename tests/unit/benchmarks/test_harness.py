@@ -15,7 +15,8 @@ from benchmarks.workloads import BY_NAME, WORKLOADS, selected
 
 ROOT = Path(__file__).parents[3]
 TRAINING = [name for name in PROGRAMS if name.startswith("logistic") or name == "boosted-trees"]
-SMALL = [name for name in PROGRAMS if name not in TRAINING]
+PAYMENTS = [name for name in PROGRAMS if name.startswith("payments")]
+SMALL = [name for name in PROGRAMS if name not in (*TRAINING, *PAYMENTS)]
 
 
 def row(engine: str, seconds: float, *, correct: bool = True, setting: str = "") -> Row:
@@ -42,9 +43,10 @@ def test_every_small_workload_of_ours_is_correct_and_counts_bytes_and_rounds(tmp
 
 
 @pytest.mark.slow
-def test_every_training_workload_of_ours_is_correct(tmp_path):
-    rows = measured(TRAINING, "256", tmp_path / "bench.json")
-    assert [entry["workload"] for entry in rows] == [work.name for work in WORKLOADS if work.name in TRAINING]
+@pytest.mark.parametrize("names", [TRAINING, PAYMENTS], ids=["training", "payments"])
+def test_every_longer_workload_of_ours_is_correct(tmp_path, names):
+    rows = measured(names, "256", tmp_path / "bench.json")
+    assert [entry["workload"] for entry in rows] == [work.name for work in WORKLOADS if work.name in names]
     assert all(entry["correct"] for entry in rows)
 
 

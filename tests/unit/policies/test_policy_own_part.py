@@ -93,3 +93,60 @@ def test_a_table_whose_holders_are_not_told_through_it_needs_no_alert() -> None:
     )
     assert decide(draft_of(absent, world), world, NOW).permitted
     assert rules_of(decide(draft_of(absent.replace("NOT IN", "IN"), world), world, NOW)) == {"recipients"}
+
+
+SEEDED = """
+analysis: taint
+accounts: SELECT customer_key AS account FROM {accounts} GROUP BY customer_key
+seeds: SELECT customer_key AS account FROM {seeds} GROUP BY customer_key
+payments: |
+  SELECT customer_key AS source, customer_key AS target, ts AS time, amount_minor AS amount FROM {payments}
+  WHERE currency = 'EUR'
+hops: 1
+window: 2 days
+part: 0
+"""
+SCORED = """
+analysis: risk-propagation
+accounts: SELECT customer_key AS account, MAX(COALESCE(risk_score, 0)) AS score FROM {accounts} GROUP BY customer_key
+payments: |
+  SELECT customer_key AS source, customer_key AS target, amount_minor AS amount FROM {payments} WHERE currency = 'EUR'
+iterations: 1
+scale: 100
+at-least: 1
+"""
+TAUGHT = """
+analysis: boosted-trees
+examples: |
+  SELECT a.customer_key AS subject, a.risk, d.label
+  FROM (SELECT customer_key, MAX(COALESCE(risk_score, 0)) AS risk FROM {accounts} GROUP BY customer_key) AS a
+  JOIN (SELECT customer_key, MAX(CASE WHEN amount_minor >= 1000 THEN 1 ELSE 0 END) AS label FROM deposits
+        WHERE currency = 'EUR' GROUP BY customer_key) AS d ON d.customer_key = a.customer_key
+trees: 2
+depth: 2
+give: alerts
+at-least: 0.5
+"""
+WHOLE = {"accounts": "accounts", "seeds": "accounts", "payments": "deposits"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "part", "permitted"),
+    [
+        (SEEDED, "", True),
+        (SEEDED, "accounts", True),  # those who are told are fewer, and nothing else
+        (SEEDED, "seeds", False),
+        (SEEDED, "payments", False),
+        (SCORED, "", True),
+        (SCORED, "accounts", False),
+        (SCORED, "payments", False),
+        (TAUGHT, "", True),
+        (TAUGHT, "accounts", False),
+    ],
+)
+def test_nothing_is_followed_and_nothing_learnt_along_the_asking_members_own_part(
+    spec: str, part: str, permitted: bool
+) -> None:
+    tables = {name: f'"bank-a".{table}' if name == part else table for name, table in WHOLE.items()}
+    decision = decide(draft_of(spec.format(**tables), WORLD), WORLD, NOW)
+    assert rules_of(decision) == (set() if permitted else {"table"}), decision.denials()
