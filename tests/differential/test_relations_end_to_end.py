@@ -137,3 +137,17 @@ def test_functions_of_two_tables_are_off_by_little(tmp_path: Path) -> None:
         for name, units in {"r": 10, "l": 10, "e": 10, "g": 1200, "p": 0}.items():
             assert (row[name] is None) == (exact[name] is None)
             assert row[name] is None or abs(row[name] - exact[name]) <= units, name
+
+
+def test_the_least_of_a_number_and_a_constant_is_as_small_as_the_constant(tmp_path: Path) -> None:
+    """So that what is made of it fits, however large the number can be."""
+    sql = (
+        "SELECT q.land, SUM(EXP(LEAST(q.n, 3))) AS e, SUM(GREATEST(q.n, 2)) AS g FROM"
+        " (SELECT land, shop, SUM(pieces) * 1000000 AS n FROM sales GROUP BY land, shop) AS q GROUP BY q.land"
+    )
+    data = {"sales": SALES}
+    pool = Pool(tmp_path / "pool", data)
+    wanted = answer(bind(sql, pool.catalogue, AS_OF), World(data, pool.catalogue, strict=True))
+    found = pool.ask(sql)
+    assert [row["g"] for row in found] == [row["g"] for row in wanted]
+    assert all(abs(row["e"] - exact["e"]) <= 20 for row, exact in zip(found, wanted, strict=True))

@@ -7,6 +7,7 @@ their marks and added up, all in one batch, so that a choice between constants c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import Literal
 
@@ -63,7 +64,18 @@ def _better(engine: Engine, length: int, x: Value, y: Value, which: Literal["gre
     taken, values = [engine.invert(worse), worse], [x, y]
     always = x.known is None or y.known is None
     known = None if always else _known(engine.narrow("either"), length, taken, values)
-    return _chosen(engine, length, taken, values, known)
+    return _within_both(_chosen(engine, length, taken, values, known), x, y, which)
+
+
+def _within_both(found: Value, x: Value, y: Value, which: Literal["greatest", "least"]) -> Value:
+    """The least of two numbers that are never NULL is at most the end of either, the greatest at least its begin."""
+    if not isinstance(found, Number) or not isinstance(x, Number) or not isinstance(y, Number):
+        return found
+    if x.known is not None or y.known is not None:
+        return found
+    if which == "least":
+        return replace(found, hi=max(0, min(x.hi, y.hi)))
+    return replace(found, lo=min(0, max(x.lo, y.lo)))
 
 
 def less(engine: Engine, length: int, x: Value, y: Value) -> Boolean:
