@@ -39,7 +39,10 @@ def test_the_gains_are_computed_compared_and_written(tmp_path: Path) -> None:
         assert timing["seconds"] > 0
         assert timing["rounds"] > 100
         assert all(timing["bytes_per_party"][bank] > 10**6 for bank in BANKS)
-    assert set(numbers["conformance"]) == {f"generated: {name}" for name in ANALYSES}
+    assert set(numbers["conformance"]) == {f"generated: {name}" for name in ANALYSES if name != "joint-model"}
+    model = numbers["joint_model"]
+    assert set(model["average_precision"]) == set(BANKS)
+    assert all(0 < row["consortium"] < 1 for row in model["average_precision"].values())
     assert max(numbers["conformance"].values()) < 1e-4
     assert "without public networks" in numbers["conformance_of_public_networks"]
     assert numbers["conformance_of_public_networks"] in page.read_text()
