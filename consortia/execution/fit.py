@@ -13,6 +13,7 @@ from consortia.plans.columns import Column
 from consortia.protocols.engine import Engine
 from consortia.protocols.relational.domains import Form, recast
 from consortia.protocols.relational.table import SharedColumn, SharedTable
+from consortia.protocols.shares import Arithmetic
 
 Nulls = Literal["never", "gone"]
 """Of a column that may be NULL where the plan says that it is not: a misfit, or ruled out by the step itself."""
@@ -54,3 +55,11 @@ def declared_nulls(
     if column.validity is not None and nulls == "never":
         raise InternalError("execution/shape", f"`{declared.name}` may be NULL, which its plan denies", place=place)
     return replace(column, validity=None)
+
+
+def number_of(table: SharedTable, name: str) -> Arithmetic:
+    """The numbers of a column; InternalError ``execution/shape`` if it is shared in another form."""
+    value = table.column(name).value
+    if not isinstance(value, Arithmetic):
+        raise InternalError("execution/shape", f"`{name}` must be a number", place=name)
+    return value

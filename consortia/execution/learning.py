@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from consortia.errors import InternalError
+from consortia.execution.fit import number_of
 from consortia.execution.layout import bounds_of, shape_of
 from consortia.execution.project import within_capacity
 from consortia.plans import bounded as steps
@@ -27,7 +28,7 @@ def learnt(engine: Engine, step: Fit, rows: SharedTable) -> SharedTable:
     columns = _features(rows, step.features)
     with within_capacity("the model"):
         method = method_of(step.method)
-        found = model.fit(engine.narrow("fit"), columns, _number(rows, step.label), counted, method)
+        found = model.fit(engine.narrow("fit"), columns, number_of(rows, step.label), counted, method)
     if found.length != step.rows:
         raise InternalError("execution/shape", f"a model of {found.length} parameters, not {step.rows}", place=step.id)
     every = engine.constant_boolean(np.ones((step.rows, 1), np.uint64), 1)
@@ -49,7 +50,7 @@ def weighed(engine: Engine, step: Weights, rows: SharedTable, padded: int) -> Sh
     ]
     with within_capacity("the model"):
         spec = steps_of(steps.schedule(step.method, len(features), rows.length))
-        found = bounded.fit(engine.narrow("fit"), features, _number(rows, step.label), counted, spec)
+        found = bounded.fit(engine.narrow("fit"), features, number_of(rows, step.label), counted, spec)
     parameter, weight = step.columns
     shape, bounds = shape_of(parameter), bounds_of(weight)
     places = engine.constant_boolean(np.arange(step.rows, dtype=np.uint64).reshape(-1, 1), shape.bits)
@@ -66,7 +67,7 @@ def _counted(engine: Engine, step: Fit | Weights, rows: SharedTable) -> Arithmet
     counted = engine.narrow("valid").bit_to_arithmetic(rows.valid)
     if not step.held:
         return counted
-    return counted - engine.narrow("held").multiply(counted, _number(rows, step.held))
+    return counted - engine.narrow("held").multiply(counted, number_of(rows, step.held))
 
 
 def scored(engine: Engine, step: Score, rows: SharedTable, learned: SharedTable) -> SharedTable:
@@ -102,11 +103,4 @@ def steps_of(schedule: steps.Schedule) -> bounded.Schedule:
 
 def _features(rows: SharedTable, names: Sequence[str]) -> list[Column]:
     columns = [rows.column(name) for name in names]
-    return [Column(_number(rows, name), column.lo, column.hi) for name, column in zip(names, columns, strict=True)]
-
-
-def _number(rows: SharedTable, name: str) -> Arithmetic:
-    value = rows.column(name).value
-    if not isinstance(value, Arithmetic):
-        raise InternalError("execution/shape", f"`{name}` must be a number", place=name)
-    return value
+    return [Column(number_of(rows, name), column.lo, column.hi) for name, column in zip(names, columns, strict=True)]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from consortia.errors import InternalError
+from consortia.execution.fit import number_of
 from consortia.plans.networks import (
     LARGEST_SUM,
     SCORE_BITS,
@@ -37,7 +37,7 @@ def propagated(
     listed = _known(engine.narrow("accounts"), accounts, (step.key,))
     nodes = Nodes(key_planes(accounts, step.key), listed)
     if isinstance(step.method, RiskMethod):
-        found = _scores(engine.narrow("start"), _number(accounts, step.score), step.method)
+        found = _scores(engine.narrow("start"), number_of(accounts, step.score), step.method)
         for place, (paid, table) in enumerate(zip(step.periods, (payments, *later), strict=True)):
             found = _risk(engine.narrow(f"period-{place}"), step, nodes, paid, table, found, step.method.iterations)
     else:
@@ -61,7 +61,7 @@ def _risk(
 ) -> Fixed:
     """Scores after the payments of one period; before and after in the order of the accounts given."""
     network = _network(engine, nodes, paid, payments)
-    weights = shares_of(engine.narrow("weights"), network, network.target, _number(payments, paid.amount), step.total)
+    weights = shares_of(engine.narrow("weights"), network, network.target, number_of(payments, paid.amount), step.total)
     start = Fixed(graph.by_key(engine.narrow("by-key"), network, scores.carried), FRACTION, scores.limit)
     found = risk(engine.narrow("risk"), network, start, weights, steps)
     return Fixed(graph.as_given(engine.narrow("given"), network, found.carried), FRACTION, found.limit)
@@ -70,7 +70,7 @@ def _risk(
 def _ranks(engine: Engine, step: Propagate, nodes: Nodes, payments: SharedTable, steps: int) -> Fixed:
     """Ranks in the order of the accounts given."""
     network = _network(engine, nodes, step.periods[0], payments)
-    weights = shares_of(engine.narrow("weights"), network, network.source, _number(payments, step.amount), step.total)
+    weights = shares_of(engine.narrow("weights"), network, network.source, number_of(payments, step.amount), step.total)
     in_order = engine.narrow("listed").permuted(network.node_order, Rows((), (nodes.valid,))).boolean[0]
     found = ranks(engine.narrow("ranks"), network, in_order, weights, steps)
     return Fixed(graph.as_given(engine.narrow("given"), network, found.carried), FRACTION, found.limit)
@@ -135,10 +135,3 @@ def _scores(engine: Engine, values: Arithmetic, method: RiskMethod) -> Fixed:
 
 def _follows(follows: Following) -> patterns.Following:
     return patterns.Following(follows.window, (follows.part, follows.whole))
-
-
-def _number(table: SharedTable, name: str) -> Arithmetic:
-    value = table.column(name).value
-    if not isinstance(value, Arithmetic):
-        raise InternalError("execution/shape", f"`{name}` must be a number", place=name)
-    return value

@@ -66,6 +66,10 @@ class Fields:
     values: dict[str, Field]
     lists: dict[str, tuple[Field, ...]]
 
+    def has(self, name: str) -> bool:
+        """Whether the spec has a field of that name, of one value or of several."""
+        return name in self.values or name in self.lists
+
     def required(self, name: str) -> Field:
         """The one value of that name."""
         if name in self.lists:
@@ -76,7 +80,7 @@ class Fields:
 
     def default(self, name: str, text: str) -> Field:
         """The one value of that name, or else ``text``."""
-        return self.required(name) if name in self.values or name in self.lists else Field(name, text, 0)
+        return self.required(name) if self.has(name) else Field(name, text, 0)
 
     def several(self, name: str) -> tuple[Field, ...]:
         """The values of that name, which may be one."""

@@ -26,7 +26,7 @@ from consortia.plans.lowering.unique import is_grouped_by
 from consortia.plans.model import Named, SortKey, WindowFunction
 from consortia.plans.query import Computed, Filtered, Modelled, Query, QueryAggregate, Scored, Windowed
 from consortia.plans.specs.fields import Field, Fields
-from consortia.plans.specs.scores import at_least, network
+from consortia.plans.specs.scores import network, of_each
 from consortia.plans.specs.sides import NONE, NUMBERS, Wanted, bind_sides, bound_query, check_kinds
 
 SUBJECT, LABEL, HELD = "subject", "label", "held"
@@ -49,7 +49,7 @@ COMMON = ("examples", "give", "at-least", "bands", "by")
 NETWORK = ("accounts", "payments", "iterations", "scale")
 """Fields of what is followed from account to account before the examples are read."""
 MOST_FEATURES = 500
-MOST_UP_TOS = 200
+MOST_BANDS = 200
 
 
 def bind_learning(fields: Fields, text: str, catalogue: Catalogue, as_of: datetime) -> Query:
@@ -60,7 +60,7 @@ def bind_learning(fields: Fields, text: str, catalogue: Catalogue, as_of: dateti
     given = fields.required("examples")
     named = {"network": _network(fields, text, catalogue, as_of)} if _is_followed(fields) else NONE
     examples = bound_query(given, catalogue, as_of, named)
-    grouped = fields.required("by") if "by" in (*fields.values, *fields.lists) else None
+    grouped = fields.required("by") if fields.has("by") else None
     scored = _scored(given, examples, grouped, method)
     give = fields.required("give")
     if give.text == MODEL and isinstance(method, RegressionMethod):
@@ -74,12 +74,12 @@ def bind_learning(fields: Fields, text: str, catalogue: Catalogue, as_of: dateti
 
 
 def _is_followed(fields: Fields) -> bool:
-    return any(name in fields.values or name in fields.lists for name in NETWORK)
+    return any(fields.has(name) for name in NETWORK)
 
 
 def _network(fields: Fields, text: str, catalogue: Catalogue, as_of: datetime) -> Bound:
     """What the examples may read of the flow of money."""
-    wanted = Wanted({"score": NUMBERS} if "scale" in fields.values else {})
+    wanted = Wanted({"score": NUMBERS} if fields.has("scale") else {})
     return network(fields, bind_sides(fields, text, wanted, catalogue, as_of))
 
 
@@ -123,24 +123,10 @@ def _check_group(grouped: Field, examples: Bound) -> None:
 def _told(fields: Fields, text: str, scored: Scored, *, alerts: bool) -> Query:
     """Each member's own rows with their scores, or those whose score is large enough without it."""
     _refuse(fields, ("bands", "by"), "belongs to an evaluation")
-    made = QueryAggregate(name=SCORE, function="sum", argument=Ref(column=SCORED), type=score_type())
-    key = Named(name=SUBJECT, expression=Ref(column=SUBJECT))
-    having: Expr | None = None
-    outputs: tuple[Named, ...] = (key, Named(name=SCORE, expression=Ref(column=SCORE)))
-    if alerts:
-        having = at_least(fields.required("at-least"), made)
-        outputs = (key,)
-    else:
+    if not alerts:
         _refuse(fields, ("at-least",), "belongs to alerts")
-    return Query(
-        sql=text,
-        relation=scored,
-        keys=(key,),
-        aggregates=(made,),
-        having=having,
-        outputs=outputs,
-        order_by=(SortKey(column=SUBJECT),),
-    )
+    made = QueryAggregate(name=SCORE, function="sum", argument=Ref(column=SCORED), type=score_type())
+    return of_each(text, scored, SUBJECT, made, fields.required("at-least") if alerts else None)
 
 
 def _opened(fields: Fields, text: str, scored: Scored, method: RegressionMethod) -> Query:
@@ -150,7 +136,7 @@ def _opened(fields: Fields, text: str, scored: Scored, method: RegressionMethod)
     if bounded.INTERCEPT in scored.features:
         raise fields.required("examples").refused(f"has a column `{bounded.INTERCEPT}`", "name it otherwise by AS")
     most = bounded.largest_rate(len(scored.features), method.positive_weight, method.penalty)
-    if "rate" not in fields.values:
+    if not fields.has("rate"):
         method = method.model_copy(update={"rate": min(method.rate, most)})
     elif method.rate > most:
         raise fields.required("rate").refused(
@@ -180,7 +166,7 @@ def _evaluated(fields: Fields, text: str, scored: Scored) -> Query:
         raise fields.required("examples").refused(
             f"has no column `{HELD}`", "select a 0 or 1 that says which rows the model is judged by and not taught"
         )
-    by = [fields.required("by").text] if "by" in (*fields.values, *fields.lists) else []
+    by = [fields.required("by").text] if fields.has("by") else []
     held = Call(op="eq", args=(Ref(column=HELD), Const(type=meaning.INT, integer=1)), type=meaning.BOOL)
     placed = Windowed(
         source=Filtered(source=scored, predicate=held),
@@ -213,8 +199,8 @@ def _bands(fields: Fields) -> list[int]:
     """The last place of each band but the last."""
     given = fields.several("bands")
     ends = [field.whole(1, 1 << 40) for field in given]
-    if len(ends) > MOST_UP_TOS or any(later <= sooner for sooner, later in pairwise(ends)):
-        raise given[0].refused("do not rise", f"write at most {MOST_UP_TOS} places, each after the one before")
+    if len(ends) > MOST_BANDS or any(later <= sooner for sooner, later in pairwise(ends)):
+        raise given[0].refused("do not rise", f"write at most {MOST_BANDS} places, each after the one before")
     return ends
 
 
@@ -230,7 +216,7 @@ def _band(ends: list[int]) -> Expr:
 
 def _refuse(fields: Fields, names: tuple[str, ...], why: str) -> None:
     for name in names:
-        if name in fields.values or name in fields.lists:
+        if fields.has(name):
             raise fields.several(name)[0].refused(why, "leave it out")
 
 

@@ -31,6 +31,7 @@ from consortia.protocols.shares import Arithmetic, Permutation, Rows
 SEED = "seed"
 """The key column of the seeds."""
 MOST_HOPS = 100
+"""Of this protocol; specs allow fewer (``plans.specs.patterns``), since what reaches far says little."""
 
 
 @dataclass(frozen=True, slots=True)
