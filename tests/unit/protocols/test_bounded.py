@@ -1,8 +1,7 @@
-"""A regression whose weights one row changes by a bounded amount: the algorithm, its bound, the sigmoid under it."""
+"""A regression whose weights one row changes by a bounded amount: the algorithm and its bound."""
 
 import random
 from fractions import Fraction
-from math import comb
 
 import numpy as np
 import pytest
@@ -16,100 +15,14 @@ from consortia.plans.learning import RegressionMethod
 from consortia.plans.zcdp import least_variance
 from consortia.protocols.clear.engine import ClearEngine
 from consortia.protocols.counting import CountedArithmetic, CountingEngine
-from consortia.protocols.fixed import sigmoid as pieces
-from consortia.protocols.fixed.numbers import Fixed
 from consortia.protocols.learning import bounded
 from consortia.protocols.learning.bounded import Feature
 from consortia.protocols.learning.scaling import Column
 from consortia.protocols.relational.table import SharedColumn, SharedTable
+from tests.exact_sigmoid import UNIT, exact
 from tests.learning_world import average_precision, best_regression, numbers, signed_values
 from tests.relations_world import Col, Given, on_ring3
 from tests.world import World
-
-UNIT = Fraction(1, 1 << 28)
-OUTER = [Fraction(pieces._carried(c), 1 << 28) for c in pieces.OUTER]
-INNER = [Fraction(1, 2)] + [Fraction(pieces._carried(pieces.INNER.get(j, 0.0)), 1 << 28) for j in range(1, 6)]
-END = Fraction(pieces.last_value(), 1 << 28)
-
-
-# --- the sigmoid ----------------------------------------------------------------------------------------
-
-
-def value(coefficients, w):
-    return sum(c * w**j for j, c in enumerate(coefficients))
-
-
-def slopes(coefficients):
-    """Of a piece in w, the derivative by x = 4 w."""
-    return [j * c / 4 for j, c in enumerate(coefficients)][1:]
-
-
-def bernstein(coefficients, lo, hi):
-    """Numbers between the least and greatest of which the polynomial stays on [lo, hi] (its Bernstein coefficients)."""
-    n = len(coefficients) - 1
-    # in t of [0, 1]: the coefficients of p(lo + (hi - lo) t)
-    shifted = [
-        sum(c * comb(j, k) * lo ** (j - k) for j, c in enumerate(coefficients) if j >= k) * (hi - lo) ** k
-        for k in range(n + 1)
-    ]
-    return [sum(Fraction(comb(i, k), comb(n, k)) * shifted[k] for k in range(i + 1)) for i in range(n + 1)]
-
-
-def exact(x):
-    """The continuous sigmoid in real numbers, with the pieces' own coefficients."""
-    if x >= 8:
-        return END
-    if x < -8:
-        return 1 - END
-    if -2 <= x < 2:
-        return value(INNER, Fraction(x) / 4)
-    w = (abs(Fraction(x)) - 5) / 4
-    return value(OUTER, w) if x > 0 else 1 - value(OUTER, w)
-
-
-@pytest.mark.parametrize(
-    ("coefficients", "end"), [(INNER, Fraction(1, 2)), (OUTER, Fraction(3, 4))], ids=["inner", "outer"]
-)
-def test_each_piece_rises_everywhere_by_at_most_the_slope(coefficients, end):
-    steps = 64
-    for place in range(steps):
-        lo, hi = (-end + 2 * end * Fraction(at, steps) for at in (place, place + 1))
-        bounds = bernstein(slopes(coefficients), lo, hi)
-        assert min(bounds) >= 0
-        assert max(bounds) <= pieces.SLOPE == plans.SLOPE
-
-
-def evaluated(coefficients, end):
-    """Units by which evaluation is off at most: products of powers are truncated at 30 fraction bits, the sum at 28."""
-    second = Fraction(1)
-    third = end * second + 1
-    fourth = 2 * end**2 * second + 1 + UNIT
-    fifth = end * fourth + 1
-    off = sum(abs(c) * e for c, e in zip(coefficients[2:], (second, third, fourth, fifth), strict=True))
-    return off / 4 + 1
-
-
-def test_evaluation_pieces_that_meet_and_rounded_ends_are_within_the_units_that_are_stated():
-    meeting = abs(value(INNER, Fraction(1, 2)) - value(OUTER, Fraction(-3, 4))) / UNIT
-    ends = abs(END - value(OUTER, Fraction(3, 4))) / UNIT
-    off = max(evaluated(INNER, Fraction(1, 2)), evaluated(OUTER, Fraction(3, 4)))
-    assert off + meeting + ends <= pieces.CONTINUOUS_UNITS == plans.SIGMOID_UNITS
-
-
-def test_the_continuous_sigmoid_is_off_by_no_more_units_than_stated_and_keeps_its_ends():
-    draw = random.Random(5)
-    places = [draw.randrange(-9 << 28, 9 << 28) for _ in range(4000)]
-    places += [cut + beside for cut in (-(8 << 28), -(2 << 28), 2 << 28, 8 << 28) for beside in (-1, 0, 1)]
-    places += [1 << 42, -(1 << 42)]
-    engine = ClearEngine()
-    found = pieces.sigmoid(engine, Fixed(numbers(engine, places), 28, 1 << 43), continuous=True)
-    apart = [abs(Fraction(int(got)) - exact(Fraction(x, 1 << 28)) / UNIT)
-             for x, got in zip(places, signed_values(found.carried), strict=True)]  # fmt: skip
-    assert max(apart) <= pieces.CONTINUOUS_UNITS
-    assert [int(got) for got in signed_values(found.carried)[-2:]] == [
-        pieces.last_value(), (1 << 28) - pieces.last_value(),
-    ]  # fmt: skip
-
 
 # --- the training ---------------------------------------------------------------------------------------
 
