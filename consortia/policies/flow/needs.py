@@ -123,11 +123,17 @@ _COMPARED: dict[Kind, tuple[str, ...]] = {
     "learned": ("train",),
     "scored": ("compare",),
 }
-NUMBERS = (
-    frozenset(_AS_NUMBER)
-    | frozenset(_BY_BANDS)
-    | {"total", "tally", "least", "row-count", "member-count", "place", "traced"}
-)
+NUMBERS = frozenset(_AS_NUMBER) | {
+    "total",
+    "tally",
+    "least",
+    "row-count",
+    "member-count",
+    "place",
+    "traced",
+    "learned",
+    "scored",
+}
 """Kinds that make an alert a score: beside the key stands a number."""
 
 
@@ -171,8 +177,6 @@ def to_open(source: ColumnSource, *, rows: bool) -> Needs:
     """It is opened: as a key, or as a number of a group."""
     if source.kind in ("selection", "gaps", "met"):
         return _inside(source, rows=rows)
-    if rows and source.kind == "judged":
-        return (Need("evaluate", BY_JUDGING),)
     if rows and source.kind == "learned":
         return (Need("train"),)
     if rows and source.kind in NUMBERS and not source.mixed:

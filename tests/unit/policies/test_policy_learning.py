@@ -3,13 +3,18 @@
 The policies are the example's: what they say to the spec of each kind, and to those that ask for more.
 """
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 
 import pytest
 
 from consortia.errors import RequestError
+from consortia.plans.build import build_plan
 from consortia.plans.catalogue_file import read_catalogue
+from consortia.plans.expressions import Ref
+from consortia.plans.meaning import INT
 from consortia.plans.specs.bind import bind_analysis
+from consortia.policies.compiling import environment_of
+from consortia.policies.decide import decide
 from consortia.policies.language.parse import parse_policy
 from consortia.policies.questions import Question, answer, mirrored, supposed
 from examples.aml.consortium import HERE
@@ -21,6 +26,7 @@ SCORES = (HERE / "specs" / "model.yaml").read_text()
 ALERTS = SCORES.replace("give: scores", "give: alerts\nat-least: 0.5")
 JUDGED = (HERE / "specs" / "judged.yaml").read_text()
 OF_ROWS = JUDGED.replace("MAX(payments_in) AS payments_in", "COUNT(*) AS payments_in")
+DAY = datetime(2026, 11, 25, tzinfo=UTC)
 Edit = tuple[str, str]
 
 
@@ -48,8 +54,7 @@ def denied(text: str, *edits: Edit) -> dict[str, str]:
         policy = policy.replace(before, after, 1)
     loaded = parse_policy(policy.encode())
     world = mirrored(loaded, supposed([loaded.policy], CATALOGUE, ["ana@bank-a"]))
-    day = datetime.combine(loaded.policy.validity.not_before, time(), tzinfo=UTC)
-    given = answer(Question(text, "joint-models", "ana@bank-a", day), world)
+    given = answer(Question(text, "joint-models", "ana@bank-a", DAY), world)
     assert given.decision is not None, given.fault
     return {reason.rule: reason.text for _, reason in given.decision.denials()}
 
@@ -102,6 +107,18 @@ def test_a_label_that_the_query_makes_by_a_condition_is_not_counted_in_bands(lab
     assert "picks out rows after contributors are counted" in found["operations"]
 
 
+def test_no_plan_tells_the_label_of_one_row() -> None:
+    """No spec makes such a plan; a policy denies it whoever made it."""
+    loaded = parse_policy(POLICY.encode())
+    world = mirrored(loaded, supposed([loaded.policy], CATALOGUE, ["ana@bank-a"]))
+    query = bind_analysis(SCORES, CATALOGUE, DAY)
+    label = query.aggregates[0].model_copy(update={"argument": Ref(column="label"), "type": INT})
+    surroundings = environment_of("joint-models", "ana@bank-a", DAY, world)
+    plan = build_plan(query.model_copy(update={"aggregates": (label,)}), surroundings)
+    texts = [reason.text for _, reason in decide(plan, world, DAY).denials()]
+    assert any("label of one row is never told" in text for text in texts)
+
+
 def test_what_only_counts_rows_is_learnt_from_with_a_grant_on_rows() -> None:
     assert denied(OF_ROWS, more("[train, evaluate]")) == {}
     for granted in ("[train]", "[evaluate]", "[count, compare, score]"):
@@ -116,7 +133,7 @@ def test_no_key_and_no_label_parts_the_bands(by: str) -> None:
         .replace("by: segment", f"by: {by}")
     )
     with pytest.raises(RequestError) as refused:
-        bind_analysis(text, CATALOGUE, datetime(2026, 11, 25, tzinfo=UTC))
+        bind_analysis(text, CATALOGUE, DAY)
     assert (refused.value.code, refused.value.message) == ("plans/spec", f"`by` is `{by}`")
 
 
